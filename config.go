@@ -1,0 +1,165 @@
+package okta
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grantkit/okta/internal/retry"
+)
+
+// Config is what NewClient makes a Client of. OrgURL and Credentials are required; the zero value of every other field is
+// the default that its comment names.
+type Config struct {
+	// OrgURL is where the org's API lives, such as https://acme.okta.com. A port and a base path are kept; userinfo, a query
+	// and a fragment are refused. It has to be https, but for loopback addresses and AllowInsecureHTTP.
+	OrgURL string
+
+	// Credentials sign the requests in: APIToken, BearerToken or TokenSource.
+	Credentials Credentials
+
+	// HTTPClient carries the requests; its Transport, Jar and Timeout (of one attempt) are used, and it is never changed.
+	// Redirects are not followed, whatever its CheckRedirect says. Default: a client with a connection pool of its own
+	// that honours HTTPS_PROXY and NO_PROXY.
+	HTTPClient *http.Client `json:"-"`
+
+	// UserAgent stands before the SDK's own name in the User-Agent header, such as "acme-offboarding/1.2".
+	UserAgent string
+
+	// AttemptTimeout bounds one attempt, the reading of its answer included. Default: 30 s; negative: no bound. The
+	// context bounds the whole call.
+	AttemptTimeout time.Duration
+
+	// Retry says how often, and after which waits, a GET or DELETE is tried again.
+	Retry Retry
+
+	// Logger gets a debug line for each attempt and a warning for each retry: never a query, a body or a secret. Default:
+	// no logging.
+	Logger *slog.Logger `json:"-"`
+
+	// OnResponse is called once for each attempt, in the goroutine of its call. Default: none.
+	OnResponse func(Response) `json:"-"`
+
+	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the clear.
+	AllowInsecureHTTP bool
+}
+
+// Retry bounds the retries of a GET or DELETE: after a lost connection, an answer cut short, and the statuses 429, 500,
+// 502, 503 and 504. Waits double from MinWait on, with jitter; a 429 waits until its window ends by the server's
+// clock; Retry-After counts up to MaxWait. A wait that would be longer than MaxWait or end after the context's deadline is
+// not begun: the call returns its error at once.
+type Retry struct {
+	MaxRetries int           // attempts after the first; default 4, negative: none
+	MinWait    time.Duration // default 500 ms
+	MaxWait    time.Duration // default 70 s: one rate limit window of a minute, and some slack
+}
+
+const (
+	defaultAttemptTimeout = 30 * time.Second
+	defaultMaxRetries     = 4
+	defaultMinWait        = 500 * time.Millisecond
+	defaultMaxWait        = 70 * time.Second
+)
+
+// policy checks r and fills in the defaults.
+func (r Retry) policy() (retry.Policy, error) {
+	if r.MinWait < 0 {
+		return retry.Policy{}, invalid("Config.Retry.MinWait is negative")
+	}
+	if r.MaxWait < 0 {
+		return retry.Policy{}, invalid("Config.Retry.MaxWait is negative")
+	}
+	if r.MinWait > 0 && r.MaxWait > 0 && r.MinWait > r.MaxWait {
+		return retry.Policy{}, invalid("Config.Retry.MinWait is longer than MaxWait")
+	}
+	p := retry.Policy{MaxRetries: r.MaxRetries, MinWait: r.MinWait, MaxWait: r.MaxWait}
+	if p.MaxRetries == 0 {
+		p.MaxRetries = defaultMaxRetries
+	}
+	if p.MaxWait == 0 {
+		p.MaxWait = max(defaultMaxWait, p.MinWait)
+	}
+	if p.MinWait == 0 {
+		p.MinWait = min(defaultMinWait, p.MaxWait)
+	}
+	return p, nil
+}
+
+// root returns OrgURL without a trailing slash, once it is known to be one that credentials may be sent to.
+func (c Config) root() (string, error) {
+	if c.OrgURL == "" {
+		return "", invalid("Config.OrgURL is missing: it is the org's address, such as https://acme.okta.com")
+	}
+	if strings.ContainsAny(c.OrgURL, "{}") {
+		return "", invalid("Config.OrgURL is a template: put the org's own domain where the braces are")
+	}
+	u, err := url.Parse(c.OrgURL)
+	if err != nil { // not quoted: what looks like a port may be a part of a password
+		return "", invalid("Config.OrgURL is not a URL")
+	}
+	if reason := c.refuse(u); reason != "" {
+		return "", invalid("Config.OrgURL %s", reason)
+	}
+	return u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/"), nil
+}
+
+func (c Config) refuse(u *url.URL) string {
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "must begin with https://"
+	case u.Hostname() == "":
+		return "has no host"
+	case !validPort(u.Port()):
+		return "has a port that is not between 1 and 65535"
+	case u.User != nil:
+		return "holds a user name or password: sign in with Config.Credentials"
+	case strings.ContainsAny(c.OrgURL, "?"):
+		return "holds a query"
+	case strings.ContainsAny(c.OrgURL, "#"):
+		return "holds a fragment"
+	case u.Scheme == "http" && !c.AllowInsecureHTTP && !isLoopback(u.Hostname()):
+		return "is http, which would show the credentials to the network: use https"
+	}
+	return ""
+}
+
+func validPort(port string) bool {
+	if port == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+func (c Config) checkCredentials() error {
+	if c.Credentials == nil {
+		return invalid("Config.Credentials is missing: use APIToken, BearerToken or TokenSource")
+	}
+	if err := c.Credentials.check(); err != nil {
+		return invalid("Config.Credentials: %v", err)
+	}
+	return nil
+}
+
+func (c Config) checkUserAgent() error {
+	for _, b := range []byte(c.UserAgent) {
+		if b < ' ' || b > '~' {
+			return invalid("Config.UserAgent holds a control character or a character beyond ASCII")
+		}
+	}
+	return nil
+}
+
+// invalid is the error for what the caller got wrong. It matches ErrInvalidArgument.
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrInvalidArgument, fmt.Sprintf(format, args...))
+}

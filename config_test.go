@@ -1,0 +1,162 @@
+package okta_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/grantkit/okta"
+)
+
+func TestNewClientRefuses(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		change func(*okta.Config)
+		field  string
+	}{
+		"no org URL":             {func(c *okta.Config) { c.OrgURL = "" }, "OrgURL"},
+		"no scheme":              {func(c *okta.Config) { c.OrgURL = "acme.okta.com" }, "OrgURL"},
+		"host and port only":     {func(c *okta.Config) { c.OrgURL = "acme.okta.com:443" }, "OrgURL"},
+		"no host":                {func(c *okta.Config) { c.OrgURL = "https://" }, "OrgURL"},
+		"no host but a path":     {func(c *okta.Config) { c.OrgURL = "https:///api" }, "OrgURL"},
+		"no host but a port":     {func(c *okta.Config) { c.OrgURL = "https://:443" }, "OrgURL"},
+		"opaque":                 {func(c *okta.Config) { c.OrgURL = "https:acme.okta.com" }, "OrgURL"},
+		"http":                   {func(c *okta.Config) { c.OrgURL = "http://acme.okta.com" }, "OrgURL"},
+		"http to a private host": {func(c *okta.Config) { c.OrgURL = "http://10.0.0.1" }, "OrgURL"},
+		"looks like loopback":    {func(c *okta.Config) { c.OrgURL = "http://localhost.evil.example" }, "OrgURL"},
+		"other scheme":           {func(c *okta.Config) { c.OrgURL = "ftp://acme.okta.com" }, "OrgURL"},
+		"user name":              {func(c *okta.Config) { c.OrgURL = "https://joe@acme.okta.com" }, "OrgURL"},
+		"password":               {func(c *okta.Config) { c.OrgURL = "https://joe:p4ss/w0rd@acme.okta.com" }, "OrgURL"},
+		"query":                  {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com?x=1" }, "OrgURL"},
+		"empty query":            {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com/?" }, "OrgURL"},
+		"fragment":               {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com#x" }, "OrgURL"},
+		"empty fragment":         {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com#" }, "OrgURL"},
+		"template":               {func(c *okta.Config) { c.OrgURL = "https://{yourOktaDomain}" }, "OrgURL"},
+		"template in part":       {func(c *okta.Config) { c.OrgURL = "https://{yourOktaDomain}.okta.com" }, "OrgURL"},
+		"malformed":              {func(c *okta.Config) { c.OrgURL = "https://acme okta.com" }, "OrgURL"},
+		"line end":               {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com\n" }, "OrgURL"},
+		"bad port":               {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com:99999" }, "OrgURL"},
+		"no credentials":         {func(c *okta.Config) { c.Credentials = nil }, "Credentials"},
+		"empty API token":        {func(c *okta.Config) { c.Credentials = okta.APIToken("") }, "Credentials"},
+		"empty bearer token":     {func(c *okta.Config) { c.Credentials = okta.BearerToken("") }, "Credentials"},
+		"line end in the token":  {func(c *okta.Config) { c.Credentials = okta.APIToken("secret\n") }, "Credentials"},
+		"NUL in the token":       {func(c *okta.Config) { c.Credentials = okta.BearerToken("sec\x00ret") }, "Credentials"},
+		"scheme in the token":    {func(c *okta.Config) { c.Credentials = okta.APIToken("SSWS secret") }, "Credentials"},
+		"nil token source":       {func(c *okta.Config) { c.Credentials = okta.TokenSource(nil) }, "Credentials"},
+		"negative MinWait":       {func(c *okta.Config) { c.Retry.MinWait = -1 }, "Retry.MinWait"},
+		"negative MaxWait":       {func(c *okta.Config) { c.Retry.MaxWait = -1 }, "Retry.MaxWait"},
+		"MinWait over MaxWait":   {func(c *okta.Config) { c.Retry.MinWait, c.Retry.MaxWait = 2, 1 }, "Retry.MinWait"},
+		"line end in User-Agent": {func(c *okta.Config) { c.UserAgent = "a\r\nX: y" }, "UserAgent"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(apiToken)}
+			c.change(&config)
+			client, err := okta.NewClient(config)
+			assert.Nil(t, client)
+			require.ErrorIs(t, err, okta.ErrInvalidArgument)
+			assert.ErrorContains(t, err, "Config."+c.field)
+			for _, secret := range []string{"secret", "p4ss", "w0rd"} {
+				assert.NotContains(t, err.Error(), secret)
+			}
+		})
+	}
+}
+
+func TestNewClientAccepts(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://acme.okta.com":             "https://acme.okta.com",
+		"https://acme.okta.com/":            "https://acme.okta.com",
+		"HTTPS://acme.okta.com//":           "https://acme.okta.com",
+		"https://acme.okta.com:8443":        "https://acme.okta.com:8443",
+		"https://gw.example/okta/acme/":     "https://gw.example/okta/acme",
+		"https://gw.example:444/a%2Fb":      "https://gw.example:444/a%2Fb",
+		"http://localhost:8080":             "http://localhost:8080",
+		"http://127.0.0.1:8080/base":        "http://127.0.0.1:8080/base",
+		"http://[::1]:8080":                 "http://[::1]:8080",
+		"https://[2001:db8::1]:8443/x/y/z/": "https://[2001:db8::1]:8443/x/y/z",
+	} {
+		server := play(reply(200, grantJSON))
+		client := newClient(t, server, func(c *okta.Config) { c.OrgURL = address })
+		require.NoError(t, get(t.Context(), client), address)
+		assert.Equal(t, want+"/api/v1/users/u/grants/g", server.requests[0].URL.String())
+	}
+	server := play(reply(200, grantJSON))
+	client := newClient(t, server, func(c *okta.Config) { c.OrgURL, c.AllowInsecureHTTP = "http://okta.internal", true })
+	require.NoError(t, get(t.Context(), client))
+}
+
+func TestRetryWaitsThatAreSetAloneMoveTheOtherDefault(t *testing.T) {
+	t.Parallel()
+	for _, retry := range []okta.Retry{{MaxWait: time.Millisecond}, {MinWait: time.Hour}} {
+		_, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(apiToken), Retry: retry})
+		require.NoError(t, err)
+	}
+}
+
+func TestNewClientCopiesItsConfig(t *testing.T) {
+	t.Parallel()
+	server := play(reply(200, grantJSON))
+	other := refuse(t)
+	follow := func(*http.Request, []*http.Request) error { return nil }
+	given := &http.Client{Transport: server, CheckRedirect: follow}
+	config := okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(apiToken), HTTPClient: given}
+	client, err := okta.NewClient(config)
+	require.NoError(t, err)
+	assert.Equal(t, http.RoundTripper(server), given.Transport)
+	assert.NotNil(t, given.CheckRedirect)
+
+	config.OrgURL, config.Credentials = "https://evil.example", okta.APIToken("other")
+	given.Transport = other
+	require.NoError(t, get(t.Context(), client))
+	assert.Equal(t, "acme.okta.com", server.requests[0].URL.Host)
+	assert.Equal(t, "SSWS "+apiToken, server.requests[0].Header.Get("Authorization"))
+}
+
+func TestHTTPClientsJarIsUsed(t *testing.T) {
+	t.Parallel()
+	jar := &jar{}
+	client := newClient(t, play(reply(200, grantJSON)), func(c *okta.Config) { c.HTTPClient.Jar = jar })
+	require.NoError(t, get(t.Context(), client))
+	assert.Equal(t, 1, jar.asked)
+}
+
+func TestDefaultHTTPClientReusesItsConnections(t *testing.T) {
+	t.Parallel()
+	connections := map[string]bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		connections[r.RemoteAddr] = true
+		_, _ = w.Write([]byte(grantJSON))
+	}))
+	t.Cleanup(server.Close)
+	client, err := okta.NewClient(okta.Config{OrgURL: server.URL, Credentials: okta.APIToken(apiToken)})
+	require.NoError(t, err)
+	for range 20 {
+		require.NoError(t, get(t.Context(), client))
+	}
+	assert.Len(t, connections, 1)
+}
+
+func TestTokenSource(t *testing.T) {
+	t.Parallel()
+	server := play(reply(200, grantJSON))
+	tokens := []string{"one", "two"}
+	client := newClient(t, server, func(c *okta.Config) {
+		c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
+			next := tokens[0]
+			tokens = tokens[1:]
+			return &oauth2.Token{AccessToken: next}, nil
+		}))
+	})
+	require.NoError(t, get(t.Context(), client))
+	require.NoError(t, get(t.Context(), client))
+	assert.Equal(t, "Bearer one", server.requests[0].Header.Get("Authorization"))
+	assert.Equal(t, "Bearer two", server.requests[1].Header.Get("Authorization"))
+}

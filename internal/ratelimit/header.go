@@ -1,0 +1,64 @@
+// Package ratelimit understands what Okta says of its rate limits.
+package ratelimit
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Header is what one answer says of the bucket that it was counted in.
+type Header struct {
+	Limit     int       // requests in a window
+	Remaining int       // requests left in this window
+	Reset     time.Time // when the next window begins, by the server's clock
+	Date      time.Time // the server's clock when it answered; zero if it did not say
+}
+
+// Read returns what h says, and false unless all three of X-Rate-Limit-Limit, -Remaining and -Reset make sense.
+// Where one of them stands more than once, the smallest counts.
+func Read(h http.Header) (Header, bool) {
+	limit, okLimit := smallest(h.Values("X-Rate-Limit-Limit"))
+	remaining, okRemaining := smallest(h.Values("X-Rate-Limit-Remaining"))
+	reset, okReset := smallest(h.Values("X-Rate-Limit-Reset"))
+	if !okLimit || !okRemaining || !okReset {
+		return Header{}, false
+	}
+	date, _ := http.ParseTime(h.Get("Date"))
+	return Header{Limit: int(limit), Remaining: int(remaining), Reset: time.Unix(reset, 0).UTC(), Date: date}, true
+}
+
+// Concurrency reports whether this is the form in which Okta refuses too many requests at once. Its Reset is a guess.
+func (h Header) Concurrency() bool { return h.Limit == 0 && h.Remaining == 0 }
+
+// longestWindow bounds what is believed: Okta's windows last one minute.
+const longestWindow = time.Hour
+
+// UntilReset returns how long the window still lasts by the server's own clock, and false when that is not known or
+// not credible.
+func (h Header) UntilReset() (time.Duration, bool) {
+	if h.Date.IsZero() {
+		return 0, false
+	}
+	wait := h.Reset.Sub(h.Date)
+	return wait, wait > 0 && wait <= longestWindow
+}
+
+// smallest returns the smallest number of a header's values, which a proxy may have folded into one line.
+func smallest(values []string) (int64, bool) {
+	var least int64
+	found := false
+	for _, value := range values {
+		for part := range strings.SplitSeq(value, ",") {
+			n, err := strconv.ParseInt(strings.TrimSpace(part), 10, 64)
+			if err != nil || n < 0 {
+				return 0, false
+			}
+			if !found || n < least {
+				least, found = n, true
+			}
+		}
+	}
+	return least, found
+}

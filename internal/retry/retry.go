@@ -1,0 +1,159 @@
+// Package retry decides whether a failed attempt is followed by another and how long to wait before it, and runs the
+// attempts on go-retryablehttp.
+package retry
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Policy bounds the retries of one call.
+type Policy struct {
+	MaxRetries int           // attempts after the first
+	MinWait    time.Duration // shortest wait between attempts
+	MaxWait    time.Duration // longest wait between attempts
+}
+
+// Attempt is what one attempt came to, as far as a retry depends on it.
+type Attempt struct {
+	Status int           // 0 when no answer came
+	Header http.Header   // of the answer
+	Err    error         // why the answer is missing or incomplete
+	Reset  time.Duration // how long the rate limit's window still lasts, if known; 0 if not
+}
+
+// Wait returns how long to wait before retry number n, counted from 1, and false when there must be none: because the
+// failure is final, because the retries are used up, or because the wait exceeds MaxWait or would not end before
+// the deadline of ctx.
+func (p Policy) Wait(ctx context.Context, n int, a Attempt) (time.Duration, bool) {
+	if n > p.MaxRetries || ctx.Err() != nil || !retryable(a) {
+		return 0, false
+	}
+	wait := p.wait(n, a)
+	if wait > p.MaxWait {
+		return 0, false
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return 0, false
+	}
+	return wait, true
+}
+
+func (p Policy) wait(n int, a Attempt) time.Duration {
+	if wait, ok := retryAfter(a.Header); ok {
+		return p.jitter(min(wait, p.MaxWait))
+	}
+	if a.Status == http.StatusTooManyRequests && a.Reset > 0 {
+		return p.jitter(a.Reset)
+	}
+	return p.backoff(n)
+}
+
+// backoff doubles with each retry. Half of it is chance, so that clients that failed together do not return together.
+func (p Policy) backoff(n int) time.Duration {
+	upper := p.MaxWait
+	if n < 32 && p.MinWait < p.MaxWait>>n {
+		upper = p.MinWait << n
+	}
+	return between(max(p.MinWait, upper/2), upper)
+}
+
+// jitter adds to a wait that the server asked for, and never takes from it. It does not lift it over MaxWait.
+func (p Policy) jitter(wait time.Duration) time.Duration {
+	return between(wait, max(wait, min(wait+2*p.MinWait, p.MaxWait)))
+}
+
+func between(low, high time.Duration) time.Duration {
+	return low + rand.N(high-low+1) //nolint:gosec // spreads load; nothing is secret about it
+}
+
+// retryAfter reads Retry-After, in seconds or as a date that is compared with the server's own.
+func retryAfter(h http.Header) (time.Duration, bool) {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, maxSeconds)) * time.Second, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return max(0, at.Sub(now)), true
+}
+
+const maxSeconds = 1 << 32 // more than a century, and no overflow as a time.Duration
+
+func retryable(a Attempt) bool {
+	if a.Err != nil {
+		return !isFinal(a.Err)
+	}
+	switch a.Status {
+	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// Final marks an error that another attempt cannot mend.
+type Final struct{ Err error }
+
+func (f *Final) Error() string { return f.Err.Error() }
+
+func (f *Final) Unwrap() error { return f.Err }
+
+func isFinal(err error) bool {
+	if _, ok := errors.AsType[*Final](err); ok {
+		return true
+	}
+	return isCertificateError(err)
+}
+
+func isCertificateError(err error) bool {
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, host := errors.AsType[x509.HostnameError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	return verification || authority || host || invalid
+}
+
+// Run makes attempts on go-retryablehttp until next, asked after each of them, says that no other must follow. Each
+// attempt is one round trip of client's transport, which knows more of it than go-retryablehttp does; so next decides, and
+// what Run returns is only why the loop ended: nil, the last attempt's error, or that of the context.
+//
+// The loop gets a client of its own, because it closes idle connections when it gives up.
+func Run(client http.Client, req *http.Request, next func() (wait time.Duration, again bool)) error {
+	retryable, err := retryablehttp.FromRequest(req)
+	if err != nil {
+		return err
+	}
+	var wait time.Duration
+	loop := retryablehttp.Client{
+		HTTPClient:   &client,
+		RetryMax:     math.MaxInt,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+		CheckRetry: func(context.Context, *http.Response, error) (bool, error) {
+			var again bool
+			wait, again = next()
+			return again, nil
+		},
+		Backoff: func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return wait },
+	}
+	resp, err := loop.Do(retryable)
+	if resp != nil {
+		_ = resp.Body.Close()
+	}
+	return err
+}

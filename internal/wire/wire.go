@@ -1,0 +1,95 @@
+// Package wire is the one place that knows which JSON decoder is in use: the module that becomes encoding/json/v2.
+//
+// It is strict about the shape of an answer, so that no fragment passes for the whole, and lenient about its members:
+// unknown ones are skipped, missing ones stay zero, and invalid UTF-8 in a name does not cost the list it stands in.
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+var lenient = jsontext.AllowInvalidUTF8(true)
+
+// Object decodes data, which must be one JSON object and nothing else, into v.
+func Object(data []byte, v any) error {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), lenient)
+	if err := expect(dec, jsontext.KindBeginObject, "a JSON object"); err != nil {
+		return err
+	}
+	if err := json.UnmarshalDecode(dec, v); err != nil {
+		return readable(err)
+	}
+	return end(dec)
+}
+
+// Array decodes data, which must be one JSON array of objects and nothing else.
+func Array[T any](data []byte) ([]T, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), lenient)
+	if err := expect(dec, jsontext.KindBeginArray, "a JSON array"); err != nil {
+		return nil, err
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, readable(err)
+	}
+	items := []T{}
+	for dec.PeekKind() != jsontext.KindEndArray {
+		if err := expect(dec, jsontext.KindBeginObject, "a JSON object in the array"); err != nil {
+			return nil, err
+		}
+		var item T
+		if err := json.UnmarshalDecode(dec, &item); err != nil {
+			return nil, readable(err)
+		}
+		items = append(items, item)
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, readable(err)
+	}
+	return items, end(dec)
+}
+
+// Marshal encodes v as JSON.
+func Marshal(v any) ([]byte, error) {
+	return json.Marshal(v)
+}
+
+// expect says what stands where a value of kind want belongs.
+func expect(dec *jsontext.Decoder, want jsontext.Kind, name string) error {
+	kind := dec.PeekKind()
+	if kind == want {
+		return nil
+	}
+	if kind == jsontext.KindInvalid {
+		_, err := dec.ReadToken()
+		return readable(err)
+	}
+	return fmt.Errorf("found %s instead of %s", kind, name)
+}
+
+func end(dec *jsontext.Decoder) error {
+	_, err := dec.ReadToken()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return errors.New("more text follows the JSON value")
+}
+
+// readable says where and why the decoder stopped without quoting what the server sent, which may be anything.
+func readable(err error) error {
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		return fmt.Errorf("%s at %q does not fit %v", semantic.JSONKind, semantic.JSONPointer, semantic.GoType)
+	}
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return fmt.Errorf("not valid JSON at byte %d: %w", syntactic.ByteOffset, syntactic.Err)
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("no JSON at all: %w", io.ErrUnexpectedEOF)
+	}
+	return err
+}

@@ -1,0 +1,126 @@
+package oktatest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// listKey names one of the lists that the API pages through, such as the grants of a user and a client.
+type listKey struct{ user, server, client string }
+
+// item is a member of a collection. Sequence numbers grow in the order of creation and are never used twice, so a
+// cursor that holds one stays good when items go.
+type item[T any] struct {
+	seq   int
+	id    string
+	value T
+	gone  bool
+}
+
+// collection holds the items of one kind, by ID and in the lists that they appear in, oldest first.
+type collection[T any] struct {
+	kind    string
+	prefix  string
+	keys    func(T) []listKey
+	lastSeq int
+	byID    map[string]*item[T]
+	lists   map[listKey][]*item[T]
+}
+
+func newCollection[T any](kind, prefix string, keys func(T) []listKey) *collection[T] {
+	return &collection[T]{
+		kind:   kind,
+		prefix: prefix,
+		keys:   keys,
+		byID:   map[string]*item[T]{},
+		lists:  map[listKey][]*item[T]{},
+	}
+}
+
+func inNoList[T any](T) []listKey { return nil }
+
+// freeID returns the ID for a new item: id itself or, when it is empty, one that no item has.
+func (c *collection[T]) freeID(id string) string {
+	if c.has(id) {
+		mistake("the %s ID %q is taken", c.kind, id)
+	}
+	for n := c.lastSeq + 1; id == "" || c.has(id); n++ {
+		id = fmt.Sprintf("%s%017d", c.prefix, n)
+	}
+	return id
+}
+
+func (c *collection[T]) has(id string) bool {
+	_, ok := c.byID[id]
+	return ok
+}
+
+// get returns the value with an ID, and the zero value when there is none.
+func (c *collection[T]) get(id string) T {
+	if found, ok := c.byID[id]; ok {
+		return found.value
+	}
+	var none T
+	return none
+}
+
+// require panics unless an item has the ID.
+func (c *collection[T]) require(id string) {
+	if !c.has(id) {
+		mistake("there is no %s with the ID %q", c.kind, id)
+	}
+}
+
+func (c *collection[T]) add(id string, value T) {
+	c.lastSeq++
+	added := &item[T]{seq: c.lastSeq, id: id, value: value}
+	c.byID[id] = added
+	for _, key := range c.keys(value) {
+		c.lists[key] = append(c.lists[key], added)
+	}
+}
+
+func (c *collection[T]) remove(id string) {
+	removed := c.byID[id]
+	delete(c.byID, id)
+	for _, key := range c.keys(removed.value) {
+		at, _ := slices.BinarySearchFunc(c.lists[key], removed.seq, bySeq)
+		c.lists[key] = slices.Delete(c.lists[key], at, at+1)
+	}
+}
+
+// removeList removes all items of one list, from the other lists too.
+func (c *collection[T]) removeList(key listKey) {
+	touched := map[listKey]bool{}
+	for _, removed := range c.lists[key] {
+		removed.gone = true
+		delete(c.byID, removed.id)
+		for _, other := range c.keys(removed.value) {
+			touched[other] = true
+		}
+	}
+	for other := range touched {
+		c.lists[other] = slices.DeleteFunc(c.lists[other], func(i *item[T]) bool { return i.gone })
+	}
+}
+
+// after returns the part of a list that follows a sequence number.
+func (c *collection[T]) after(key listKey, seq int) []*item[T] {
+	list := c.lists[key]
+	at, _ := slices.BinarySearchFunc(list, seq+1, bySeq)
+	return list[at:]
+}
+
+// all returns copies of the values, oldest first.
+func (c *collection[T]) all() []T {
+	items := slices.SortedFunc(maps.Values(c.byID), func(a, b *item[T]) int { return cmp.Compare(a.seq, b.seq) })
+	values := make([]T, len(items))
+	for i, item := range items {
+		values[i] = item.value
+	}
+	return values
+}
+
+func bySeq[T any](i *item[T], seq int) int { return cmp.Compare(i.seq, seq) }

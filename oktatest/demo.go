@@ -1,0 +1,114 @@
+package oktatest
+
+import (
+	"fmt"
+	"time"
+)
+
+// What an org of [NewDemo] can be asked for.
+const (
+	// DemoToken is the API token that the org accepts.
+	DemoToken = "00demo-api-token"
+
+	// DemoUserID is Ann, who has 45 grants and five refresh tokens. Her login is DemoLogin.
+	DemoUserID = "00uann"
+
+	// DemoLogin is Ann's login.
+	DemoLogin = "ann@example.com"
+
+	// DemoClientID is the client "Calendar", for which Ann has 15 grants and three refresh tokens.
+	DemoClientID = "0oacalendar"
+
+	// DemoAuthorizationServerID is the authorization server that issued four of Ann's refresh tokens.
+	DemoAuthorizationServerID = DefaultAuthorizationServerID
+
+	// DemoGrantID is the first of Ann's grants: the scope openid for "Calendar".
+	DemoGrantID = "oagann01"
+
+	// DemoRefreshTokenID is the first of Ann's refresh tokens, issued by "default" to "Calendar".
+	DemoRefreshTokenID = "oarann1"
+)
+
+// NewDemo starts an org that accepts [DemoToken] and has four users:
+//
+//   - Ann, 00uann, with 45 grants, three pages at the default limit of 20: 15 for each of the clients 0oacalendar,
+//     0oanotes and 0oareports. Every fifth grant comes from an admin. Her five refresh tokens belong to 0oacalendar
+//     and 0oanotes; four were issued by the authorization server "default", one by auspartners.
+//   - Bob, 00ubob, with three grants and two refresh tokens.
+//   - Cid, 00ucid, the admin, with one grant and no refresh token.
+//   - Dee, 00udee, who has neither.
+//
+// Their logins are ann@example.com and so on. IDs and times are the same in every such org.
+func NewDemo() *Org {
+	org := New(Options{})
+	org.AcceptAPIToken(DemoToken)
+	org.AddAuthorizationServer(AuthorizationServer{ID: "auspartners", Name: "Partners"})
+	org.AddUser(User{ID: DemoUserID, Login: DemoLogin, Name: "Ann Archer"})
+	org.AddUser(User{ID: "00ubob", Login: "bob@example.com", Name: "Bob Baker"})
+	org.AddUser(User{ID: "00ucid", Login: "cid@example.com", Name: "Cid Cooper"})
+	org.AddUser(User{ID: "00udee", Login: "dee@example.com", Name: "Dee Draper"})
+	org.AddClient(Client{
+		ID:      DemoClientID,
+		Name:    "Calendar",
+		URI:     "https://calendar.example.com",
+		LogoURI: "https://calendar.example.com/logo.png",
+	})
+	org.AddClient(Client{ID: "0oanotes", Name: "Notes"})
+	org.AddClient(Client{ID: "0oareports", Name: "Reports", URI: "https://reports.example.com"})
+	org.addDemoGrants()
+	org.addDemoRefreshTokens()
+	return org
+}
+
+func (o *Org) addDemoGrants() {
+	scopes := []string{
+		"openid", "profile", "email", "phone", "address", "groups", "offline_access", "calendar.read",
+		"calendar.write", "contacts.read", "contacts.write", "notes.read", "notes.write", "reports.read",
+		"reports.write",
+	}
+	number := 0
+	for _, client := range []string{DemoClientID, "0oanotes", "0oareports"} {
+		for _, scope := range scopes {
+			number++
+			grant := Grant{ID: fmt.Sprintf("oagann%02d", number), UserID: DemoUserID, ClientID: client, ScopeID: scope}
+			if number%5 == 0 {
+				grant.Source, grant.CreatedBy = "ADMIN", "00ucid"
+			}
+			o.addDemoGrant(grant, number)
+		}
+	}
+	o.addDemoGrant(Grant{ID: "oagbob1", UserID: "00ubob", ClientID: DemoClientID, ScopeID: "openid"}, 46)
+	o.addDemoGrant(Grant{ID: "oagbob2", UserID: "00ubob", ClientID: DemoClientID, ScopeID: "calendar.read"}, 47)
+	o.addDemoGrant(Grant{ID: "oagbob3", UserID: "00ubob", ClientID: "0oanotes", ScopeID: "openid"}, 48)
+	o.addDemoGrant(Grant{ID: "oagcid1", UserID: "00ucid", ClientID: "0oareports", ScopeID: "reports.read"}, 49)
+}
+
+func (o *Org) addDemoGrant(grant Grant, hour int) {
+	grant.Created = demoTime(hour)
+	o.AddGrant(grant)
+}
+
+func (o *Org) addDemoRefreshTokens() {
+	offline := []string{"openid", "offline_access"}
+	calendar := []string{"openid", "calendar.read", "offline_access"}
+	for hour, token := range []RefreshToken{
+		{ID: DemoRefreshTokenID, UserID: DemoUserID, ClientID: DemoClientID, Scopes: calendar},
+		{ID: "oarann2", UserID: DemoUserID, ClientID: DemoClientID, Scopes: calendar},
+		{
+			ID: "oarann3", UserID: DemoUserID, ClientID: DemoClientID, Scopes: offline,
+			AuthorizationServerID: "auspartners",
+		},
+		{ID: "oarann4", UserID: DemoUserID, ClientID: "0oanotes", Scopes: offline},
+		{ID: "oarann5", UserID: DemoUserID, ClientID: "0oanotes", Scopes: offline},
+		{ID: "oarbob1", UserID: "00ubob", ClientID: DemoClientID, Scopes: calendar},
+		{ID: "oarbob2", UserID: "00ubob", ClientID: "0oanotes", Scopes: offline, AuthorizationServerID: "auspartners"},
+	} {
+		token.Created = demoTime(hour)
+		token.LastUpdated = demoTime(hour + 24)
+		o.AddRefreshToken(token)
+	}
+}
+
+func demoTime(hour int) time.Time {
+	return time.Date(2026, time.January, 5, 9+hour, 0, 0, 0, time.UTC)
+}

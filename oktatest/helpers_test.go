@@ -1,0 +1,184 @@
+package oktatest_test
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grantkit/okta/oktatest"
+)
+
+const token = "secret"
+
+// start returns an org that accepts the API token and ends with the test.
+func start(t *testing.T, opts oktatest.Options) *oktatest.Org {
+	t.Helper()
+	org := oktatest.New(opts)
+	t.Cleanup(org.Close)
+	org.AcceptAPIToken(token)
+	return org
+}
+
+// startDemo is start for a demo org.
+func startDemo(t *testing.T) *oktatest.Org {
+	t.Helper()
+	org := oktatest.NewDemo()
+	t.Cleanup(org.Close)
+	org.AcceptAPIToken(token)
+	return org
+}
+
+// answer is an answer that was read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send sends a request to a path of the org, with the API token unless header names other credentials.
+func send(t *testing.T, org *oktatest.Org, method, path string, header http.Header) (answer, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, org.URL+path, http.NoBody)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "SSWS "+token)
+	maps.Copy(req.Header, header)
+	resp, err := freshConnection().RoundTrip(req)
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, resp.Body.Close())
+	return answer{status: resp.StatusCode, header: resp.Header, body: string(body)}, err
+}
+
+// freshConnection sends each request on a connection of its own, which keeps Go's transport from repeating any.
+func freshConnection() *http.Transport { return &http.Transport{DisableKeepAlives: true} }
+
+func do(t *testing.T, org *oktatest.Org, method, path string) answer {
+	t.Helper()
+	got, err := send(t, org, method, path, nil)
+	require.NoError(t, err)
+	return got
+}
+
+func get(t *testing.T, org *oktatest.Org, path string) answer {
+	t.Helper()
+	return do(t, org, http.MethodGet, path)
+}
+
+// object reads the JSON object of a 200.
+func (a answer) object(t *testing.T) map[string]any {
+	t.Helper()
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	var object map[string]any
+	require.NoError(t, json.Unmarshal([]byte(a.body), &object))
+	return object
+}
+
+// ids reads the IDs in the JSON list of a 200.
+func (a answer) ids(t *testing.T) []string {
+	t.Helper()
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, "application/json", a.header.Get("Content-Type"))
+	var list []struct {
+		ID       string `json:"id"`
+		ClientID string `json:"client_id"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(a.body), &list))
+	ids := []string{}
+	for _, item := range list {
+		if item.ID == "" {
+			item.ID = item.ClientID
+		}
+		ids = append(ids, item.ID)
+	}
+	return ids
+}
+
+var linkHeader = regexp.MustCompile(`^<([^>]+)>; rel="([a-z]+)"$`)
+
+// links returns the Link headers by relation; each has a line of its own.
+func (a answer) links(t *testing.T) map[string]*url.URL {
+	t.Helper()
+	links := map[string]*url.URL{}
+	for _, line := range a.header.Values("Link") {
+		parts := linkHeader.FindStringSubmatch(line)
+		require.NotNil(t, parts, line)
+		target, err := url.Parse(parts[1])
+		require.NoError(t, err)
+		links[parts[2]] = target
+	}
+	return links
+}
+
+// next returns the path and query of the next page, or "" on the last one.
+func (a answer) next(t *testing.T) string {
+	t.Helper()
+	next := a.links(t)["next"]
+	if next == nil {
+		return ""
+	}
+	return next.RequestURI()
+}
+
+// assertError checks an Okta error.
+func (a answer) assertError(t *testing.T, status int, code, summary string) {
+	t.Helper()
+	assert.Equal(t, status, a.status, a.body)
+	assert.Equal(t, "application/json", a.header.Get("Content-Type"))
+	var body struct {
+		Code    string `json:"errorCode"`
+		Summary string `json:"errorSummary"`
+		Link    string `json:"errorLink"`
+		ID      string `json:"errorId"`
+		Causes  []struct {
+			Summary string `json:"errorSummary"`
+		} `json:"errorCauses"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(a.body), &body), a.body)
+	assert.Equal(t, code, body.Code)
+	assert.Equal(t, summary, body.Summary)
+	assert.Equal(t, code, body.Link)
+	assert.NotEmpty(t, body.ID)
+	assert.NotNil(t, body.Causes, "errorCauses is a list even when it is empty")
+	if status == http.StatusBadRequest {
+		assert.Len(t, body.Causes, 1)
+	}
+}
+
+// fixedClock stands still at a time that is neither in UTC nor whole in milliseconds.
+func fixedClock() time.Time {
+	return time.Date(2026, time.March, 1, 14, 0, 30, 123_456_789, time.FixedZone("CET", 3600))
+}
+
+func grantIDs(org *oktatest.Org) []string {
+	ids := []string{}
+	for _, grant := range org.Grants() {
+		ids = append(ids, grant.ID)
+	}
+	return ids
+}
+
+func tokenIDs(org *oktatest.Org) []string {
+	ids := []string{}
+	for _, refreshToken := range org.RefreshTokens() {
+		ids = append(ids, refreshToken.ID)
+	}
+	return ids
+}
+
+// embedded returns the _embedded part of the object that an answer holds.
+func embedded(t *testing.T, a answer) string {
+	t.Helper()
+	text, err := json.Marshal(a.object(t)["_embedded"])
+	require.NoError(t, err)
+	return string(text)
+}

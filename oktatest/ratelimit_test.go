@@ -1,0 +1,98 @@
+package oktatest_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/grantkit/okta/oktatest"
+)
+
+// clock is a clock that moves when it is told to.
+type clock struct{ nanoseconds atomic.Int64 }
+
+func newClock(start time.Time) *clock {
+	c := &clock{}
+	c.nanoseconds.Store(start.UnixNano())
+	return c
+}
+
+func (c *clock) Now() time.Time          { return time.Unix(0, c.nanoseconds.Load()) }
+func (c *clock) advance(d time.Duration) { c.nanoseconds.Add(int64(d)) }
+
+func (a answer) assertLimit(t *testing.T, status int, limit, remaining, reset string) {
+	t.Helper()
+	assert.Equal(t, status, a.status)
+	assert.Equal(t, []string{limit}, a.header.Values("X-Rate-Limit-Limit"))
+	assert.Equal(t, []string{remaining}, a.header.Values("X-Rate-Limit-Remaining"))
+	assert.Equal(t, []string{reset}, a.header.Values("X-Rate-Limit-Reset"))
+}
+
+const (
+	usersPath   = "/api/v1/users/u1/grants"
+	serversPath = "/api/v1/authorizationServers/s1/clients"
+)
+
+func TestRateLimitWindows(t *testing.T) {
+	t.Parallel()
+	clock := newClock(time.Unix(1_700_000_000, 0).Truncate(time.Minute).Add(58 * time.Second)) // 1_699_999_980 + 58
+	org := start(t, oktatest.Options{Now: clock.Now})
+	twoOfEach(org)
+	org.LimitRate(oktatest.BucketUsers, 2, time.Minute)
+
+	get(t, org, usersPath).assertLimit(t, 200, "2", "1", "1700000040")
+	clock.advance(time.Second)
+	get(t, org, usersPath+"/x").assertLimit(t, 404, "2", "0", "1700000040")
+	refused := get(t, org, usersPath)
+	refused.assertLimit(t, 429, "2", "0", "1700000040")
+	refused.assertError(t, 429, "E0000047", "API call exceeded rate limit due to too many requests.")
+	assert.Equal(t, 429, do(t, org, "DELETE", usersPath).status)
+	assert.Len(t, org.Grants(), 4, "a refused request is not carried out")
+
+	clock.advance(time.Second)
+	get(t, org, usersPath).assertLimit(t, 200, "2", "1", "1700000100")
+	clock.advance(59*time.Second + 999*time.Millisecond)
+	get(t, org, usersPath).assertLimit(t, 200, "2", "0", "1700000100")
+	get(t, org, usersPath).assertLimit(t, 429, "2", "0", "1700000100")
+	clock.advance(time.Millisecond)
+	get(t, org, usersPath).assertLimit(t, 200, "2", "1", "1700000160")
+}
+
+func TestRateLimitBuckets(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{Now: fixedClock, BasePath: "/base"})
+	twoOfEach(org)
+	org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
+
+	assert.Equal(t, 200, get(t, org, usersPath).status)
+	assert.Equal(t, 429, get(t, org, usersPath).status)
+	assert.Equal(t, 429, get(t, org, "/api/v1/users").status)
+	for _, path := range []string{serversPath, "/api/v1/usersx", "/api", "/oauth2/v1/token"} {
+		got := get(t, org, path)
+		assert.NotEqual(t, 429, got.status, path)
+		assert.NotContains(t, got.header, "X-Rate-Limit-Limit", path)
+	}
+
+	org.LimitRate(oktatest.BucketAPI, 1, time.Minute)
+	assert.Equal(t, 200, get(t, org, serversPath).status)
+	assert.Equal(t, 429, get(t, org, "/api/v1").status)
+
+	org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
+	assert.Equal(t, 200, get(t, org, usersPath).status, "a new limit starts anew")
+
+	org.LimitRate(oktatest.BucketUsers, -1, time.Minute)
+	unlimited := get(t, org, usersPath)
+	assert.Equal(t, 200, unlimited.status)
+	assert.NotContains(t, unlimited.header, "X-Rate-Limit-Limit")
+}
+
+func TestRateLimitOfNone(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{Now: newClock(time.Unix(1000, 1)).Now})
+	org.LimitRate(oktatest.BucketUsers, 0, 1500*time.Millisecond)
+
+	// The window ends at second 1000.5, which must not be announced too early.
+	get(t, org, usersPath).assertLimit(t, 429, "0", "0", "1001")
+}

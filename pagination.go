@@ -1,0 +1,170 @@
+package okta
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/grantkit/okta/internal/linkheader"
+	"github.com/grantkit/okta/internal/wire"
+)
+
+// Page is one page of a list, and the way to those that follow. It never changes; Next returns another.
+type Page[T any] struct {
+	Items     []T       // may be empty although more pages follow
+	RequestID string    // X-Okta-Request-Id of the answer
+	RateLimit RateLimit // what the answer said of its bucket
+
+	client *Client
+	next   *request // nil on the last page
+	trail  *trail
+	number int // counted from 1
+}
+
+// List reads the first page of a list at a route for which there is no method here. path is the route's segments from the
+// org's root, such as "api", "v1", "users", userID, "clients"; each is escaped by itself. The answer must be a JSON array of
+// objects; members match the fields of T by their exact names.
+func List[T any](ctx context.Context, c *Client, query url.Values, path ...string) (*Page[T], error) {
+	joined, err := join(path)
+	if err != nil {
+		return nil, err
+	}
+	r := request{method: http.MethodGet, path: joined, query: query, accepts: http.StatusOK}
+	return fetch[T](ctx, c, r, newTrail(query.Get("after")), 1)
+}
+
+// list reads the first page of a list below /api/v1.
+func list[T any](ctx context.Context, c *Client, opts options, segments ...string) (*Page[T], error) {
+	query, err := opts.query()
+	if err != nil {
+		return nil, err
+	}
+	return List[T](ctx, c, query, api(segments)...)
+}
+
+// fetch reads the page with the given number.
+func fetch[T any](ctx context.Context, c *Client, r request, t *trail, number int) (*Page[T], error) {
+	a, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	items, err := wire.Array[T](a.body)
+	if err != nil {
+		return nil, newError(a, err)
+	}
+	next, err := r.following(a.header.Values("Link"))
+	if err != nil {
+		return nil, newError(a, err)
+	}
+	if next != nil && !t.visit(next.query.Get("after"), number+1) {
+		return nil, newError(a, errors.New("the next link leads back to a page that was read before"))
+	}
+	page := &Page[T]{Items: items, RequestID: a.requestID(), RateLimit: a.rateLimit}
+	page.client, page.next, page.trail, page.number = c, next, t, number
+	return page, nil
+}
+
+// following returns the request for the next page, or nil if there is none: the same request, with the query of the next
+// link laid over its own. What else the link says is not followed: its host may be that of a proxy's other side.
+func (r request) following(links []string) (*request, error) {
+	target, found, err := linkheader.Find(links, "next")
+	if err != nil || !found {
+		return nil, err
+	}
+	_, rawQuery, _ := strings.Cut(target, "?")
+	rawQuery, _, _ = strings.Cut(rawQuery, "#")
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return nil, errors.New("the query of the next link cannot be read")
+	}
+	if query.Get("after") == "" {
+		return nil, errors.New("the next link has no cursor")
+	}
+	next := r
+	next.query = maps.Clone(r.query)
+	if next.query == nil {
+		next.query = url.Values{}
+	}
+	maps.Copy(next.query, query)
+	return &next, nil
+}
+
+// HasNext reports whether another page follows.
+func (p *Page[T]) HasNext() bool { return p.next != nil }
+
+// Cursor returns the value of After with which the list can be carried on after this page, later or elsewhere, and "" if
+// it ends here. It goes with the same filters.
+func (p *Page[T]) Cursor() string {
+	if p.next == nil {
+		return ""
+	}
+	return p.next.query.Get("after")
+}
+
+// Next reads the page that follows. After an error it may be called again. On the last page, the error matches
+// ErrInvalidArgument.
+func (p *Page[T]) Next(ctx context.Context) (*Page[T], error) {
+	if p.next == nil {
+		return nil, invalid("there is no page after the last one")
+	}
+	return fetch[T](ctx, p.client, *p.next, p.trail, p.number+1)
+}
+
+// Pages returns this page and all that follow, each read when it is asked for. It ends after the last page or after one
+// error.
+func (p *Page[T]) Pages(ctx context.Context) iter.Seq2[*Page[T], error] {
+	return func(yield func(*Page[T], error) bool) {
+		page := p
+		for yield(page, nil) && page.HasNext() {
+			next, err := page.Next(ctx)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			page = next
+		}
+	}
+}
+
+// All returns the items of this page and of all that follow. It ends after the last item or after one error. A list was
+// read to its end only if no error came.
+func (p *Page[T]) All(ctx context.Context) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		for page, err := range p.Pages(ctx) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page.Items {
+				if !yield(&page.Items[i], nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// trail remembers which cursor led to which page of a list, for all its pages: a server that sends a cursor again would
+// keep its readers for ever.
+type trail struct {
+	mu    sync.Mutex
+	pages map[string]int
+}
+
+func newTrail(start string) *trail { return &trail{pages: map[string]int{start: 1}} }
+
+// visit reports whether cursor may lead to the page with the given number: it must not lead to another one already.
+func (t *trail) visit(cursor string, number int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known, ok := t.pages[cursor]; ok {
+		return known == number
+	}
+	t.pages[cursor] = number
+	return true
+}

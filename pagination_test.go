@@ -1,0 +1,307 @@
+package okta_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grantkit/okta"
+)
+
+// book answers with numbered pages of one grant each. The cursor of a page is its number, and links names its headers.
+func book(pages int, link func(next int) []string) step {
+	return func(req *http.Request) (*http.Response, error) {
+		n, _ := strconv.Atoi(req.URL.Query().Get("after"))
+		var headers []string
+		if n+1 < pages {
+			for _, l := range link(n + 1) {
+				headers = append(headers, "Link: "+l)
+			}
+		}
+		return reply(http.StatusOK, fmt.Sprintf(`[{"id":"grant%d"}]`, n), headers...)(req)
+	}
+}
+
+func nextLink(n int) []string {
+	return []string{fmt.Sprintf(`<https://acme.okta.com/api/v1/users/u/grants?after=%d>; rel="next"`, n)}
+}
+
+func ids(t *testing.T, page *okta.Page[okta.OAuth2ScopeConsentGrant]) []string {
+	t.Helper()
+	var ids []string
+	for grant, err := range page.All(t.Context()) {
+		require.NoError(t, err)
+		ids = append(ids, grant.ID)
+	}
+	return ids
+}
+
+func TestPagesLinkForms(t *testing.T) {
+	t.Parallel()
+	forms := map[string]func(n int) []string{
+		"a line for each link": func(n int) []string {
+			return append([]string{`<https://acme.okta.com/api/v1/users/u/grants?limit=200>; rel="self"`}, nextLink(n)...)
+		},
+		"two links in one line": func(n int) []string {
+			return []string{fmt.Sprintf(`<https://acme.okta.com/x?a=1,2;b>; rel="self", <https://acme.okta.com/x?after=%d>; rel="next"`, n)}
+		},
+		"unquoted": func(n int) []string { return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>;rel=next`, n)} },
+		"upper case": func(n int) []string {
+			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; REL="NEXT"`, n)}
+		},
+		"several relations": func(n int) []string {
+			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; rel="last next"`, n)}
+		},
+		"relative URL": func(n int) []string { return []string{fmt.Sprintf(`</api/v1/users/u/grants?after=%d>; rel="next"`, n)} },
+		"query only":   func(n int) []string { return []string{fmt.Sprintf(`<?after=%d#top>; rel="next"`, n)} },
+		"quoted parameters": func(n int) []string {
+			return []string{fmt.Sprintf(`<?after=%d>; title="a, \"b\"; <c>"; rel="next"`, n)}
+		},
+		"another host": func(n int) []string {
+			return []string{fmt.Sprintf(`<https://evil.example/steal?after=%d>; rel="next"`, n)}
+		},
+		"another path": func(n int) []string {
+			return []string{fmt.Sprintf(`</api/v1/users/other/grants?after=%d>; rel="next"`, n)}
+		},
+		"http and a userinfo": func(n int) []string {
+			return []string{fmt.Sprintf(`<http://u:p@acme.okta.com:8080/x?after=%d>; rel="next"`, n)}
+		},
+	}
+	for name, form := range forms {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := play(book(3, form))
+			client := newClient(t, server)
+			page, err := client.UserGrants.List(t.Context(), "u", nil)
+			require.NoError(t, err)
+
+			assert.Equal(t, []string{"grant0", "grant1", "grant2"}, ids(t, page))
+			require.Len(t, server.requests, 3)
+			for _, req := range server.requests {
+				assert.Equal(t, orgURL+"/api/v1/users/u/grants", "https://"+req.URL.Host+req.URL.Path)
+				assert.Equal(t, "200", req.URL.Query().Get("limit"))
+				assert.NotEmpty(t, req.Header.Get("Authorization"))
+			}
+		})
+	}
+}
+
+func TestPagesKeepTheListsOwnQuery(t *testing.T) {
+	t.Parallel()
+	server := play(
+		reply(http.StatusOK, `[{"id":"1"}]`, `Link: <https://other/x?after=c%2F%2B1&extra=e>; rel="next"`),
+		reply(http.StatusOK, `[{"id":"2"}]`),
+	)
+	client := newClient(t, server)
+	page, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{
+		ScopeID: "okta.users.read", Expand: okta.ExpandScope, After: "start", Limit: 3,
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "c/+1", page.Cursor())
+
+	assert.Equal(t, []string{"1", "2"}, ids(t, page))
+	assert.Equal(t, url.Values{
+		"scopeId": {"okta.users.read"}, "expand": {"scope"}, "limit": {"3"}, "after": {"c/+1"}, "extra": {"e"},
+	}, server.requests[1].URL.Query())
+	assert.Equal(t, "start", server.requests[0].URL.Query().Get("after"), "the first request stays as it was")
+}
+
+func TestPageNext(t *testing.T) {
+	t.Parallel()
+	server := play(book(2, nextLink))
+	client := newClient(t, server)
+	first, err := client.UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+	assert.True(t, first.HasNext())
+	assert.Equal(t, "1", first.Cursor())
+
+	for range 2 { // a page never changes
+		second, err := first.Next(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "grant1", second.Items[0].ID)
+		assert.False(t, second.HasNext())
+		assert.Empty(t, second.Cursor())
+		_, err = second.Next(t.Context())
+		require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	}
+}
+
+func TestPageIsResumedByItsCursor(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, play(book(4, nextLink)))
+	first, err := client.UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+
+	resumed, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{After: first.Cursor()})
+
+	require.NoError(t, err)
+	assert.Equal(t, []string{"grant1", "grant2", "grant3"}, ids(t, resumed))
+}
+
+func TestPageMetadata(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, play(reply(http.StatusOK, `[]`, "X-Okta-Request-Id: req1",
+		"X-Rate-Limit-Limit: 600", "X-Rate-Limit-Remaining: 599", "X-Rate-Limit-Reset: 1790000000")))
+	page, err := client.AuthorizationServerClients.List(t.Context(), "default")
+	require.NoError(t, err)
+	assert.Equal(t, "req1", page.RequestID)
+	assert.Equal(t, 600, page.RateLimit.Limit)
+	assert.Equal(t, 599, page.RateLimit.Remaining)
+	assert.Equal(t, int64(1790000000), page.RateLimit.Reset.Unix())
+	assert.NotNil(t, page.Items)
+}
+
+func TestEmptyPageWithNextLinkGoesOn(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, play(
+		reply(http.StatusOK, `[]`, `Link: <?after=1>; rel="next"`),
+		reply(http.StatusOK, `[ ]`, `Link: <?after=2>; rel="next"`),
+		reply(http.StatusOK, `[{"id":"last"}]`),
+	))
+	page, err := client.UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"last"}, ids(t, page))
+}
+
+func TestCursorSeenBeforeIsAnError(t *testing.T) {
+	t.Parallel()
+	loops := map[string][]string{
+		"to itself":            {"a", "a"},
+		"after two":            {"a", "b", "a"},
+		"to where it began":    {"start"},
+		"to the second of ten": {"1", "2", "3", "4", "5", "6", "7", "8", "9", "2"},
+	}
+	for name, cursors := range loops {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var steps []step
+			for _, cursor := range cursors {
+				steps = append(steps, reply(http.StatusOK, `[{"id":"x"}]`, `Link: <?after=`+cursor+`>; rel="next"`))
+			}
+			server := play(steps...)
+			client := newClient(t, server)
+			var last error
+			page, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{After: "start"})
+			if last = err; err == nil {
+				for _, last = range page.All(t.Context()) { //nolint:revive // to the end
+				}
+			}
+			require.ErrorContains(t, last, "read before")
+			assert.Len(t, server.requests, len(cursors))
+			answer := requireAnswer(t, last)
+			assert.Equal(t, http.StatusOK, answer.StatusCode)
+		})
+	}
+}
+
+func TestBadNextLinkIsAnError(t *testing.T) {
+	t.Parallel()
+	for name, link := range map[string]string{
+		"no closing bracket": `<https://acme.okta.com/x?after=SECRETCURSOR; rel="next"`,
+		"no cursor":          `<https://acme.okta.com/x?limit=SECRETCURSOR>; rel="next"`,
+		"empty cursor":       `<https://acme.okta.com/x?after=>; rel="next"`,
+		"broken query":       `<https://acme.okta.com/x?after=SECRETCURSOR%zz>; rel="next"`,
+		"not a link":         `SECRETCURSOR`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := newClient(t, play(reply(http.StatusOK, `[{"id":"x"}]`, "Link: "+link)))
+			page, err := client.UserGrants.List(t.Context(), "u", nil)
+			require.Error(t, err, "a list must not end where its next link cannot be read")
+			assert.Nil(t, page)
+			assert.NotContains(t, err.Error(), "SECRETCURSOR")
+		})
+	}
+}
+
+func TestIteratorsEndAfterOneError(t *testing.T) {
+	t.Parallel()
+	server := play(
+		reply(http.StatusOK, `[{"id":"1"}]`, `Link: <?after=1>; rel="next"`),
+		reply(http.StatusForbidden, ``),
+	)
+	client := newClient(t, server)
+	page, err := client.UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+
+	var got []string
+	for grant, err := range page.All(t.Context()) {
+		if err != nil {
+			require.ErrorIs(t, err, okta.ErrForbidden)
+			assert.Nil(t, grant)
+			got = append(got, "error")
+			continue
+		}
+		got = append(got, grant.ID)
+	}
+	assert.Equal(t, []string{"1", "error"}, got)
+
+	var pages, failures int
+	for page, err := range page.Pages(t.Context()) {
+		if err != nil {
+			assert.Nil(t, page)
+			failures++
+			continue
+		}
+		pages++
+	}
+	assert.Equal(t, 1, pages)
+	assert.Equal(t, 1, failures)
+}
+
+func TestStoppingEarlyReadsNoFurther(t *testing.T) {
+	t.Parallel()
+	server := play(book(9, nextLink))
+	client := newClient(t, server)
+	page, err := client.UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+	for grant, err := range page.All(t.Context()) {
+		require.NoError(t, err)
+		if grant.ID == "grant1" {
+			break
+		}
+	}
+	for range page.Pages(t.Context()) {
+		break
+	}
+	assert.Len(t, server.requests, 2)
+	assert.Len(t, ids(t, page), 9, "and may begin again")
+}
+
+func TestEachStepUsesItsOwnContext(t *testing.T) {
+	t.Parallel()
+	server := play(book(3, nextLink))
+	client := newClient(t, server)
+	ctx, cancel := context.WithCancel(t.Context())
+	page, err := client.UserGrants.List(ctx, "u", nil)
+	require.NoError(t, err)
+	cancel()
+
+	_, err = page.Next(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	var last error
+	for _, last = range page.All(ctx) { //nolint:revive // to the end
+	}
+	require.ErrorIs(t, last, context.Canceled)
+
+	assert.Equal(t, []string{"grant0", "grant1", "grant2"}, ids(t, page), "the context of the first page does not matter")
+}
+
+func TestPagesPassOnTheirContext(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	server := play(book(2, nextLink))
+	client := newClient(t, server)
+	page, err := client.UserGrants.List(context.WithValue(t.Context(), key{}, "one"), "u", nil)
+	require.NoError(t, err)
+	_, err = page.Next(context.WithValue(t.Context(), key{}, "two"))
+	require.NoError(t, err)
+	assert.Equal(t, "one", server.requests[0].Context().Value(key{}))
+	assert.Equal(t, "two", server.requests[1].Context().Value(key{}))
+}

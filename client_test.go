@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -74,7 +75,8 @@ func TestDoFailures(t *testing.T) {
 }
 
 func TestDoIsRetriedLikeAnyCall(t *testing.T) {
-	inFakeTime(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		server := play(reply(503, ""), reply(404, notFoundJSON))
 		err := newClient(t, server).Do(t.Context(), okta.Request{Method: http.MethodDelete, Path: []string{"api", "v1", "x"}}, nil)
 		require.ErrorIs(t, err, okta.ErrNotFound, "what Do deletes may be a collection")
@@ -122,11 +124,12 @@ func TestNilContextIsRefused(t *testing.T) {
 }
 
 func TestOnResponse(t *testing.T) {
-	inFakeTime(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		var got []okta.Response
 		slow := func(s step) step {
 			return func(req *http.Request) (*http.Response, error) {
-				time.Sleep(time.Second) // of the bubble's clock
+				time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
 				return s(req)
 			}
 		}
@@ -157,7 +160,8 @@ func TestOnResponse(t *testing.T) {
 }
 
 func TestLogger(t *testing.T) {
-	inFakeTime(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer
 		client := newClient(t, play(reply(429, limitedJSON, "X-Okta-Request-Id: r1"), reply(200, `[{"id":"BODY"}]`)), func(c *okta.Config) {
 			c.Logger = slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -171,10 +175,13 @@ func TestLogger(t *testing.T) {
 		var levels []string
 		for line := range strings.Lines(text) {
 			var entry struct {
-				Level, Msg, Method, Path string
-				Status, Attempt          int
-				RequestID                string `json:"request_id"`
-				Wait                     time.Duration
+				Level     string        `json:"level"`
+				Method    string        `json:"method"`
+				Path      string        `json:"path"`
+				Status    int           `json:"status"`
+				Attempt   int           `json:"attempt"`
+				RequestID string        `json:"request_id"`
+				Wait      time.Duration `json:"wait"`
 			}
 			require.NoError(t, json.Unmarshal([]byte(line), &entry))
 			assert.Equal(t, "GET", entry.Method)

@@ -61,7 +61,7 @@ func TestNewClientRefuses(t *testing.T) {
 			client, err := okta.NewClient(config)
 			assert.Nil(t, client)
 			require.ErrorIs(t, err, okta.ErrInvalidArgument)
-			assert.ErrorContains(t, err, "Config."+c.field)
+			require.ErrorContains(t, err, "Config."+c.field)
 			for _, secret := range []string{"secret", "p4ss", "w0rd"} {
 				assert.NotContains(t, err.Error(), secret)
 			}

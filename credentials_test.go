@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -54,7 +55,8 @@ func TestTokenSourceThatFails(t *testing.T) {
 }
 
 func TestTokenSourceThatFailsOnARetryKeepsTheAnswer(t *testing.T) {
-	inFakeTime(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		server := play(reply(503, "", "X-Okta-Request-Id: req-1"))
 		asked := 0
 		err := get(t.Context(), newClient(t, server, func(c *okta.Config) {
@@ -105,7 +107,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 			slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "value", value)
 			assert.NotContains(t, logged.String(), secret, name)
 			var failed failure
-			assert.Equal(&failed, value, []any{value, "other"})
+			assert.Equal(&failed, []any{value, "other"}, value)
 			assert.Contains(t, string(failed), "Not equal")
 			assert.NotContains(t, string(failed), secret, "what testify prints, %s", name)
 		}

@@ -141,7 +141,7 @@ func TestErrorShowsNoSecretAndNoQuery(t *testing.T) {
 
 	var logged bytes.Buffer
 	slog.New(slog.NewJSONHandler(&logged, nil)).Error("failed", "err", answer)
-	asJSON, jsonErr := json.Marshal(answer)
+	asJSON, jsonErr := json.Marshal(answer) //nolint:musttag // only its secrets matter
 	require.NoError(t, jsonErr)
 	for name, text := range map[string]string{
 		"Error": err.Error(), "Body": string(answer.Body), "slog": logged.String(), "JSON": string(asJSON), "%+v": sprint("%+v", answer), "%#v": sprint("%#v", answer),
@@ -158,7 +158,7 @@ func TestErrorInSlog(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&logged, nil)).Error("failed", "err", failedGet(t, reply(403, deniedJSON, "X-Okta-Request-Id: req-1",
 		`WWW-Authenticate: DPoP error="insufficient_scope", scope="okta.users.read"`)))
 	var line struct {
-		Err map[string]any
+		Err map[string]any `json:"err"`
 	}
 	require.NoError(t, json.Unmarshal(logged.Bytes(), &line))
 	assert.Equal(t, map[string]any{

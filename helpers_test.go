@@ -83,10 +83,10 @@ func reply(status int, body string, headers ...string) step {
 }
 
 // replyCut answers with a status and a body that breaks off.
-func replyCut(status int, body string, headers ...string) step {
+func replyCut(status int, body string) step {
 	return func(req *http.Request) (*http.Response, error) {
 		broken := io.NopCloser(io.MultiReader(strings.NewReader(body), failingReader{}))
-		return response(req, status, broken, headers...), nil
+		return response(req, status, broken), nil
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -376,7 +377,7 @@ func TestBadOptionsSendNothing(t *testing.T) {
 		for _, limit := range []int{-1, 201, 1 << 40} {
 			err := list(limit, "")
 			require.ErrorIs(t, err, okta.ErrInvalidArgument, name)
-			assert.ErrorContains(t, err, "Limit", name)
+			require.ErrorContains(t, err, "Limit", name)
 		}
 		require.ErrorIs(t, list(1, "scopes"), okta.ErrInvalidArgument, name)
 	}
@@ -456,10 +457,7 @@ func TestOperationsAreDocumented(t *testing.T) {
 		}
 	}
 	require.Len(t, docs, len(operations))
-	everything := ""
-	for _, doc := range docs {
-		everything += doc + "\n"
-	}
+	everything := strings.Join(slices.Collect(maps.Values(docs)), "\n")
 	for _, op := range operations {
 		doc := docs[op.service+"."+op.name]
 		assert.Contains(t, doc, op.method+" /api/v1/"+op.route+" ("+op.id+"). Scope: "+op.scope+".", op.id)

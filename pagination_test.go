@@ -267,7 +267,8 @@ func TestStoppingEarlyReadsNoFurther(t *testing.T) {
 			break
 		}
 	}
-	for range page.Pages(t.Context()) {
+	for _, err := range page.Pages(t.Context()) {
+		require.NoError(t, err)
 		break
 	}
 	assert.Len(t, server.requests, 2)

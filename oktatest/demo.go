@@ -8,7 +8,7 @@ import (
 // What an org of [NewDemo] can be asked for.
 const (
 	// DemoToken is the API token that the org accepts.
-	DemoToken = "00demo-api-token"
+	DemoToken = "00demo-api-token" //nolint:gosec // opens nothing but the demo org
 
 	// DemoUserID is Ann, who has 45 grants and five refresh tokens. Her login is DemoLogin.
 	DemoUserID = "00uann"

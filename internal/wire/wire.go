@@ -51,7 +51,10 @@ func Array[T any](data []byte) ([]T, error) {
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, readable(err)
 	}
-	return items, end(dec)
+	if err := end(dec); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 // Marshal encodes v as JSON.

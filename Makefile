@@ -1,0 +1,70 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+FUZZTIME ?= 10s
+min_coverage := 92.0
+
+modules := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod)))
+# tools holds a go.mod and no package.
+code := $(filter-out ./tools,$(modules))
+lint := tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+
+# Nothing here needs the version stamp, and git refuses it in a checkout that another user owns.
+export GOFLAGS := $(strip $(shell go env GOFLAGS) -buildvcs=false)
+
+.PHONY: check
+check:
+	.ci/run
+
+.PHONY: build
+build:
+	@for m in $(code); do go -C $$m build -o /dev/null ./...; done
+	go $(lint) version
+
+.PHONY: gofmt
+gofmt:
+	@files=$$(gofmt -l .); [[ -z $$files ]] || { echo "not formatted: $$files"; exit 1; }
+
+.PHONY: vet
+vet:
+	@for m in $(code); do go -C $$m vet ./...; done
+
+.PHONY: tidy
+tidy:
+	@for m in $(modules); do go -C $$m mod tidy; done
+
+.PHONY: tidy-diff
+tidy-diff:
+	@for m in $(modules); do go -C $$m mod tidy -diff; done
+
+.PHONY: lint
+lint:
+	@for m in $(code); do go -C $$m $(lint) run ./...; done
+
+.PHONY: test
+test:
+	go test -race -shuffle=on ./...
+
+.PHONY: cover
+cover:
+	@mkdir -p bin
+	go test -coverpkg=.,./internal/... -coverprofile=bin/cover.out . ./internal/... ./oktatest/...
+	@go tool cover -func=bin/cover.out | awk '/^total:/ \
+		{ print "coverage: " $$3 " of statements, at least $(min_coverage)% wanted"; exit $$3 + 0 < $(min_coverage) }'
+
+.PHONY: quickstart
+quickstart:
+	go run ./examples/quickstart
+
+.PHONY: examples
+examples:
+	@for d in $(wildcard examples/*/); do echo "-- $$d"; go run ./$$d; done
+
+# Without a bound on minimizing, most of a short run goes into it.
+.PHONY: fuzz
+fuzz:
+	@go test -list '^Fuzz' ./... | \
+		awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, name[i]; n = 0 }' | \
+		while read -r package name; do \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package </dev/null; \
+		done

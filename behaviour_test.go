@@ -1,0 +1,272 @@
+package okta_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grantkit/okta"
+	"github.com/grantkit/okta/oktatest"
+)
+
+// startDemo returns the demo org and a client of it.
+func startDemo(t *testing.T) (*oktatest.Org, *okta.Client) {
+	t.Helper()
+	org := oktatest.NewDemo()
+	t.Cleanup(org.Close)
+	return org, clientOf(t, org)
+}
+
+func clientOf(t *testing.T, org *oktatest.Org, options ...func(*okta.Config)) *okta.Client {
+	t.Helper()
+	config := okta.Config{OrgURL: org.URL, Credentials: okta.APIToken(oktatest.DemoToken)}
+	quickRetries(&config)
+	for _, option := range options {
+		option(&config)
+	}
+	client, err := okta.NewClient(config)
+	require.NoError(t, err)
+	return client
+}
+
+const (
+	ann      = oktatest.DemoUserID
+	calendar = oktatest.DemoClientID
+)
+
+func grantsOf(org *oktatest.Org, userID string) int {
+	return len(slices.DeleteFunc(org.Grants(), func(g oktatest.Grant) bool { return g.UserID != userID }))
+}
+
+func TestListsAreCompleteWhateverThePageSize(t *testing.T) {
+	t.Parallel()
+	org, client := startDemo(t)
+	for _, limit := range []int{0, 1, 7, 20, 44, 45, 46, 200} {
+		org.ClearRequests()
+		page, err := client.UserGrants.List(t.Context(), ann, &okta.ListUserGrantsOptions{Limit: limit})
+		require.NoError(t, err)
+		got := ids(t, page)
+		require.Len(t, got, 45)
+		assert.True(t, slices.IsSorted(got))
+		size := limit
+		if limit == 0 {
+			size = 200
+		}
+		assert.Len(t, org.Requests(), (45+size-1)/size)
+	}
+}
+
+func TestReadingTheDemoOrg(t *testing.T) {
+	t.Parallel()
+	_, client := startDemo(t)
+	ctx := t.Context()
+
+	grant, err := client.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, &okta.GetOptions{Expand: okta.ExpandScope})
+	require.NoError(t, err)
+	assert.Equal(t, "openid", grant.Embedded.Scope.ID)
+	assert.Equal(t, calendar, grant.ClientID)
+	assert.Equal(t, okta.SourceEndUser, grant.Source)
+	assert.NotEmpty(t, grant.Links.Self.Href)
+
+	grant, err = client.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, nil)
+	require.NoError(t, err)
+	assert.Empty(t, grant.Embedded)
+
+	filtered, err := client.UserGrants.List(ctx, ann, &okta.ListUserGrantsOptions{ScopeID: "email", Limit: 1})
+	require.NoError(t, err)
+	assert.Len(t, ids(t, filtered), 3, "the filter holds on every page")
+
+	forClient, err := client.UserGrants.ListForClient(ctx, ann, calendar, nil)
+	require.NoError(t, err)
+	assert.Len(t, forClient.Items, 15)
+
+	token, err := client.UserOAuth.GetRefreshToken(ctx, ann, calendar, oktatest.DemoRefreshTokenID, &okta.GetOptions{Expand: okta.ExpandScope})
+	require.NoError(t, err)
+	assert.Equal(t, calendar, token.ClientID)
+	assert.NotEmpty(t, token.Embedded.Scopes)
+
+	same, err := client.AuthorizationServerClients.GetRefreshToken(ctx, oktatest.DemoAuthorizationServerID, calendar, oktatest.DemoRefreshTokenID, nil)
+	require.NoError(t, err)
+	assert.Equal(t, calendar, same.ClientID, "client_id is read where clientId is meant")
+	assert.Equal(t, token.UserID, same.UserID)
+
+	clients, err := client.AuthorizationServerClients.List(ctx, oktatest.DemoAuthorizationServerID)
+	require.NoError(t, err)
+	assert.Len(t, clients.Items, 2)
+}
+
+func TestRevokingTakesAwayWhatWasNamedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	const server = oktatest.DemoAuthorizationServerID
+	for name, c := range map[string]struct {
+		call                   func(context.Context, *okta.Client) error
+		grants, tokens, status int
+	}{
+		"one grant": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserGrants.Revoke(ctx, ann, oktatest.DemoGrantID)
+		}, 1, 0, 204},
+		"a client's grants": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserGrants.RevokeAllForClient(ctx, ann, calendar)
+		}, 15, 0, 204},
+		"all grants": {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, ann) }, 45, 0, 204},
+		"one token": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserOAuth.RevokeToken(ctx, ann, calendar, "oarann1")
+		}, 0, 1, 204},
+		"a client's tokens": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserOAuth.RevokeAllTokens(ctx, ann, calendar)
+		}, 0, 3, 204},
+		"one token of a server": {func(ctx context.Context, c *okta.Client) error {
+			return c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, calendar, "oarann1")
+		}, 0, 1, 204},
+		"a server's tokens of a client": {func(ctx context.Context, c *okta.Client) error {
+			return c.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, server, calendar)
+		}, 0, 3, 204},
+		"unknown grant": {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.Revoke(ctx, ann, "oagbob1") }, 0, 0, 404},
+		"unknown user":  {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, "00uxyz") }, 0, 0, 404},
+		"another client's token": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserOAuth.RevokeToken(ctx, ann, calendar, "oarann4")
+		}, 0, 0, 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			org, client := startDemo(t)
+			grants, tokens := len(org.Grants()), len(org.RefreshTokens())
+			err := c.call(t.Context(), client)
+			if c.status == http.StatusNotFound {
+				require.ErrorIs(t, err, okta.ErrNotFound)
+				assert.Equal(t, okta.CodeNotFound, requireAnswer(t, err).Code)
+			} else {
+				require.NoError(t, err)
+			}
+			assert.Len(t, org.Grants(), grants-c.grants)
+			assert.Len(t, org.RefreshTokens(), tokens-c.tokens)
+			assert.Len(t, org.Requests(), 1)
+		})
+	}
+}
+
+func TestEveryOperationIsKnownToTheOrg(t *testing.T) {
+	t.Parallel()
+	_, client := startDemo(t)
+	for _, op := range operations {
+		_, err := op.call(t.Context(), client, "a/../b", "c%2Fd", "e;f")
+		answer := requireAnswer(t, err)
+		assert.Equal(t, okta.CodeNotFound, answer.Code, op.id)
+		assert.NotEmpty(t, answer.RequestID, op.id)
+		assert.Contains(t, answer.Summary, "a/../b", op.id)
+	}
+}
+
+func TestEveryOperationNeedsItsScope(t *testing.T) {
+	t.Parallel()
+	org, _ := startDemo(t)
+	scopes := []string{usersRead, usersManage, serversRead, serversManage}
+	for _, op := range operations {
+		others := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == op.scope })
+		org.AcceptBearerToken("narrow", others...)
+		org.AcceptBearerToken("right", op.scope)
+
+		narrow := clientOf(t, org, func(c *okta.Config) { c.Credentials = okta.BearerToken("narrow") })
+		_, err := op.call(t.Context(), narrow, "a", "b", "c")
+		require.ErrorIs(t, err, okta.ErrForbidden, op.id)
+		require.ErrorContains(t, err, "needs the scope "+op.scope, op.id)
+		assert.Equal(t, op.scope, requireAnswer(t, err).OAuth.Scope)
+
+		right := clientOf(t, org, func(c *okta.Config) { c.Credentials = okta.BearerToken("right") })
+		_, err = op.call(t.Context(), right, "a", "b", "c")
+		require.ErrorIs(t, err, okta.ErrNotFound, op.id)
+	}
+}
+
+func TestWrongCredentials(t *testing.T) {
+	t.Parallel()
+	org, _ := startDemo(t)
+	for _, credentials := range []okta.Credentials{okta.APIToken("wrong"), okta.BearerToken(oktatest.DemoToken)} {
+		client := clientOf(t, org, func(c *okta.Config) { c.Credentials = credentials })
+		_, err := client.UserGrants.List(t.Context(), ann, nil)
+		require.ErrorIs(t, err, okta.ErrUnauthorized)
+	}
+	assert.Len(t, org.Requests(), 2)
+}
+
+func TestOrgBehindAPortABasePathAndAnotherName(t *testing.T) {
+	t.Parallel()
+	org := oktatest.New(oktatest.Options{BasePath: "/gateway/okta", PublicURL: "https://login.acme.example"})
+	t.Cleanup(org.Close)
+	org.AcceptAPIToken(oktatest.DemoToken)
+	user := org.AddUser(oktatest.User{})
+	app := org.AddClient(oktatest.Client{})
+	for range 5 {
+		org.AddGrant(oktatest.Grant{UserID: user.ID, ClientID: app.ID})
+	}
+	page, err := clientOf(t, org).UserGrants.List(t.Context(), user.ID, &okta.ListUserGrantsOptions{Limit: 2})
+	require.NoError(t, err)
+	assert.Len(t, ids(t, page), 5)
+	for _, req := range org.Requests() {
+		assert.Equal(t, "/gateway/okta/api/v1/users/"+user.ID+"/grants", req.Path)
+		assert.Equal(t, http.StatusOK, req.Status)
+	}
+}
+
+func TestRevokesSurviveLostAnswers(t *testing.T) {
+	t.Parallel()
+	org, client := startDemo(t)
+	org.Next(oktatest.DropAnswer())
+	require.NoError(t, client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID))
+	assert.Equal(t, 44, grantsOf(org, ann))
+	require.Len(t, org.Requests(), 2)
+	assert.Equal(t, http.StatusNotFound, org.Requests()[1].Status)
+
+	org.Next(oktatest.DropAnswer())
+	require.NoError(t, client.UserGrants.RevokeAll(t.Context(), ann))
+	assert.Zero(t, grantsOf(org, ann))
+}
+
+func TestListsSurviveFaultsInTheirMiddle(t *testing.T) {
+	t.Parallel()
+	org, client := startDemo(t)
+	org.Next(nil, oktatest.CutBody(100), oktatest.Reply(502, nil, "<html>"), nil, oktatest.Drop())
+	page, err := client.UserGrants.List(t.Context(), ann, &okta.ListUserGrantsOptions{Limit: 20})
+	require.NoError(t, err)
+	assert.Len(t, ids(t, page), 45)
+}
+
+// inProcess carries requests to a handler without a socket, which would keep a bubble's clock from moving.
+type inProcess struct{ http.Handler }
+
+func (p inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	p.ServeHTTP(answer, req)
+	return answer.Result(), nil
+}
+
+func TestAFullWindowIsWaitedOut(t *testing.T) {
+	t.Parallel()
+	org, _ := startDemo(t)
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, inProcess{org}, func(c *okta.Config) { c.Credentials = okta.APIToken(oktatest.DemoToken) })
+		org.LimitRate(oktatest.BucketUsers, 2, time.Minute)
+		time.Sleep(20 * time.Second) //nolint:forbidigo // the bubble's clock
+		start := time.Now()
+		for range 4 {
+			_, err := client.UserGrants.Get(t.Context(), ann, oktatest.DemoGrantID, nil)
+			require.NoError(t, err)
+		}
+		assert.InDelta(t, 40, time.Since(start).Seconds(), 1.1, "seconds until the next window")
+		assert.Len(t, org.Requests(), 5)
+
+		org.LimitRate(oktatest.BucketUsers, 0, time.Hour)
+		start = time.Now()
+		err := client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID)
+		require.ErrorIs(t, err, okta.ErrRateLimited)
+		assert.Equal(t, 5, requireAnswer(t, err).Attempts)
+		assert.Less(t, time.Since(start), 16*time.Second, "the concurrency limit is not waited out like a window")
+	})
+}

@@ -1,6 +1,10 @@
 package okta
 
-import "context"
+import (
+	"context"
+
+	"github.com/grantkit/okta/internal/wire"
+)
 
 // AuthorizationServerClients reads and revokes the refresh tokens that a custom authorization server issued, client by
 // client and for all users. What it reads describes a token and never contains it.
@@ -19,7 +23,7 @@ type AuthorizationServerClients struct{ client *Client }
 // Scope: okta.authorizationServers.read.
 // An unknown authorization server is an error that matches ErrNotFound.
 func (s *AuthorizationServerClients) List(ctx context.Context, authServerID string) (*Page[OAuth2Client], error) {
-	return list[OAuth2Client](ctx, s.client, noOptions{}, "authorizationServers", authServerID, "clients")
+	return list(ctx, s.client, wire.Array[OAuth2Client], noOptions{}, "authorizationServers", authServerID, "clients")
 }
 
 // GetRefreshToken reads one refresh token that an authorization server issued to a client.
@@ -28,7 +32,7 @@ func (s *AuthorizationServerClients) List(ctx context.Context, authServerID stri
 // (getRefreshTokenForAuthorizationServerAndClient). Scope: okta.authorizationServers.read.
 // An unknown authorization server, client or token is an error that matches ErrNotFound.
 func (s *AuthorizationServerClients) GetRefreshToken(ctx context.Context, authServerID, clientID, tokenID string, opts *GetOptions) (*OAuth2RefreshToken, error) {
-	return get[OAuth2RefreshToken](ctx, s.client, opts, "authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
+	return get(ctx, s.client, decodeRefreshToken, opts, "authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
 }
 
 // ListRefreshTokens reads the first page of the refresh tokens that an authorization server issued to a client, for all
@@ -38,7 +42,7 @@ func (s *AuthorizationServerClients) GetRefreshToken(ctx context.Context, authSe
 // (listRefreshTokensForAuthorizationServerAndClient). Scope: okta.authorizationServers.read.
 // An unknown authorization server or client is an error that matches ErrNotFound.
 func (s *AuthorizationServerClients) ListRefreshTokens(ctx context.Context, authServerID, clientID string, opts *ListOptions) (*Page[OAuth2RefreshToken], error) {
-	return list[OAuth2RefreshToken](ctx, s.client, opts, "authorizationServers", authServerID, "clients", clientID, "tokens")
+	return list(ctx, s.client, decodeRefreshTokens, opts, "authorizationServers", authServerID, "clients", clientID, "tokens")
 }
 
 // RevokeRefreshToken revokes one refresh token that an authorization server issued to a client.

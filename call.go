@@ -7,16 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 
-	"github.com/grantkit/okta/internal/ratelimit"
 	"github.com/grantkit/okta/internal/retry"
-	"github.com/grantkit/okta/internal/wire"
 )
 
 // Response describes one attempt to Config.OnResponse.
@@ -39,23 +35,19 @@ type RateLimit struct {
 	Reset     time.Time // when the next window begins, by Okta's clock
 }
 
-// Bounds of what is read of one answer.
-const (
-	maxAnswer      = 32 << 20
-	maxErrorAnswer = maxErrorBody
-)
-
 // anySuccess accepts every 2xx but 206, which is a part only.
 const anySuccess = 0
 
 // request is what a call sends, checked and complete but for the credentials.
 type request struct {
 	method  string
-	path    string // escaped
+	url     string // without the query
 	query   url.Values
 	body    []byte
 	accepts int // the status that means success, or anySuccess
 	what    reach
+	signIn  bool   // it asks the token endpoint, is retried like a GET, and its answer is a secret
+	signer  signer // nil for one of the client's session
 }
 
 func (r request) accepted(status int) bool {
@@ -65,35 +57,32 @@ func (r request) accepted(status int) bool {
 	return status >= 200 && status < 300 && status != http.StatusPartialContent
 }
 
-// call is one request and the attempts that are made of it. As an http.RoundTripper, it makes one attempt.
-type call struct {
-	request
-	client  *Client
-	ctx     context.Context // of the caller; the call lives no longer than the function that was given it
-	attempt *attempt        // the latest
-	first   string          // request ID of the first answer
-	answer  *Error          // the latest answer, when that was an error
-	unknown bool            // some attempt may or may not have been carried out
-	waiting bool            // another attempt was to follow
+// repeatable reports whether the request may be sent again without knowing what became of it.
+func (r request) repeatable() bool {
+	return r.method == http.MethodGet || r.method == http.MethodDelete || r.signIn
 }
 
-// attempt is one HTTP exchange.
-type attempt struct {
-	call      *call
-	number    int // counted from 1
-	sent      http.Header
-	status    int // 0 if no answer came
-	header    http.Header
-	body      []byte
-	rateLimit RateLimit
-	reset     time.Duration // until the rate limit's window ends; 0 if unknown
-	err       error         // why there is no answer, or not the whole of it
-	duration  time.Duration
+// call is one request and the attempts that are made of it.
+type call struct {
+	request
+	client   *Client
+	ctx      context.Context // of the caller; the call lives no longer than the function that was given it
+	path     string          // escaped
+	rawQuery string
+	attempt  *attempt // the latest; nil before the first
+	retries  int      // so far; a renewed sign-in is none
+	first    string   // the first request ID that came
+	answer   *Error   // the latest answer, when that was an error
+	unknown  bool     // some attempt may or may not have been carried out
+	waiting  bool     // another attempt was to follow
 }
 
 // send makes the call: the one way in which a request goes out and an answer comes back.
 func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
-	address := c.root + r.path
+	if ctx == nil {
+		return nil, invalid("the context is nil")
+	}
+	address := r.url
 	if len(r.query) > 0 {
 		address += "?" + r.query.Encode()
 	}
@@ -103,12 +92,14 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, address, body)
 	if err != nil {
-		return nil, invalid("the request cannot be made: %v", err)
+		return nil, invalid("no request can be made of the path") // err would show the query
 	}
-	k := &call{request: r, client: c, ctx: ctx}
-	k.path = req.URL.EscapedPath()
-	if err := ctx.Err(); err != nil {
-		return nil, k.failed(err)
+	k := &call{request: r, client: c, ctx: ctx, path: req.URL.EscapedPath(), rawQuery: req.URL.RawQuery}
+	if k.signer == nil {
+		k.signer = c.session.newSigner()
+	}
+	if ctx.Err() != nil {
+		return nil, k.failed(ended(ctx))
 	}
 	transport := c.http
 	transport.Transport = k
@@ -116,222 +107,115 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 	return k.result(err)
 }
 
-// RoundTrip makes one attempt. The answer's body is read here, so that one that breaks off counts as a failed attempt.
+// RoundTrip makes one attempt. As the transport of go-retryablehttp's client, it is what that repeats. The answer's body is
+// read here, so that one that breaks off counts as a failed attempt.
 func (k *call) RoundTrip(req *http.Request) (*http.Response, error) {
-	a := &attempt{call: k, number: k.attempts() + 1}
-	k.attempt, k.waiting = a, false
-	ctx, cancel := k.bound(req.Context())
-	defer cancel()
-	out := req.Clone(ctx) // attempts must not share a header
-	if a.err = k.sign(out); a.err != nil {
-		return nil, a.err
-	}
-	a.sent = out.Header
-	start := time.Now()
-	resp, err := a.exchange(out)
-	a.duration = time.Since(start)
-	if a.err = k.explain(ctx, err); a.err != nil {
-		return nil, a.err
-	}
-	return resp, nil
+	k.attempt, k.waiting = &attempt{call: k, number: k.sent() + 1}, false
+	return k.attempt.make(req)
 }
 
-func (k *call) attempts() int {
-	if k.attempt == nil {
+// sent is the number of requests that went out.
+func (k *call) sent() int {
+	switch {
+	case k.attempt == nil:
 		return 0
+	case k.attempt.sent == nil:
+		return k.attempt.number - 1
 	}
 	return k.attempt.number
 }
 
-func (k *call) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if k.client.attemptTimeout < 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, k.client.attemptTimeout)
-}
-
-// sign sets the headers of one attempt.
-func (k *call) sign(req *http.Request) error {
-	authorization, err := k.client.credentials.authorization()
-	if err != nil {
-		return &retry.Final{Err: err}
-	}
-	req.Header.Set("Authorization", authorization)
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", k.client.userAgent)
+// setHeader sets the headers of one attempt, but for those that sign it in.
+func (k *call) setHeader(header http.Header) {
+	header.Set("Accept", "application/json")
+	header.Set("User-Agent", k.client.userAgent)
 	if k.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		header.Set("Content-Type", "application/json")
 	}
-	if retries := k.attempts() - 1; retries > 0 {
-		req.Header.Set("X-Okta-Retry-Count", strconv.Itoa(retries))
+	if earlier := k.attempt.number - 1; earlier > 0 {
+		header.Set("X-Okta-Retry-Count", strconv.Itoa(earlier))
 		if k.first != "" {
-			req.Header.Set("X-Okta-Retry-For", k.first)
+			header.Set("X-Okta-Retry-For", k.first)
 		}
 	}
-	return nil
 }
 
-// exchange sends the request and reads the whole answer.
-func (a *attempt) exchange(req *http.Request) (*http.Response, error) {
-	resp, err := a.call.client.http.Transport.RoundTrip(req)
-	if resp == nil {
-		return nil, withoutURL(err)
-	}
-	if resp.Body == nil {
-		resp.Body = http.NoBody
-	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is written to it
-	a.status, a.header = resp.StatusCode, resp.Header
-	if limits, ok := ratelimit.Read(resp.Header); ok {
-		a.rateLimit = RateLimit{Limit: limits.Limit, Remaining: limits.Remaining, Reset: limits.Reset}
-		if wait, ok := limits.UntilReset(); ok && !limits.Concurrency() {
-			a.reset = wait
-		}
-	}
-	if err == nil {
-		a.body, err = a.read(resp)
-	}
-	resp.Body = http.NoBody
-	return resp, err
-}
-
-// read returns the body of resp. One that is too long is final: it would not be shorter the next time.
-func (a *attempt) read(resp *http.Response) ([]byte, error) {
-	limit := maxErrorAnswer
-	if a.call.accepted(resp.StatusCode) {
-		limit = maxAnswer
-	}
-	var body bytes.Buffer
-	if resp.ContentLength > 0 {
-		body.Grow(int(min(resp.ContentLength, int64(limit))) + bytes.MinRead)
-	}
-	n, err := body.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
-	if n > int64(limit) {
-		return body.Bytes()[:limit], &retry.Final{Err: fmt.Errorf("the body is longer than %d bytes", limit)}
-	}
-	return body.Bytes(), err
-}
-
-// withoutURL drops what url.Error adds to a transport's error: the URL, whose query is nobody else's business.
-func withoutURL(err error) error {
-	if err == nil {
-		return errors.New("the transport returned no answer and no error")
-	}
-	if wrapped, ok := err.(*url.Error); ok { //nolint:errorlint // the outermost alone
-		return wrapped.Err
-	}
-	return err
-}
-
-// explain makes an error match the caller's context when that has ended, whatever the transport says, and tells it
-// apart from the end of the attempt's own time.
-func (k *call) explain(attempt context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	if ended := k.ctx.Err(); ended != nil {
-		if errors.Is(err, ended) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", ended, err)
-	}
-	if attempt.Err() != nil {
-		return fmt.Errorf("no complete answer within %v: %w", k.client.attemptTimeout, os.ErrDeadlineExceeded)
-	}
-	return err
-}
-
-// next takes stock of the latest attempt and decides whether another follows.
+// next takes stock of the latest attempt and decides whether another follows, and after which wait.
 func (k *call) next() (time.Duration, bool) {
 	a := k.attempt
 	if a == nil || a.sent == nil || k.waiting { // nothing was sent
 		return 0, false
 	}
-	if a.number == 1 && isToken(a.requestID()) {
-		k.first = a.requestID()
+	if k.first == "" && isToken(a.requestID) {
+		k.first = a.requestID
 	}
 	k.unknown = k.unknown || a.outcomeUnknown()
 	err := a.failure()
-	if answer, ok := errors.AsType[*Error](err); ok {
+	answer, _ := errors.AsType[*Error](err)
+	if answer != nil {
 		k.answer = answer
 	}
-	wait, again := k.wait(a, err)
+	if k.alreadyGone() {
+		err = nil
+	}
+	wait, again := k.plan(a, answer, err)
 	k.waiting = again
 	k.observe(a, err, wait, again)
 	return wait, again
 }
 
-func (k *call) wait(a *attempt, err error) (time.Duration, bool) {
-	if err == nil || k.method != http.MethodGet && k.method != http.MethodDelete {
+func (k *call) plan(a *attempt, answer *Error, err error) (time.Duration, bool) {
+	if a.status != 0 && k.signer.renew(a, answer) {
+		return 0, true
+	}
+	if err == nil || !k.repeatable() {
 		return 0, false
 	}
-	return k.client.retry.Wait(k.ctx, a.number, retry.Attempt{Status: a.status, Header: a.header, Err: a.err, Reset: a.reset})
-}
-
-// failure returns what is wrong with an attempt: an *Error if an answer came, whatever else if none did.
-func (a *attempt) failure() error {
-	switch {
-	case a.status == 0:
-		return a.err
-	case a.err != nil:
-		return newError(a, a.err)
-	case a.call.accepted(a.status):
-		return nil
-	case a.status >= 200 && a.status < 300:
-		return newError(a, fmt.Errorf("%s does not answer with this status", a.call.method))
-	case a.status >= 300 && a.status < 400:
-		return newError(a, redirected(a.header.Get("Location")))
+	wait, again := k.client.retry.Wait(k.ctx, k.retries+1, retry.Attempt{Status: a.status, Header: a.header, Err: a.err, Reset: a.reset})
+	if again {
+		k.retries++
 	}
-	return newError(a, nil)
-}
-
-// redirected names the origin that a redirect leads to, and nothing more of it.
-func redirected(location string) error {
-	to, err := url.Parse(location)
-	if err != nil || to.Host == "" {
-		return errors.New("redirects are not followed")
-	}
-	return fmt.Errorf("redirects are not followed, this one leads to %s://%s", to.Scheme, to.Host)
-}
-
-// outcomeUnknown reports whether the server may have carried the request out although the attempt failed.
-func (a *attempt) outcomeUnknown() bool {
-	if a.status == 0 {
-		dial, ok := errors.AsType[*net.OpError](a.err)
-		return !ok || dial.Op != "dial"
-	}
-	return a.status >= 500 || a.status < 300
+	return wait, again
 }
 
 // alreadyGone reports whether a single revoke found nothing because an earlier attempt of the same call has done it.
 func (k *call) alreadyGone() bool {
-	a := k.attempt
-	return k.what == one && k.method == http.MethodDelete && a.number > 1 && k.unknown &&
-		a.status == http.StatusNotFound && k.answer.Code == CodeNotFound
+	return k.what == one && k.unknown && k.attempt.status == http.StatusNotFound && k.answer.Code == CodeNotFound
 }
 
-// result is what the call comes to, with all that is known of a failure. ended is why the loop ended.
-func (k *call) result(ended error) (*attempt, error) {
+// result is what the call comes to, with all that is known of a failure. stopped is why the loop ended.
+func (k *call) result(stopped error) (*attempt, error) {
 	a := k.attempt
 	switch {
 	case a == nil:
-		return nil, k.failed(ended)
+		return nil, k.failed(stopped)
 	case k.waiting && a.status == 0:
-		return nil, k.failed(fmt.Errorf("%w; the attempt before: %w", ended, a.err))
+		return nil, k.failed(fmt.Errorf("%w; the attempt before: %w", ended(k.ctx), a.err))
 	case k.waiting:
-		return nil, k.failed(ended)
+		return nil, k.failed(ended(k.ctx))
 	case a.status == 0:
 		return nil, k.failed(a.err)
 	case a.err == nil && k.accepted(a.status), k.alreadyGone():
 		return a, nil
+	case k.ctx.Err() != nil && retry.Status(a.status): // it would have been tried again
+		return nil, k.failed(ended(k.ctx))
 	}
 	return nil, k.answer
+}
+
+// ended is why a context has ended: its error, and its cause if that says more.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // failed wraps the reason why a call got no answer. What an earlier attempt was told is not lost.
 func (k *call) failed(reason error) error {
 	tries := ""
-	if n := k.attempts(); n > 1 {
+	if n := k.sent(); n > 1 {
 		tries = fmt.Sprintf(" [%d attempts]", n)
 	}
 	if k.answer == nil {
@@ -346,7 +230,7 @@ func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
 		slog.String("method", k.method),
 		slog.String("path", k.path),
 		slog.Int("status", a.status),
-		slog.String("request_id", a.requestID()),
+		slog.String("request_id", a.requestID),
 		slog.Int("attempt", a.number),
 		slog.Duration("duration", a.duration),
 	}
@@ -365,7 +249,7 @@ func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
 		Method:     k.method,
 		Path:       k.path,
 		StatusCode: a.status,
-		RequestID:  a.requestID(),
+		RequestID:  a.requestID,
 		RateLimit:  a.rateLimit,
 		Attempt:    a.number,
 		Duration:   a.duration,
@@ -373,16 +257,3 @@ func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
 		Wait:       wait,
 	})
 }
-
-func (a *attempt) requestID() string { return a.header.Get("X-Okta-Request-Id") }
-
-// decodeObject decodes the answer, which must be one JSON object, into out.
-func (a *attempt) decodeObject(out any) error {
-	if err := wire.Object(a.body, out); err != nil {
-		return newError(a, err)
-	}
-	return nil
-}
-
-// isToken reports whether s can be sent back in a header.
-func isToken(s string) bool { return s != "" && len(s) <= 256 && checkToken(s) == nil }

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -28,8 +30,9 @@ type Client struct {
 	AuthorizationServerClients *AuthorizationServerClients
 
 	root           string // scheme, host and base path of the org, without a trailing slash
-	credentials    Credentials
+	session        session
 	http           http.Client
+	allowHTTP      bool
 	userAgent      string
 	attemptTimeout time.Duration // none if negative
 	retry          retry.Policy
@@ -44,9 +47,6 @@ func NewClient(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := config.checkCredentials(); err != nil {
-		return nil, err
-	}
 	if err := config.checkUserAgent(); err != nil {
 		return nil, err
 	}
@@ -56,19 +56,19 @@ func NewClient(config Config) (*Client, error) {
 	}
 	c := &Client{
 		root:           root,
-		credentials:    config.Credentials,
 		http:           httpClient(config.HTTPClient),
+		allowHTTP:      config.AllowInsecureHTTP,
 		userAgent:      userAgent(config.UserAgent),
-		attemptTimeout: config.AttemptTimeout,
+		attemptTimeout: config.attemptTimeout(),
 		retry:          policy,
 		logger:         config.Logger,
 		onResponse:     config.OnResponse,
 	}
-	if c.attemptTimeout == 0 {
-		c.attemptTimeout = defaultAttemptTimeout
-	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
+	}
+	if c.session, err = config.session(c); err != nil {
+		return nil, err
 	}
 	c.UserGrants = &UserGrants{c}
 	c.UserOAuth = &UserOAuth{c}
@@ -79,21 +79,29 @@ func NewClient(config Config) (*Client, error) {
 // httpClient copies the caller's client, or makes one. It follows no redirect: a credential would go where a server
 // says, and a DELETE might become a GET.
 func httpClient(given *http.Client) http.Client {
-	var client http.Client
+	client := http.Client{Transport: sharedPool()}
 	if given != nil {
 		client = *given
 	}
 	if client.Transport == nil {
 		client.Transport = http.DefaultTransport
 	}
-	if pool, ok := client.Transport.(*http.Transport); ok && given == nil {
-		pool = pool.Clone()
-		pool.MaxIdleConnsPerHost = pool.MaxIdleConns // all of them go to one host
-		client.Transport = pool
-	}
+	client.Timeout = 0 // NewClient makes it part of attemptTimeout
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return client
 }
+
+// sharedPool is the transport of all clients that bring none: http.DefaultTransport, but with as many idle connections to
+// one host as to all, since a client talks to one.
+var sharedPool = sync.OnceValue(func() http.RoundTripper {
+	pool, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	pool = pool.Clone()
+	pool.MaxIdleConnsPerHost = pool.MaxIdleConns
+	return pool
+})
 
 func userAgent(product string) string {
 	own := fmt.Sprintf("grantkit-okta/%s (%s; %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -121,7 +129,7 @@ type Request struct {
 	Method string     // http.MethodGet if empty
 	Path   []string   // segments from the org's root, such as "api", "v1", "users", userID; each is escaped by itself
 	Query  url.Values // may be nil
-	Body   any        // sent as JSON; nil for none
+	Body   any        // sent as encoding/json writes it; nil for none
 }
 
 // Do sends one request with everything that the services have: sign-in, retries (of GET and DELETE), limits, errors and
@@ -130,7 +138,10 @@ type Request struct {
 //
 // A path segment that is empty, ".", ".." or holds a control character is refused with ErrInvalidArgument.
 func (c *Client) Do(ctx context.Context, req Request, out any) error {
-	r, err := req.prepare()
+	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
+		return invalid("out is %T: it must be a pointer that is not nil", out)
+	}
+	r, err := req.prepare(c)
 	if err != nil {
 		return err
 	}
@@ -138,15 +149,16 @@ func (c *Client) Do(ctx context.Context, req Request, out any) error {
 	if err != nil || out == nil {
 		return err
 	}
-	return a.decodeObject(out)
+	_, err = decode(a, func(body []byte) (any, error) { return out, wire.ObjectInto(body, out) })
+	return err
 }
 
-func (r Request) prepare() (request, error) {
+func (r Request) prepare(c *Client) (request, error) {
 	path, err := join(r.Path)
 	if err != nil {
 		return request{}, err
 	}
-	prepared := request{method: r.Method, path: path, query: r.Query, accepts: anySuccess}
+	prepared := request{method: r.Method, url: c.root + path, query: r.Query, accepts: anySuccess}
 	if prepared.method == "" {
 		prepared.method = http.MethodGet
 	}
@@ -156,7 +168,7 @@ func (r Request) prepare() (request, error) {
 	if r.Body == nil {
 		return prepared, nil
 	}
-	if prepared.body, err = wire.Marshal(r.Body); err != nil {
+	if prepared.body, err = json.Marshal(r.Body); err != nil {
 		return request{}, invalid("the body cannot be written as JSON: %v", err)
 	}
 	return prepared, nil
@@ -165,7 +177,7 @@ func (r Request) prepare() (request, error) {
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
 // get reads one object below /api/v1.
-func get[T any](ctx context.Context, c *Client, opts options, segments ...string) (*T, error) {
+func get[T any](ctx context.Context, c *Client, decoder func([]byte) (*T, error), opts options, segments ...string) (*T, error) {
 	query, err := opts.query()
 	if err != nil {
 		return nil, err
@@ -174,15 +186,11 @@ func get[T any](ctx context.Context, c *Client, opts options, segments ...string
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.send(ctx, request{method: http.MethodGet, path: path, query: query, accepts: http.StatusOK})
+	a, err := c.send(ctx, request{method: http.MethodGet, url: c.root + path, query: query, accepts: http.StatusOK})
 	if err != nil {
 		return nil, err
 	}
-	out := new(T)
-	if err := a.decodeObject(out); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return decode(a, decoder)
 }
 
 // reach is how much a DELETE takes away.
@@ -199,7 +207,7 @@ func (c *Client) delete(ctx context.Context, what reach, segments ...string) err
 	if err != nil {
 		return err
 	}
-	_, err = c.send(ctx, request{method: http.MethodDelete, path: path, accepts: http.StatusNoContent, what: what})
+	_, err = c.send(ctx, request{method: http.MethodDelete, url: c.root + path, accepts: http.StatusNoContent, what: what})
 	return err
 }
 
@@ -213,6 +221,9 @@ func join(segments []string) (string, error) {
 	}
 	var path strings.Builder
 	for i, segment := range segments {
+		if i == 0 && strings.Contains(segment, "/") {
+			return "", invalid("the path is to be given segment by segment, not as %q", segment)
+		}
 		if reason := refuse(segment); reason != "" {
 			return "", invalid("the path segment %s %s", position(segments, i), reason)
 		}

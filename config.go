@@ -20,19 +20,19 @@ type Config struct {
 	// and a fragment are refused. It has to be https, but for loopback addresses and AllowInsecureHTTP.
 	OrgURL string
 
-	// Credentials sign the requests in: APIToken, BearerToken or TokenSource.
+	// Credentials sign the requests in: APIToken, BearerToken, TokenSource or ServiceApp.
 	Credentials Credentials
 
 	// HTTPClient carries the requests; its Transport, Jar and Timeout (of one attempt) are used, and it is never changed.
-	// Redirects are not followed, whatever its CheckRedirect says. Default: a client with a connection pool of its own
-	// that honours HTTPS_PROXY and NO_PROXY.
+	// Redirects are not followed, whatever its CheckRedirect says. Default: a connection pool that all such clients share
+	// and that honours HTTPS_PROXY and NO_PROXY.
 	HTTPClient *http.Client `json:"-"`
 
 	// UserAgent stands before the SDK's own name in the User-Agent header, such as "acme-offboarding/1.2".
 	UserAgent string
 
 	// AttemptTimeout bounds one attempt, the reading of its answer included. Default: 30 s; negative: no bound. The
-	// context bounds the whole call.
+	// context bounds the whole call, but for the Token method of a TokenSource.
 	AttemptTimeout time.Duration
 
 	// Retry says how often, and after which waits, a GET or DELETE is tried again.
@@ -52,7 +52,7 @@ type Config struct {
 // Retry bounds the retries of a GET or DELETE: after a lost connection, an answer cut short, and the statuses 429, 500,
 // 502, 503 and 504. Waits double from MinWait on, with jitter; a 429 waits until its window ends by the server's
 // clock; Retry-After counts up to MaxWait. A wait that would be longer than MaxWait or end after the context's deadline is
-// not begun: the call returns its error at once.
+// not begun: the call returns its error at once. Waits are silent unless Config.Logger or Config.OnResponse tells of them.
 type Retry struct {
 	MaxRetries int           // attempts after the first; default 4, negative: none
 	MinWait    time.Duration // default 500 ms
@@ -65,6 +65,21 @@ const (
 	defaultMinWait        = 500 * time.Millisecond
 	defaultMaxWait        = 70 * time.Second
 )
+
+// attemptTimeout is the shorter of AttemptTimeout and HTTPClient.Timeout, and negative if there is none.
+func (c Config) attemptTimeout() time.Duration {
+	timeout := c.AttemptTimeout
+	if timeout == 0 {
+		timeout = defaultAttemptTimeout
+	}
+	if c.HTTPClient == nil || c.HTTPClient.Timeout <= 0 {
+		return timeout
+	}
+	if timeout < 0 {
+		return c.HTTPClient.Timeout
+	}
+	return min(timeout, c.HTTPClient.Timeout)
+}
 
 // policy checks r and fills in the defaults.
 func (r Retry) policy() (retry.Policy, error) {
@@ -98,17 +113,32 @@ func (c Config) root() (string, error) {
 	if strings.ContainsAny(c.OrgURL, "{}") {
 		return "", invalid("Config.OrgURL is a template: put the org's own domain where the braces are")
 	}
-	u, err := url.Parse(c.OrgURL)
-	if err != nil { // not quoted: what looks like a port may be a part of a password
-		return "", invalid("Config.OrgURL is not a URL")
-	}
-	if reason := c.refuse(u); reason != "" {
+	root, reason := checkURL(c.OrgURL, c.AllowInsecureHTTP)
+	switch {
+	case reason != "":
 		return "", invalid("Config.OrgURL %s", reason)
+	case strings.HasSuffix(root, "/api/v1"):
+		return "", invalid("Config.OrgURL ends with /api/v1, which the client adds by itself")
+	case strings.Contains(root, "-admin.okta"):
+		return "", invalid("Config.OrgURL is that of the admin console: leave out -admin")
 	}
-	return u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/"), nil
+	return root, nil
 }
 
-func (c Config) refuse(u *url.URL) string {
+// checkURL returns address without a trailing slash, or why credentials must not be sent there.
+func checkURL(address string, allowHTTP bool) (checked, reason string) {
+	u, err := url.Parse(address)
+	if err != nil { // not quoted: what looks like a port may be a part of a password
+		return "", "is not a URL"
+	}
+	if reason := refuseURL(u, address, allowHTTP); reason != "" {
+		return "", reason
+	}
+	base := url.URL{Scheme: u.Scheme, Host: u.Host}
+	return base.String() + strings.TrimRight(u.EscapedPath(), "/"), ""
+}
+
+func refuseURL(u *url.URL, address string, allowHTTP bool) string {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "must begin with https://"
@@ -118,11 +148,11 @@ func (c Config) refuse(u *url.URL) string {
 		return "has a port that is not between 1 and 65535"
 	case u.User != nil:
 		return "holds a user name or password: sign in with Config.Credentials"
-	case strings.ContainsAny(c.OrgURL, "?"):
+	case strings.Contains(address, "?"):
 		return "holds a query"
-	case strings.ContainsAny(c.OrgURL, "#"):
+	case strings.Contains(address, "#"):
 		return "holds a fragment"
-	case u.Scheme == "http" && !c.AllowInsecureHTTP && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
 		return "is http, which would show the credentials to the network: use https"
 	}
 	return ""
@@ -137,17 +167,18 @@ func validPort(port string) bool {
 }
 
 func isLoopback(host string) bool {
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
-func (c Config) checkCredentials() error {
+func (c Config) session(client *Client) (session, error) {
 	if c.Credentials == nil {
-		return invalid("Config.Credentials is missing: use APIToken, BearerToken or TokenSource")
+		return nil, invalid("Config.Credentials is missing: use APIToken, BearerToken, TokenSource or ServiceApp")
 	}
-	if err := c.Credentials.check(); err != nil {
-		return invalid("Config.Credentials: %v", err)
+	s, err := c.Credentials.session(client)
+	if err != nil {
+		return nil, invalid("Config.Credentials: %v", err)
 	}
-	return nil
+	return s, nil
 }
 
 func (c Config) checkUserAgent() error {

@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,13 +12,25 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Credentials sign requests in. They come from APIToken, BearerToken or TokenSource, and print as redacted under every
-// fmt verb, in slog and in JSON.
+// Credentials sign requests in. They come from APIToken, BearerToken or TokenSource, or are a ServiceApp, and their secrets
+// print as redacted under every fmt verb, in slog and in JSON.
 type Credentials interface {
-	// authorization returns the value of the Authorization header for one attempt.
-	authorization() (string, error)
-	// check reports what NewClient can know to be wrong, without I/O.
-	check() error
+	// session checks the credentials and makes of them what signs the calls of one client in. It does no I/O.
+	session(c *Client) (session, error)
+}
+
+// session signs the calls of a client in. It is safe for concurrent use.
+type session interface {
+	newSigner() signer
+}
+
+// signer signs the attempts of one call in.
+type signer interface {
+	// sign adds to req what signs it in, and returns the secrets among that.
+	sign(ctx context.Context, req *http.Request) (secrets []string, err error)
+	// renew is told of every answer, and reports whether the request is to be sent once more with a new sign-in. failure is
+	// nil if nothing is wrong with the answer.
+	renew(a *attempt, failure *Error) bool
 }
 
 // APIToken signs in with an API token of the org, made under Security > API > Tokens: "Authorization: SSWS <token>".
@@ -42,43 +55,66 @@ func TokenSource(source oauth2.TokenSource) Credentials {
 	return &tokenSource{token: source.Token}
 }
 
+// staticToken is its own session and signer: it has nothing to remember.
 type staticToken struct {
 	redacted
 	scheme string
 	token  secret
 }
 
-func (t *staticToken) authorization() (string, error) { return t.scheme + " " + t.token(), nil }
+func (t *staticToken) session(*Client) (session, error) {
+	if err := checkToken(t.token()); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
 
-func (t *staticToken) check() error { return checkToken(t.token()) }
+func (t *staticToken) newSigner() signer { return t }
 
+func (t *staticToken) sign(_ context.Context, req *http.Request) ([]string, error) {
+	return authorize(req, t.scheme, t.token()), nil
+}
+
+func (t *staticToken) renew(*attempt, *Error) bool { return false }
+
+// tokenSource is its own session and signer: what there is to remember, the source remembers.
 type tokenSource struct {
 	redacted
 	token func() (*oauth2.Token, error)
 }
 
-func (t *tokenSource) authorization() (string, error) {
-	token, err := t.token()
-	if err != nil {
-		return "", fmt.Errorf("token source: %w", err)
+func (t *tokenSource) session(*Client) (session, error) {
+	if t.token == nil {
+		return nil, errors.New("the token source is nil")
 	}
-	if token == nil {
-		return "", errors.New("token source: it returned no token")
-	}
-	if kind := token.Type(); kind != "Bearer" {
-		return "", fmt.Errorf("token source: token type %q is not Bearer", kind)
-	}
-	if err := checkToken(token.AccessToken); err != nil {
-		return "", fmt.Errorf("token source: %w", err)
-	}
-	return "Bearer " + token.AccessToken, nil
+	return t, nil
 }
 
-func (t *tokenSource) check() error {
-	if t.token == nil {
-		return errors.New("the token source is nil")
+func (t *tokenSource) newSigner() signer { return t }
+
+func (t *tokenSource) sign(_ context.Context, req *http.Request) ([]string, error) {
+	token, err := t.token()
+	if err != nil {
+		return nil, fmt.Errorf("token source: %w", err)
 	}
-	return nil
+	if token == nil {
+		return nil, errors.New("token source: it returned no token")
+	}
+	if kind := token.Type(); kind != "Bearer" {
+		return nil, fmt.Errorf("token source: token type %q is not Bearer", kind)
+	}
+	if err := checkToken(token.AccessToken); err != nil {
+		return nil, fmt.Errorf("token source: %w", err)
+	}
+	return authorize(req, "Bearer", token.AccessToken), nil
+}
+
+func (t *tokenSource) renew(*attempt, *Error) bool { return false }
+
+// authorize sets the Authorization header, and returns what is secret about it.
+func authorize(req *http.Request, scheme, token string) []string {
+	req.Header.Set("Authorization", scheme+" "+token)
+	return []string{token}
 }
 
 // checkToken refuses what cannot be a token: a header must carry it as it is, so it is visible ASCII only.
@@ -113,11 +149,16 @@ func (redacted) LogValue() slog.Value { return slog.StringValue(redaction) }
 // MarshalText makes JSON, and every other text encoding, redacted.
 func (redacted) MarshalText() ([]byte, error) { return []byte(redaction), nil }
 
-// scrub removes the credential of a request from a text that came from a server or a proxy, which may echo it.
-func scrub(text string, sent http.Header) string {
-	_, token, found := strings.Cut(sent.Get("Authorization"), " ")
-	if !found || token == "" {
-		return text
+// minSecret is the length from which on a credential is looked for in what comes back. A shorter one is none, and would
+// stand by chance in many a text.
+const minSecret = 8
+
+// scrub removes secrets from a text that came from a server or a proxy, which may echo what it was sent.
+func scrub(text string, secrets []string) string {
+	for _, s := range secrets {
+		if len(s) >= minSecret {
+			text = strings.ReplaceAll(text, s, redaction)
+		}
 	}
-	return strings.ReplaceAll(text, token, redaction)
+	return text
 }

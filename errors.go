@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -22,7 +23,8 @@ var (
 	ErrForbidden = errors.New("okta: forbidden")
 	// ErrNotFound: the resource does not exist, or not for these credentials (404).
 	ErrNotFound = errors.New("okta: not found")
-	// ErrRateLimited: a rate limit is used up and would not be free in time (429).
+	// ErrRateLimited: a rate limit is used up and would not be free in time (429). A call that ended otherwise, after an
+	// attempt that was answered so, matches it too.
 	ErrRateLimited = errors.New("okta: rate limited")
 )
 
@@ -64,7 +66,8 @@ type Error struct {
 	Attempts   int         // made when this answer came
 	Body       []byte      // as received, up to 1 MiB, with the credential blotted out
 
-	cause error // why the body could not be used
+	signIn bool  // the answer is that of the token endpoint
+	cause  error // why the body could not be used
 }
 
 // ErrorCause is one reason for an error, such as a parameter that failed validation.
@@ -79,34 +82,44 @@ type OAuthError struct {
 	Scope       string // the scopes that the request needs
 }
 
-// maxErrorBody bounds what an Error keeps of an answer.
-const maxErrorBody = 1 << 20
-
 // newError is the one way from an answer to an Error. cause says why an answer whose status was welcome is an error, or
 // why its body is incomplete.
 func newError(a *attempt, cause error) *Error {
 	e := &Error{
 		StatusCode: a.status,
-		RequestID:  scrub(a.requestID(), a.sent),
+		RequestID:  a.requestID,
 		Method:     a.call.method,
 		Path:       a.call.path,
 		RateLimit:  a.rateLimit,
 		Attempts:   a.number,
-		Body:       []byte(scrub(string(a.body[:min(len(a.body), maxErrorBody)]), a.sent)),
-		cause:      cause,
+		Body:       []byte(scrub(string(a.body[:min(len(a.body), maxErrorAnswer)]), a.secrets)),
+		signIn:     a.call.signIn,
+	}
+	if cause != nil {
+		e.cause = a.clean(cause)
+	}
+	if a.call.signIn && a.status < http.StatusMultipleChoices {
+		e.Body = []byte(redaction) // it holds an access token
 	}
 	if a.status >= http.StatusMultipleChoices {
-		e.readBody()
+		e.readBody(a)
 		e.readChallenge(a)
 	}
 	return e
 }
 
 // readBody takes what it can from a body in Okta's form or in OAuth's. Any other body stays in Body alone.
-func (e *Error) readBody() {
-	var body map[string]any // not a struct: one odd member must not cost the others
-	if wire.Object(e.Body, &body) != nil {
+func (e *Error) readBody(a *attempt) {
+	body, err := wire.Members(a.body)
+	if err != nil {
 		return
+	}
+	if echoes(body, a.secrets) { // perhaps in a spelling of JSON's that scrub does not know
+		e.Body = []byte(redaction)
+	}
+	text := func(member any) string {
+		s, _ := member.(string)
+		return scrub(s, a.secrets)
 	}
 	e.Code, e.Summary = ErrorCode(text(body["errorCode"])), text(body["errorSummary"])
 	e.Link, e.ID = text(body["errorLink"]), text(body["errorId"])
@@ -120,9 +133,21 @@ func (e *Error) readBody() {
 	}
 }
 
-func text(value any) string {
-	s, _ := value.(string)
-	return s
+// echoes reports whether a decoded JSON value holds a secret anywhere.
+func echoes(value any, secrets []string) bool {
+	switch v := value.(type) {
+	case string:
+		return scrub(v, secrets) != v
+	case []any:
+		return slices.ContainsFunc(v, func(item any) bool { return echoes(item, secrets) })
+	case map[string]any:
+		for name, member := range v {
+			if echoes(name, secrets) || echoes(member, secrets) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // readChallenge takes what WWW-Authenticate says: all there is when a bearer token lacks a scope.
@@ -132,9 +157,9 @@ func (e *Error) readChallenge(a *attempt) {
 		return
 	}
 	e.OAuth = &OAuthError{
-		Code:        scrub(params["error"], a.sent),
-		Description: scrub(params["error_description"], a.sent),
-		Scope:       scrub(params["scope"], a.sent),
+		Code:        scrub(params["error"], a.secrets),
+		Description: scrub(params["error_description"], a.secrets),
+		Scope:       scrub(params["scope"], a.secrets),
 	}
 }
 
@@ -152,7 +177,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (needs the scope %s)", oneLine(e.OAuth.Scope))
 	}
 	if e.cause != nil {
-		fmt.Fprintf(&b, ": unusable answer: %s", oneLine(e.cause.Error()))
+		fmt.Fprintf(&b, ": unusable answer: %v", e.cause)
 	}
 	b.WriteString(e.reference())
 	return b.String()
@@ -202,7 +227,7 @@ func (e *Error) Is(target error) bool {
 	case ErrForbidden:
 		return e.StatusCode == http.StatusForbidden
 	case ErrNotFound:
-		return e.StatusCode == http.StatusNotFound
+		return e.StatusCode == http.StatusNotFound && !e.signIn // what the call names may well exist
 	case ErrRateLimited:
 		return e.StatusCode == http.StatusTooManyRequests
 	}
@@ -219,12 +244,12 @@ func (e *Error) LogValue() slog.Value {
 		slog.String("path", e.Path),
 		slog.Int("status", e.StatusCode),
 		slog.String("code", string(e.Code)),
-		slog.String("summary", e.Summary),
+		slog.String("summary", oneLine(e.Summary)),
 		slog.String("request_id", e.RequestID),
 		slog.Int("attempts", e.Attempts),
 	}
 	if len(e.Causes) > 0 {
-		attrs = append(attrs, slog.String("causes", e.reasons()))
+		attrs = append(attrs, slog.String("causes", oneLine(e.reasons())))
 	}
 	if e.OAuth != nil {
 		attrs = append(attrs, slog.String("oauth_error", e.OAuth.Code), slog.String("scope", e.OAuth.Scope))

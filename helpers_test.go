@@ -120,3 +120,10 @@ func refuse(t testing.TB) http.RoundTripper {
 }
 
 func sprint(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+
+// replyEndless answers with a status and a body that does not end.
+func replyEndless(status int) step {
+	return func(req *http.Request) (*http.Response, error) {
+		return response(req, status, io.NopCloser(endless{})), nil
+	}
+}

@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/grantkit/okta/internal/wire"
@@ -83,20 +84,36 @@ type OAuth2RefreshToken struct {
 	Links       RefreshTokenLinks    `json:"_links,omitzero"`
 }
 
-// UnmarshalJSON reads client_id where clientId is missing: Okta's schema has the one, its example answers the other.
-func (t *OAuth2RefreshToken) UnmarshalJSON(data []byte) error {
-	type plain OAuth2RefreshToken
-	token := struct {
-		*plain
-		SnakeClientID string `json:"client_id"`
-	}{plain: (*plain)(t)}
-	if err := wire.Object(data, &token); err != nil {
-		return err
+// refreshTokenOnWire is a refresh token as it arrives: Okta's schema names its client clientId, its example answers client_id.
+type refreshTokenOnWire struct {
+	OAuth2RefreshToken
+	SnakeClientID string `json:"client_id"`
+}
+
+func (t refreshTokenOnWire) model() OAuth2RefreshToken {
+	t.ClientID = cmp.Or(t.ClientID, t.SnakeClientID)
+	return t.OAuth2RefreshToken
+}
+
+func decodeRefreshToken(data []byte) (*OAuth2RefreshToken, error) {
+	token, err := wire.Object[refreshTokenOnWire](data)
+	if err != nil {
+		return nil, err
 	}
-	if t.ClientID == "" {
-		t.ClientID = token.SnakeClientID
+	model := token.model()
+	return &model, nil
+}
+
+func decodeRefreshTokens(data []byte) ([]OAuth2RefreshToken, error) {
+	tokens, err := wire.Array[refreshTokenOnWire](data)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	models := make([]OAuth2RefreshToken, len(tokens))
+	for i, token := range tokens {
+		models[i] = token.model()
+	}
+	return models, nil
 }
 
 // RefreshTokenEmbedded is what ExpandScope adds to a refresh token.

@@ -20,58 +20,69 @@ type Page[T any] struct {
 	RequestID string    // X-Okta-Request-Id of the answer
 	RateLimit RateLimit // what the answer said of its bucket
 
-	client *Client
+	list   *pageList[T]
 	next   *request // nil on the last page
-	trail  *trail
-	number int // counted from 1
+	number int      // counted from 1
+}
+
+// pageList is what the pages of a list share.
+type pageList[T any] struct {
+	client  *Client
+	decoder func([]byte) ([]T, error)
+	query   url.Values // of the first request
+	trail   trail
 }
 
 // List reads the first page of a list at a route for which there is no method here. path is the route's segments from the
 // org's root, such as "api", "v1", "users", userID, "clients"; each is escaped by itself. The answer must be a JSON array of
 // objects; members match the fields of T by their exact names.
 func List[T any](ctx context.Context, c *Client, query url.Values, path ...string) (*Page[T], error) {
-	joined, err := join(path)
-	if err != nil {
-		return nil, err
-	}
-	r := request{method: http.MethodGet, path: joined, query: query, accepts: http.StatusOK}
-	return fetch[T](ctx, c, r, newTrail(query.Get("after")), 1)
+	return first(ctx, c, wire.Array[T], query, path)
 }
 
 // list reads the first page of a list below /api/v1.
-func list[T any](ctx context.Context, c *Client, opts options, segments ...string) (*Page[T], error) {
+func list[T any](ctx context.Context, c *Client, decoder func([]byte) ([]T, error), opts options, segments ...string) (*Page[T], error) {
 	query, err := opts.query()
 	if err != nil {
 		return nil, err
 	}
-	return List[T](ctx, c, query, api(segments)...)
+	return first(ctx, c, decoder, query, api(segments))
 }
 
-// fetch reads the page with the given number.
-func fetch[T any](ctx context.Context, c *Client, r request, t *trail, number int) (*Page[T], error) {
-	a, err := c.send(ctx, r)
+func first[T any](ctx context.Context, c *Client, decoder func([]byte) ([]T, error), query url.Values, segments []string) (*Page[T], error) {
+	path, err := join(segments)
 	if err != nil {
 		return nil, err
 	}
-	items, err := wire.Array[T](a.body)
-	if err != nil {
-		return nil, newError(a, err)
-	}
-	next, err := r.following(a.header.Values("Link"))
-	if err != nil {
-		return nil, newError(a, err)
-	}
-	if next != nil && !t.visit(next.query.Get("after"), number+1) {
-		return nil, newError(a, errors.New("the next link leads back to a page that was read before"))
-	}
-	page := &Page[T]{Items: items, RequestID: a.requestID(), RateLimit: a.rateLimit}
-	page.client, page.next, page.trail, page.number = c, next, t, number
-	return page, nil
+	l := &pageList[T]{client: c, decoder: decoder, query: maps.Clone(query)}
+	l.trail.visit(query.Get("after"), 1)
+	return l.fetch(ctx, request{method: http.MethodGet, url: c.root + path, query: l.query, accepts: http.StatusOK}, 1)
 }
 
-// following returns the request for the next page, or nil if there is none: the same request, with the query of the next
-// link laid over its own. What else the link says is not followed: its host may be that of a proxy's other side.
-func (r request) following(links []string) (*request, error) {
+// fetch reads the page with the given number.
+func (l *pageList[T]) fetch(ctx context.Context, r request, number int) (*Page[T], error) {
+	a, err := l.client.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	items, err := decode(a, l.decoder)
+	if err != nil {
+		return nil, err
+	}
+	next, err := l.following(r, a.header.Values("Link"))
+	if err != nil {
+		return nil, newError(a, err)
+	}
+	if next != nil && !l.trail.visit(next.query.Get("after"), number+1) {
+		return nil, newError(a, errors.New("the next link leads back to a page that was read before"))
+	}
+	return &Page[T]{Items: items, RequestID: a.requestID, RateLimit: a.rateLimit, list: l, next: next, number: number}, nil
+}
+
+// following returns the request for the next page, or nil if there is none: the same request, with what the next link adds to
+// the query. What the caller asked for stays as it was, but for the cursor. What else the link says is not followed: its
+// host may be that of a proxy's other side.
+func (l *pageList[T]) following(r request, links []string) (*request, error) {
 	target, found, err := linkheader.Find(links, "next")
 	if err != nil || !found {
 		return nil, err
@@ -82,16 +93,14 @@ func (r request) following(links []string) (*request, error) {
 	if err != nil {
 		return nil, errors.New("the query of the next link cannot be read")
 	}
-	if query.Get("after") == "" {
+	cursor := query.Get("after")
+	if cursor == "" {
 		return nil, errors.New("the next link has no cursor")
 	}
-	next := r
-	next.query = maps.Clone(r.query)
-	if next.query == nil {
-		next.query = url.Values{}
-	}
-	maps.Copy(next.query, query)
-	return &next, nil
+	maps.Copy(query, l.query)
+	query.Set("after", cursor)
+	r.query = query
+	return &r, nil
 }
 
 // HasNext reports whether another page follows.
@@ -112,7 +121,7 @@ func (p *Page[T]) Next(ctx context.Context) (*Page[T], error) {
 	if p.next == nil {
 		return nil, invalid("there is no page after the last one")
 	}
-	return fetch[T](ctx, p.client, *p.next, p.trail, p.number+1)
+	return p.list.fetch(ctx, *p.next, p.number+1)
 }
 
 // Pages returns this page and all that follow, each read when it is asked for. It ends after the last page or after one
@@ -149,6 +158,18 @@ func (p *Page[T]) All(ctx context.Context) iter.Seq2[*T, error] {
 	}
 }
 
+// Collect reads this page and all that follow, and returns all of their items, or none and an error.
+func (p *Page[T]) Collect(ctx context.Context) ([]T, error) {
+	var items []T
+	for page, err := range p.Pages(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, page.Items...)
+	}
+	return items, nil
+}
+
 // trail remembers which cursor led to which page of a list, for all its pages: a server that sends a cursor again would
 // keep its readers for ever.
 type trail struct {
@@ -156,14 +177,15 @@ type trail struct {
 	pages map[string]int
 }
 
-func newTrail(start string) *trail { return &trail{pages: map[string]int{start: 1}} }
-
 // visit reports whether cursor may lead to the page with the given number: it must not lead to another one already.
 func (t *trail) visit(cursor string, number int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if known, ok := t.pages[cursor]; ok {
 		return known == number
+	}
+	if t.pages == nil {
+		t.pages = map[string]int{}
 	}
 	t.pages[cursor] = number
 	return true

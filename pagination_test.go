@@ -52,6 +52,9 @@ func TestPagesLinkForms(t *testing.T) {
 			return []string{fmt.Sprintf(`<https://acme.okta.com/x?a=1,2;b>; rel="self", <https://acme.okta.com/x?after=%d>; rel="next"`, n)}
 		},
 		"unquoted": func(n int) []string { return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>;rel=next`, n)} },
+		"quoted as in a shell": func(n int) []string {
+			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; rel='next'`, n)}
+		},
 		"upper case": func(n int) []string {
 			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; REL="NEXT"`, n)}
 		},
@@ -95,7 +98,7 @@ func TestPagesLinkForms(t *testing.T) {
 func TestPagesKeepTheListsOwnQuery(t *testing.T) {
 	t.Parallel()
 	server := play(
-		reply(http.StatusOK, `[{"id":"1"}]`, `Link: <https://other/x?after=c%2F%2B1&extra=e>; rel="next"`),
+		reply(http.StatusOK, `[{"id":"1"}]`, `Link: <https://other/x?after=c%2F%2B1&extra=e&scopeId=other&limit=1&expand=>; rel="next"`),
 		reply(http.StatusOK, `[{"id":"2"}]`),
 	)
 	client := newClient(t, server)
@@ -253,6 +256,22 @@ func TestIteratorsEndAfterOneError(t *testing.T) {
 	}
 	assert.Equal(t, 1, pages)
 	assert.Equal(t, 1, failures)
+}
+
+func TestCollectReturnsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	page, err := newClient(t, play(book(3, nextLink))).UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+	all, err := page.Collect(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, all, 3)
+
+	broken := play(reply(200, `[{"id":"1"}]`, `Link: <?after=1>; rel="next"`), reply(403, ""))
+	page, err = newClient(t, broken).UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+	all, err = page.Collect(t.Context())
+	require.ErrorIs(t, err, okta.ErrForbidden)
+	assert.Nil(t, all)
 }
 
 func TestStoppingEarlyReadsNoFurther(t *testing.T) {

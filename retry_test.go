@@ -41,7 +41,8 @@ func TestRetriesUntilItWorks(t *testing.T) {
 	failures := map[string]step{
 		"429": reply(429, limitedJSON), "500": reply(500, ""), "502": reply(502, "<html>"), "503": reply(503, ""), "504": reply(504, ""),
 		"reset": lose(errReset), "refused": lose(errRefused), "EOF": lose(io.EOF), "body cut short": replyCut(200, `{"id":"1`),
-		"error body cut short": replyCut(403, `{"errorCode":`), "bare status": reply(503, "", "Content-Length: 0"),
+		"error body cut short": replyCut(503, `{"errorCode":`), "bare status": reply(503, "", "Content-Length: 0"),
+		"body without an end": reply(200, `{"id":"1"`), "error body without an end": replyEndless(503),
 		"name not found": lose(&net.DNSError{Err: "no such host", IsNotFound: true}),
 	}
 	for name, failure := range failures {
@@ -51,6 +52,9 @@ func TestRetriesUntilItWorks(t *testing.T) {
 				server := play(failure, failure, failure, failure, reply(200, grantJSON))
 				require.NoError(t, get(t.Context(), newClient(t, server)))
 				assert.Len(t, server.requests, 5)
+				if strings.HasPrefix(name, "body") {
+					return // a 200 is no answer to a DELETE
+				}
 
 				server = play(failure, reply(204, ""))
 				require.NoError(t, revoke(t.Context(), newClient(t, server)))
@@ -404,6 +408,10 @@ func TestHTTPClientTimeoutBoundsAnAttempt(t *testing.T) {
 		start := time.Now()
 		require.NoError(t, get(t.Context(), client))
 		assert.Less(t, time.Since(start), 3*time.Second)
+		for _, timeout := range []time.Duration{0, -1, time.Hour} {
+			client = newClient(t, play(hang), noRetries, func(c *okta.Config) { c.HTTPClient.Timeout, c.AttemptTimeout = time.Second, timeout })
+			require.ErrorContains(t, get(t.Context(), client), "no complete answer within 1s")
+		}
 	})
 }
 

@@ -1,6 +1,10 @@
 package okta
 
-import "context"
+import (
+	"context"
+
+	"github.com/grantkit/okta/internal/wire"
+)
 
 // UserGrants reads and revokes the consent grants of users: which client may have which scope on a user's behalf.
 //
@@ -15,7 +19,7 @@ type UserGrants struct{ client *Client }
 // GET /api/v1/users/{userId}/grants/{grantId} (getUserGrant). Scope: okta.users.read.
 // An unknown user or grant is an error that matches ErrNotFound.
 func (s *UserGrants) Get(ctx context.Context, userID, grantID string, opts *GetOptions) (*OAuth2ScopeConsentGrant, error) {
-	return get[OAuth2ScopeConsentGrant](ctx, s.client, opts, "users", userID, "grants", grantID)
+	return get(ctx, s.client, wire.Object[OAuth2ScopeConsentGrant], opts, "users", userID, "grants", grantID)
 }
 
 // List reads the first page of a user's consent grants, for all clients. Page.All goes on to the others.
@@ -23,7 +27,7 @@ func (s *UserGrants) Get(ctx context.Context, userID, grantID string, opts *GetO
 // GET /api/v1/users/{userId}/grants (listUserGrants). Scope: okta.users.read.
 // An unknown user is an error that matches ErrNotFound; a user without grants has an empty page.
 func (s *UserGrants) List(ctx context.Context, userID string, opts *ListUserGrantsOptions) (*Page[OAuth2ScopeConsentGrant], error) {
-	return list[OAuth2ScopeConsentGrant](ctx, s.client, opts, "users", userID, "grants")
+	return list(ctx, s.client, wire.Array[OAuth2ScopeConsentGrant], opts, "users", userID, "grants")
 }
 
 // ListForClient reads the first page of the consent grants that a user gave to one client.
@@ -31,7 +35,7 @@ func (s *UserGrants) List(ctx context.Context, userID string, opts *ListUserGran
 // GET /api/v1/users/{userId}/clients/{clientId}/grants (listGrantsForUserAndClient). Scope: okta.users.read.
 // An unknown user or client is an error that matches ErrNotFound.
 func (s *UserGrants) ListForClient(ctx context.Context, userID, clientID string, opts *ListOptions) (*Page[OAuth2ScopeConsentGrant], error) {
-	return list[OAuth2ScopeConsentGrant](ctx, s.client, opts, "users", userID, "clients", clientID, "grants")
+	return list(ctx, s.client, wire.Array[OAuth2ScopeConsentGrant], opts, "users", userID, "clients", clientID, "grants")
 }
 
 // Revoke revokes one consent grant of a user. Tokens already issued under it stay valid: see UserOAuth.RevokeToken.

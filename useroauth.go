@@ -16,7 +16,7 @@ type UserOAuth struct{ client *Client }
 // GET /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (getRefreshTokenForUserAndClient). Scope: okta.users.read.
 // An unknown user, client or token is an error that matches ErrNotFound.
 func (s *UserOAuth) GetRefreshToken(ctx context.Context, userID, clientID, tokenID string, opts *GetOptions) (*OAuth2RefreshToken, error) {
-	return get[OAuth2RefreshToken](ctx, s.client, opts, "users", userID, "clients", clientID, "tokens", tokenID)
+	return get(ctx, s.client, decodeRefreshToken, opts, "users", userID, "clients", clientID, "tokens", tokenID)
 }
 
 // ListRefreshTokens reads the first page of the refresh tokens that a client holds for a user. Page.All goes on to the
@@ -25,7 +25,7 @@ func (s *UserOAuth) GetRefreshToken(ctx context.Context, userID, clientID, token
 // GET /api/v1/users/{userId}/clients/{clientId}/tokens (listRefreshTokensForUserAndClient). Scope: okta.users.read.
 // An unknown user or client is an error that matches ErrNotFound.
 func (s *UserOAuth) ListRefreshTokens(ctx context.Context, userID, clientID string, opts *ListOptions) (*Page[OAuth2RefreshToken], error) {
-	return list[OAuth2RefreshToken](ctx, s.client, opts, "users", userID, "clients", clientID, "tokens")
+	return list(ctx, s.client, decodeRefreshTokens, opts, "users", userID, "clients", clientID, "tokens")
 }
 
 // RevokeToken revokes one refresh token and the access tokens issued with it. The consent stays: see UserGrants.Revoke.

@@ -27,6 +27,21 @@
 // "Authorization: SSWS ...", which may do anything, and [Org.AcceptBearerToken] for "Authorization: Bearer ...", which
 // may do what its scopes allow.
 //
+// [Org.AddServiceApp] lets a service app sign in by itself, at /oauth2/v1/token, with an assertion signed by its key:
+//
+//	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+//	...
+//	app := org.AddServiceApp(oktatest.ServiceApp{
+//		Keys:   []oktatest.ServiceAppKey{{Public: key.Public()}},
+//		Scopes: []string{"okta.users.read", "okta.users.manage"},
+//		DPoP:   true,
+//	})
+//
+// With DPoP, as Okta has it for new apps, tokens are bound to a key of the client (RFC 9449), and each request carries
+// a proof of that key. Assertions and proofs are checked in full, each may be used once, and their nonce is the org's:
+// [Org.RotateDPoPNonce] changes it, and [Org.RequireDPoPNonce] demands it on API calls too. Tokens end by the org's
+// clock, or with [Org.RevokeAccessTokens].
+//
 // # What goes wrong
 //
 // [Org.Next] makes the next requests fail: with any answer ([Reply]), with a lost connection ([Drop], [DropAnswer]),

@@ -50,6 +50,12 @@ func send(t *testing.T, org *oktatest.Org, method, path string, header http.Head
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "SSWS "+token)
 	maps.Copy(req.Header, header)
+	return receive(t, req)
+}
+
+// receive sends a request and reads as much of the answer as arrives.
+func receive(t *testing.T, req *http.Request) (answer, error) {
+	t.Helper()
 	resp, err := freshConnection().RoundTrip(req)
 	if err != nil {
 		return answer{}, err

@@ -2,6 +2,7 @@ package oktatest
 
 import (
 	"cmp"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -28,7 +29,7 @@ type Options struct {
 	PublicURL string
 
 	// Now is the org's clock, time.Now by default. It dates answers and whatever is seeded without a time of its own,
-	// and it opens the windows of rate limits.
+	// opens the windows of rate limits, and ends access tokens and what apps sign.
 	Now func() time.Time
 }
 
@@ -91,19 +92,24 @@ type Org struct {
 	publicURL string
 	now       func() time.Time
 
-	mu           sync.Mutex
-	users        *collection[User]
-	logins       map[string]string // The ID of the user with a login.
-	clients      *collection[Client]
-	servers      *collection[AuthorizationServer]
-	grants       *collection[Grant]
-	tokens       *collection[RefreshToken]
-	apiTokens    map[string]bool
-	bearerTokens map[string][]string // The scopes of a token.
-	limits       map[string]*rateLimit
-	faults       []Fault
-	log          []*Request
-	requestCount int
+	mu            sync.Mutex
+	users         *collection[User]
+	logins        map[string]string // The ID of the user with a login.
+	clients       *collection[Client]
+	servers       *collection[AuthorizationServer]
+	grants        *collection[Grant]
+	tokens        *collection[RefreshToken]
+	serviceApps   *collection[ServiceApp]
+	apiTokens     map[string]bool
+	accessTokens  map[string]accessToken
+	usedJWTs      map[jwtID]bool
+	nonce         string
+	lastNonce     string // The one before nonce, if there was one.
+	nonceRequired bool   // On API calls.
+	limits        map[string]*rateLimit
+	faults        []Fault
+	log           []*Request
+	requestCount  int
 }
 
 var _ http.Handler = (*Org)(nil)
@@ -118,8 +124,11 @@ func New(opts Options) *Org {
 		servers:      newCollection("authorization server", "aus", inNoList[AuthorizationServer]),
 		grants:       newCollection("grant", "oag", grantLists),
 		tokens:       newCollection("refresh token", "oar", tokenLists),
+		serviceApps:  newCollection("service app", "0oasvc", inNoList[ServiceApp]),
 		apiTokens:    map[string]bool{},
-		bearerTokens: map[string][]string{},
+		accessTokens: map[string]accessToken{},
+		usedJWTs:     map[jwtID]bool{},
+		nonce:        rand.Text(),
 		limits:       map[string]*rateLimit{},
 	}
 	if org.now == nil {

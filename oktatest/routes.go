@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -16,7 +17,8 @@ const (
 	maxLimit     = 200
 )
 
-// operation is one thing that the API does. A handler returns the body of a 200, nil for a 204, or a problem.
+// operation is one thing that an org does. One without a scope asks for no credentials. A handler returns the body of a
+// 200, nil for a 204, or a problem.
 type operation struct {
 	method  string
 	pattern []string
@@ -46,19 +48,22 @@ var operations = []operation{
 		(*Org).getServerToken),
 	on("DELETE", "/api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}", scopeServersManage,
 		(*Org).revokeServerToken),
+	on("POST", "/oauth2/v1/token", "", (*Org).issueAccessToken),
 }
 
 func on(method, pattern, scope string, handle func(*Org, *call) (any, *problem)) operation {
 	return operation{method: method, pattern: strings.Split(pattern, "/")[1:], scope: scope, handle: handle}
 }
 
-// problem is an answer that is not a success: an Okta error or, with a challenge, a header without a body.
+// problem is an answer that is not a success: an Okta error, an OAuth error or, with a challenge, a header without a
+// body.
 type problem struct {
-	status    int
-	code      string
-	summary   string
-	causes    []string
-	challenge string
+	status     int
+	code       string
+	oauthError string
+	summary    string
+	causes     []string
+	challenge  string
 }
 
 func pathNotFound() *problem {
@@ -82,12 +87,17 @@ func invalid(parameter, why string) *problem {
 	}
 }
 
-// call is a request for an operation, and the Link headers of its answer.
+// call is a request for an operation, and the headers of its answer.
 type call struct {
+	request   *http.Request
+	now       time.Time
 	publicURL string
+	basePath  string
 	path      string // Escaped and below the base path.
 	params    map[string]string
 	query     url.Values
+	form      url.Values // Nil when the body is no form.
+	header    http.Header
 	links     []string
 }
 
@@ -123,6 +133,8 @@ func (o *Org) answer(w http.ResponseWriter, r *http.Request, requestID string) {
 	case failure.challenge != "":
 		w.Header().Set("WWW-Authenticate", failure.challenge)
 		w.WriteHeader(failure.status)
+	case failure.oauthError != "":
+		writeJSON(w, failure.status, oauthErrorJSON{Code: failure.oauthError, Description: failure.summary})
 	default:
 		writeJSON(w, failure.status, failure.json(requestID))
 	}
@@ -142,6 +154,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 
 // carryOut does what a request asks for, all of it at one moment.
 func (o *Org) carryOut(r *http.Request, header http.Header) (any, *problem) {
+	form := readForm(r) // Before the lock, as a client may be slow.
 	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -154,10 +167,22 @@ func (o *Org) carryOut(r *http.Request, header http.Header) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	if failure := o.authorize(r.Header.Get("Authorization"), found.scope, path); failure != nil {
-		return nil, failure
+	c := &call{
+		request:   r,
+		now:       now,
+		publicURL: o.publicURL,
+		basePath:  o.basePath,
+		path:      path,
+		params:    params,
+		query:     r.URL.Query(),
+		form:      form,
+		header:    header,
 	}
-	c := &call{publicURL: o.publicURL, path: path, params: params, query: r.URL.Query()}
+	if found.scope != "" {
+		if failure := o.authorize(c, found.scope); failure != nil {
+			return nil, failure
+		}
+	}
 	body, failure := found.handle(o, c)
 	if failure != nil {
 		return nil, failure

@@ -125,6 +125,20 @@ type causeJSON struct {
 	Summary string `json:"errorSummary"`
 }
 
+// oauthErrorJSON is an error of the token endpoint.
+type oauthErrorJSON struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// accessTokenJSON is the token endpoint's answer.
+type accessTokenJSON struct {
+	Type      string `json:"token_type"`
+	ExpiresIn int    `json:"expires_in"`
+	Token     string `json:"access_token"`
+	Scope     string `json:"scope"`
+}
+
 func (o *Org) grantJSON(grant Grant, expand bool) grantJSON {
 	serverID := o.serverOf(grant)
 	wire := grantJSON{

@@ -22,12 +22,15 @@ func Read(h http.Header) (Header, bool) {
 	limit, okLimit := smallest(h.Values("X-Rate-Limit-Limit"))
 	remaining, okRemaining := smallest(h.Values("X-Rate-Limit-Remaining"))
 	reset, okReset := smallest(h.Values("X-Rate-Limit-Reset"))
-	if !okLimit || !okRemaining || !okReset {
+	if !okLimit || !okRemaining || !okReset || reset > lastSecond {
 		return Header{}, false
 	}
 	date, _ := http.ParseTime(h.Get("Date"))
 	return Header{Limit: int(limit), Remaining: int(remaining), Reset: time.Unix(reset, 0).UTC(), Date: date}, true
 }
+
+// lastSecond is the end of the year 9999, beyond which a time has no place in JSON.
+const lastSecond = 253402300799
 
 // Concurrency reports whether this is the form in which Okta refuses too many requests at once. Its Reset is a guess.
 func (h Header) Concurrency() bool { return h.Limit == 0 && h.Remaining == 0 }

@@ -35,7 +35,7 @@ func TestReadRefusesWhatMakesNoSense(t *testing.T) {
 	t.Parallel()
 	good := []string{"1"}
 	for _, bad := range [][]string{nil, {""}, {"x"}, {"-1"}, {"1", "x"}, {"1.5"}, {"99999999999999999999"}, {"1,"}} {
-		for _, h := range []http.Header{headers(bad, good, good), headers(good, bad, good), headers(good, good, bad)} {
+		for _, h := range []http.Header{headers(good, good, []string{"1780315242000"}), headers(bad, good, good), headers(good, bad, good), headers(good, good, bad)} {
 			got, ok := ratelimit.Read(h)
 			assert.False(t, ok, "%v", h)
 			assert.Zero(t, got)
@@ -52,7 +52,7 @@ func TestConcurrency(t *testing.T) {
 
 func TestUntilResetThatIsNotCredible(t *testing.T) {
 	t.Parallel()
-	for _, reset := range []string{"0", "1780315200", "1780315199", "1780318801", "32503680000", "9223372036854775807"} {
+	for _, reset := range []string{"0", "1780315200", "1780315199", "1780318801", "32503680000"} {
 		got, _ := ratelimit.Read(headers([]string{"1"}, []string{"0"}, []string{reset}))
 		_, ok := got.UntilReset()
 		assert.False(t, ok, reset)

@@ -38,42 +38,40 @@ func (p Policy) Wait(ctx context.Context, n int, a Attempt) (time.Duration, bool
 	if n > p.MaxRetries || ctx.Err() != nil || !retryable(a) {
 		return 0, false
 	}
-	wait := p.wait(n, a)
-	if wait > p.MaxWait {
+	longest := p.MaxWait
+	if deadline, ok := ctx.Deadline(); ok {
+		longest = min(longest, time.Until(deadline)-1)
+	}
+	shortest, span := p.wait(n, a)
+	if shortest > longest {
 		return 0, false
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-		return 0, false
+	if span = min(span, longest-shortest); span > 0 {
+		shortest += rand.N(span) //nolint:gosec // spreads load; nothing is secret about it
 	}
-	return wait, true
+	return shortest, true
 }
 
-func (p Policy) wait(n int, a Attempt) time.Duration {
+// wait returns the shortest wait before retry number n, and by how much chance may lengthen it, so that clients that failed
+// together do not return together.
+func (p Policy) wait(n int, a Attempt) (shortest, span time.Duration) {
 	if wait, ok := retryAfter(a.Header); ok {
-		return p.jitter(min(wait, p.MaxWait))
+		return min(wait, p.MaxWait), 2 * p.MinWait
 	}
 	if a.Status == http.StatusTooManyRequests && a.Reset > 0 {
-		return p.jitter(a.Reset)
+		return a.Reset, 2 * p.MinWait
 	}
 	return p.backoff(n)
 }
 
-// backoff doubles with each retry. Half of it is chance, so that clients that failed together do not return together.
-func (p Policy) backoff(n int) time.Duration {
+// backoff doubles with each retry, up to MaxWait.
+func (p Policy) backoff(n int) (shortest, span time.Duration) {
 	upper := p.MaxWait
 	if n < 32 && p.MinWait < p.MaxWait>>n {
 		upper = p.MinWait << n
 	}
-	return between(max(p.MinWait, upper/2), upper)
-}
-
-// jitter adds to a wait that the server asked for, and never takes from it. It does not lift it over MaxWait.
-func (p Policy) jitter(wait time.Duration) time.Duration {
-	return between(wait, max(wait, min(wait+2*p.MinWait, p.MaxWait)))
-}
-
-func between(low, high time.Duration) time.Duration {
-	return low + rand.N(high-low+1) //nolint:gosec // spreads load; nothing is secret about it
+	shortest = max(p.MinWait, upper/2)
+	return shortest, upper - shortest
 }
 
 // retryAfter reads Retry-After, in seconds or as a date that is compared with the server's own.
@@ -99,7 +97,12 @@ func retryable(a Attempt) bool {
 	if a.Err != nil {
 		return !isFinal(a.Err)
 	}
-	switch a.Status {
+	return Status(a.Status)
+}
+
+// Status reports whether an answer with this status is worth another attempt.
+func Status(status int) bool {
+	switch status {
 	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -139,6 +142,7 @@ func Run(client http.Client, req *http.Request, next func() (wait time.Duration,
 	if err != nil {
 		return err
 	}
+	header := req.Header.Clone() // a cookie jar adds to the request's own
 	var wait time.Duration
 	loop := retryablehttp.Client{
 		HTTPClient:   &client,
@@ -149,7 +153,8 @@ func Run(client http.Client, req *http.Request, next func() (wait time.Duration,
 			wait, again = next()
 			return again, nil
 		},
-		Backoff: func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return wait },
+		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return wait },
+		PrepareRetry: func(r *http.Request) error { r.Header = header.Clone(); return nil },
 	}
 	resp, err := loop.Do(retryable)
 	if resp != nil {

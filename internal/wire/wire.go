@@ -6,9 +6,11 @@ package wire
 
 import (
 	"bytes"
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,8 +18,14 @@ import (
 
 var lenient = jsontext.AllowInvalidUTF8(true)
 
-// Object decodes data, which must be one JSON object and nothing else, into v.
-func Object(data []byte, v any) error {
+// Object decodes data, which must be one JSON object and nothing else.
+func Object[T any](data []byte) (*T, error) {
+	value := new(T)
+	return value, ObjectInto(data, value)
+}
+
+// ObjectInto is Object for a value that the caller has made.
+func ObjectInto(data []byte, v any) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data), lenient)
 	if err := expect(dec, jsontext.KindBeginObject, "a JSON object"); err != nil {
 		return err
@@ -27,6 +35,9 @@ func Object(data []byte, v any) error {
 	}
 	return end(dec)
 }
+
+// maxArray bounds what an array may take when decoded, in bytes: two of its text can become a thousand.
+const maxArray = 128 << 20
 
 // Array decodes data, which must be one JSON array of objects and nothing else.
 func Array[T any](data []byte) ([]T, error) {
@@ -38,9 +49,13 @@ func Array[T any](data []byte) ([]T, error) {
 		return nil, readable(err)
 	}
 	items := []T{}
+	most := maxArray / max(int(reflect.TypeFor[T]().Size()), 128)
 	for dec.PeekKind() != jsontext.KindEndArray {
 		if err := expect(dec, jsontext.KindBeginObject, "a JSON object in the array"); err != nil {
 			return nil, err
+		}
+		if len(items) == most {
+			return nil, fmt.Errorf("the array has more than %d objects", most)
 		}
 		var item T
 		if err := json.UnmarshalDecode(dec, &item); err != nil {
@@ -57,9 +72,23 @@ func Array[T any](data []byte) ([]T, error) {
 	return items, nil
 }
 
-// Marshal encodes v as JSON.
-func Marshal(v any) ([]byte, error) {
-	return json.Marshal(v)
+// Members decodes data, which must be one JSON object, whatever its members are, and be they given twice: for answers of
+// which every readable part counts.
+func Members(data []byte) (map[string]any, error) {
+	var members map[string]any
+	if err := stdjson.Unmarshal(data, &members); err != nil {
+		return nil, err
+	}
+	if members == nil {
+		return nil, errors.New("found null instead of a JSON object")
+	}
+	return members, nil
+}
+
+// CutShort reports whether data is the beginning of a JSON text that goes on.
+func CutShort(data []byte) bool {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), lenient)
+	return errors.Is(dec.SkipValue(), io.ErrUnexpectedEOF)
 }
 
 // expect says what stands where a value of kind want belongs.
@@ -83,7 +112,7 @@ func end(dec *jsontext.Decoder) error {
 	return errors.New("more text follows the JSON value")
 }
 
-// readable says where and why the decoder stopped without quoting what the server sent, which may be anything.
+// readable says where and why the decoder stopped, without quoting the value that stands there.
 func readable(err error) error {
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 		return fmt.Errorf("%s at %q does not fit %v", semantic.JSONKind, semantic.JSONPointer, semantic.GoType)

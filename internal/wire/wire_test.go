@@ -18,9 +18,9 @@ type thing struct {
 
 func TestObject(t *testing.T) {
 	t.Parallel()
-	var got thing
-	require.NoError(t, wire.Object([]byte(" {\"id\":\"a\xff\",\"tags\":null,\"more\":{\"x\":[1]}}\n"), &got))
-	assert.Equal(t, thing{ID: "a\uFFFD"}, got)
+	got, err := wire.Object[thing]([]byte(" {\"id\":\"a\xff\",\"tags\":null,\"more\":{\"x\":[1]}}\n"))
+	require.NoError(t, err)
+	assert.Equal(t, thing{ID: "a\uFFFD"}, *got)
 }
 
 func TestArray(t *testing.T) {
@@ -54,10 +54,10 @@ func TestRefusals(t *testing.T) {
 		`{"id":"a",}`:          "not valid JSON at byte",
 		`{"x":` + deep(20_000): "not valid JSON at byte",
 	} {
-		var got thing
-		require.ErrorContains(t, wire.Object([]byte(text), &got), want, "%.40s", text)
+		_, err := wire.Object[thing]([]byte(text))
+		require.ErrorContains(t, err, want, "%.40s", text)
 
-		_, err := wire.Array[thing]([]byte("[{}," + text + "]"))
+		_, err = wire.Array[thing]([]byte("[{}," + text + "]"))
 		require.Error(t, err, "%.40s in an array", text)
 	}
 	for text, want := range map[string]string{
@@ -88,13 +88,34 @@ func TestErrorsDoNotQuoteTheText(t *testing.T) {
 	}
 }
 
-func TestMarshal(t *testing.T) {
+func TestArrayIsBounded(t *testing.T) {
 	t.Parallel()
-	text, err := wire.Marshal(thing{ID: "<a>"})
-	require.NoError(t, err)
-	assert.JSONEq(t, `{"id":"<a>","tags":[]}`, string(text))
-	_, err = wire.Marshal(make(chan int))
+	text := "[" + strings.Repeat("{},", 4<<20) + "{}]"
+	_, err := wire.Array[thing]([]byte(text))
+	require.ErrorContains(t, err, "the array has more than 1048576 objects")
+	_, err = wire.Array[[1 << 10]thing]([]byte("[{}]"))
 	require.Error(t, err)
+}
+
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	got, err := wire.Members([]byte(`{"a":1,"a":"x","b":[null]}`))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]any{"a": "x", "b": []any{nil}}, got)
+	for _, text := range []string{"", "[]", "7", "null", `{"a":1} {}`, `{"a":`} {
+		_, err = wire.Members([]byte(text))
+		require.Error(t, err, text)
+	}
+}
+
+func TestCutShort(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`[{"id":"a"}`: true, `[`: true, `{"a`: true, `[{},`: true, `tru`: true, `"x`: true,
+		``: false, ` `: false, `[]`: false, `{}`: false, `[] x`: false, `<html>`: false, `[}`: false,
+	} {
+		assert.Equal(t, want, wire.CutShort([]byte(text)), text)
+	}
 }
 
 func deep(n int) string { return strings.Repeat("[", n) }

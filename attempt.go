@@ -1,0 +1,264 @@
+package okta
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/grantkit/okta/internal/ratelimit"
+	"github.com/grantkit/okta/internal/retry"
+	"github.com/grantkit/okta/internal/wire"
+)
+
+// Bounds of what is read of one answer.
+const (
+	maxAnswer      = 32 << 20
+	maxErrorAnswer = 1 << 20
+)
+
+// attempt is one HTTP exchange.
+type attempt struct {
+	call       *call
+	number     int         // counted from 1
+	sent       http.Header // nil if nothing was sent
+	secrets    []string    // in what was sent
+	connection connection
+	status     int // 0 if no answer came
+	header     http.Header
+	requestID  string
+	body       []byte
+	truncated  error // why the body of an error is not the whole
+	rateLimit  RateLimit
+	reset      time.Duration // until the rate limit's window ends; 0 if unknown
+	err        error         // why there is no answer, or not the whole of a welcome one
+	duration   time.Duration
+}
+
+func (a *attempt) make(req *http.Request) (*http.Response, error) {
+	ctx, cancel := a.call.client.bound(req.Context())
+	defer cancel()
+	if a.call.what == one {
+		ctx = a.connection.trace(ctx)
+	}
+	out := req.Clone(ctx) // attempts must not share a header
+	a.call.setHeader(out.Header)
+	var err error
+	a.secrets, err = a.call.signer.sign(a.call.ctx, out) //nolint:contextcheck // a new token may take longer than an attempt
+	if err != nil {
+		a.err = a.clean(&retry.Final{Err: err})
+		return nil, a.err
+	}
+	a.sent = out.Header
+	start := time.Now()
+	resp, err := a.exchange(out)
+	a.duration = time.Since(start)
+	if err != nil {
+		a.err = a.clean(a.explain(ctx, err))
+		return nil, a.err
+	}
+	return resp, nil
+}
+
+// bound gives one attempt its time.
+func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.attemptTimeout < 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, c.attemptTimeout)
+}
+
+// exchange sends the request and reads the whole answer.
+func (a *attempt) exchange(req *http.Request) (*http.Response, error) {
+	resp, err := a.call.client.http.Transport.RoundTrip(req)
+	if resp == nil {
+		return nil, withoutURL(err)
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing is written to it
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 999 { // the body of a 101 would be the connection
+		return nil, fmt.Errorf("the answer has the status %d", resp.StatusCode)
+	}
+	a.status, a.header = resp.StatusCode, resp.Header
+	a.requestID = scrub(resp.Header.Get("X-Okta-Request-Id"), a.secrets)
+	a.readLimits()
+	err = a.readBody(resp)
+	resp.Body = http.NoBody
+	return resp, err
+}
+
+func (a *attempt) readLimits() {
+	limits, ok := ratelimit.Read(a.header)
+	if !ok {
+		return
+	}
+	a.rateLimit = RateLimit{Limit: limits.Limit, Remaining: limits.Remaining, Reset: limits.Reset}
+	if wait, ok := limits.UntilReset(); ok && !limits.Concurrency() {
+		a.reset = wait
+	}
+}
+
+// readBody reads the whole body of a welcome answer. Of an error's body it reads what it can: the status counts.
+func (a *attempt) readBody(resp *http.Response) error {
+	welcome := a.call.accepted(resp.StatusCode)
+	limit := maxErrorAnswer
+	if welcome {
+		limit = maxAnswer
+	}
+	var err error
+	a.body, err = readAll(resp, limit)
+	if !welcome {
+		a.truncated = err
+		return nil
+	}
+	if err == nil && endsWithConnection(resp) && wire.CutShort(a.body) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// maxGuess bounds how much memory an answer gets for what it says of its length, before it has shown it.
+const maxGuess = 1 << 20
+
+// readAll returns the body of resp up to a limit. One that is longer is final: it would not be shorter the next time.
+func readAll(resp *http.Response, limit int) ([]byte, error) {
+	var body bytes.Buffer
+	if resp.ContentLength > 0 {
+		body.Grow(int(min(resp.ContentLength, maxGuess)) + bytes.MinRead)
+	}
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
+	if n > int64(limit) {
+		return body.Bytes()[:limit], &retry.Final{Err: fmt.Errorf("the body is longer than %d bytes", limit)}
+	}
+	return body.Bytes(), err
+}
+
+// endsWithConnection reports whether nothing but the end of the connection ends the body, so that a lost one looks like it.
+func endsWithConnection(resp *http.Response) bool {
+	return resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && resp.ProtoMajor == 1 && !resp.Uncompressed
+}
+
+// withoutURL drops what url.Error adds to a transport's error: the URL.
+func withoutURL(err error) error {
+	if err == nil {
+		return errors.New("the transport returned no answer and no error")
+	}
+	if wrapped, ok := err.(*url.Error); ok { //nolint:errorlint // the outermost alone
+		return wrapped.Err
+	}
+	return err
+}
+
+// explain makes an error match the caller's context when that has ended, whatever the transport says, and tells it
+// apart from the end of the attempt's own time.
+func (a *attempt) explain(ctx context.Context, err error) error {
+	caller := a.call.ctx
+	if caller.Err() != nil {
+		if errors.Is(err, caller.Err()) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", caller.Err(), err)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("no complete answer within %v: %w", a.call.client.attemptTimeout, os.ErrDeadlineExceeded)
+	}
+	return err
+}
+
+// cleanError is an error whose text is fit to be shown: one line, without secrets and without the query.
+type cleanError struct {
+	text string
+	err  error
+}
+
+func (e *cleanError) Error() string { return e.text }
+
+func (e *cleanError) Unwrap() error { return e.err }
+
+// clean keeps err but for its text, in which transports quote what they please of requests and answers.
+func (a *attempt) clean(err error) error {
+	text := err.Error()
+	if query := a.call.rawQuery; query != "" {
+		text = strings.ReplaceAll(text, "?"+query, "")
+		text = scrub(text, []string{query, a.call.query.Get("after")})
+	}
+	return &cleanError{text: oneLine(scrub(text, a.secrets)), err: err}
+}
+
+// failure returns what is wrong with an attempt: an *Error if an answer came, whatever else if none did.
+func (a *attempt) failure() error {
+	switch {
+	case a.status == 0:
+		return a.err
+	case a.err != nil:
+		return newError(a, a.err)
+	case a.call.accepted(a.status):
+		return nil
+	case a.status < 300:
+		return newError(a, fmt.Errorf("%s does not answer with this status", a.call.method))
+	case a.status < 400:
+		return newError(a, redirected(a.header.Get("Location")))
+	}
+	return newError(a, a.truncated)
+}
+
+// redirected names the origin that a redirect leads to, and nothing more of it.
+func redirected(location string) error {
+	to, err := url.Parse(location)
+	if err != nil || to.Host == "" {
+		return errors.New("redirects are not followed")
+	}
+	return fmt.Errorf("redirects are not followed, this one leads to %s://%s", to.Scheme, to.Host)
+}
+
+// outcomeUnknown reports whether the server may have carried the request out although the attempt failed.
+func (a *attempt) outcomeUnknown() bool {
+	if a.status != 0 {
+		return a.status >= 500 || a.status < 300
+	}
+	if a.connection.wanted.Load() {
+		return a.connection.got.Load()
+	}
+	if _, traced := a.call.client.http.Transport.(*http.Transport); traced {
+		return false
+	}
+	dial, ok := errors.AsType[*net.OpError](a.err)
+	return !ok || dial.Op != "dial"
+}
+
+// connection is what the transport tells of the way to the server, if it tells anything: without one, nothing was sent.
+type connection struct{ wanted, got atomic.Bool }
+
+func (c *connection) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { c.wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
+	})
+}
+
+// decode hands the body of the answer to a decoder.
+func decode[T any](a *attempt, decoder func([]byte) (T, error)) (T, error) {
+	value, err := decoder(a.body)
+	if err != nil {
+		var none T
+		return none, newError(a, err)
+	}
+	return value, nil
+}
+
+// isToken reports whether s can be sent back in a header.
+func isToken(s string) bool { return s != "" && len(s) <= 256 && checkToken(s) == nil }

@@ -1,0 +1,108 @@
+// Package jws signs the JSON Web Tokens that signing in to Okta takes: client assertions (RFC 7523) and DPoP proofs
+// (RFC 9449). None of its errors shows any part of a key.
+package jws
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Key signs client assertions.
+type Key struct {
+	signer    func() crypto.Signer // behind a function, no printer finds it
+	algorithm jose.SignatureAlgorithm
+	id        string // kid; may be empty
+}
+
+// minRSABits is the shortest RSA key that Okta accepts.
+const minRSABits = 2048
+
+// NewKey returns the key that signer holds, which may be outside this process. RSA signs with RS256; the curves P-256, P-384
+// and P-521 with ES256, ES384 and ES512.
+func NewKey(signer crypto.Signer, id string) (*Key, error) {
+	if signer == nil {
+		return nil, errors.New("the signer is nil")
+	}
+	held := func() crypto.Signer { return signer }
+	switch public := signer.Public().(type) {
+	case *rsa.PublicKey:
+		if public.N.BitLen() < minRSABits {
+			return nil, fmt.Errorf("the RSA key has fewer than %d bits", minRSABits)
+		}
+		return &Key{signer: held, algorithm: jose.RS256, id: id}, nil
+	case *ecdsa.PublicKey:
+		algorithm, ok := curves[public.Curve]
+		if !ok {
+			return nil, errors.New("the key's curve is not P-256, P-384 or P-521")
+		}
+		return &Key{signer: held, algorithm: algorithm, id: id}, nil
+	}
+	return nil, errors.New("the key is neither RSA nor ECDSA")
+}
+
+var curves = map[elliptic.Curve]jose.SignatureAlgorithm{
+	elliptic.P256(): jose.ES256,
+	elliptic.P384(): jose.ES384,
+	elliptic.P521(): jose.ES512,
+}
+
+// ParsePEM reads a private key in PKCS#8, PKCS#1 or SEC 1 form. `\n` may stand for line ends, as in environment variables.
+func ParsePEM(text string) (crypto.Signer, error) {
+	block, _ := pem.Decode([]byte(strings.ReplaceAll(text, `\n`, "\n")))
+	if block == nil {
+		return nil, errors.New("no PEM block was found")
+	}
+	if strings.Contains(block.Type, "ENCRYPTED") || block.Headers["Proc-Type"] != "" {
+		return nil, errors.New("the PEM block is encrypted")
+	}
+	key, err := parseDER(block)
+	if err != nil {
+		return nil, err
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, errors.New("the PEM block holds a key that cannot sign")
+	}
+	return signer, nil
+}
+
+func parseDER(block *pem.Block) (any, error) {
+	var key any
+	var err error
+	switch block.Type {
+	case "PRIVATE KEY":
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(block.Bytes)
+	default:
+		return nil, errors.New("the PEM block is not a private key")
+	}
+	if err != nil {
+		return nil, errors.New("the PEM block cannot be read")
+	}
+	return key, nil
+}
+
+// ParseJWK reads a private key as a JSON Web Key (RFC 7517), and its kid if it has one.
+func ParseJWK(text string) (signer crypto.Signer, id string, err error) {
+	var key jose.JSONWebKey
+	if key.UnmarshalJSON([]byte(text)) != nil {
+		return nil, "", errors.New("the JWK cannot be read")
+	}
+	signer, ok := key.Key.(crypto.Signer)
+	if !ok {
+		return nil, "", errors.New("the JWK is not a private RSA or EC key")
+	}
+	return signer, key.KeyID, nil
+}

@@ -29,7 +29,8 @@ const (
 // attempt is one HTTP exchange.
 type attempt struct {
 	call       *call
-	number     int         // counted from 1
+	number     int // counted from 1
+	ticket     *ratelimit.Ticket
 	sent       http.Header // nil if nothing was sent
 	secrets    []string    // in what was sent
 	connection connection
@@ -38,13 +39,21 @@ type attempt struct {
 	requestID  string
 	body       []byte
 	truncated  error // why the body of an error is not the whole
-	rateLimit  RateLimit
+	limits     ratelimit.Header
+	hasLimits  bool
+	rateLimit  RateLimit     // limits, for the caller
 	reset      time.Duration // until the rate limit's window ends; 0 if unknown
 	err        error         // why there is no answer, or not the whole of a welcome one
 	duration   time.Duration
 }
 
+// make waits until the request may go, signs it in, and sends it.
 func (a *attempt) make(req *http.Request) (*http.Response, error) {
+	if err := a.acquire(req.Context()); err != nil {
+		a.err = a.clean(&retry.Final{Err: err})
+		return nil, a.err
+	}
+	defer a.release()
 	ctx, cancel := a.call.client.bound(req.Context())
 	defer cancel()
 	if a.call.what == one {
@@ -53,7 +62,7 @@ func (a *attempt) make(req *http.Request) (*http.Response, error) {
 	out := req.Clone(ctx) // attempts must not share a header
 	a.call.setHeader(out.Header)
 	var err error
-	a.secrets, err = a.call.signer.sign(a.call.ctx, out) //nolint:contextcheck // a new token may take longer than an attempt
+	a.secrets, err = a.call.signer.sign(req.Context(), out) // a new token may take longer than an attempt
 	if err != nil {
 		a.err = a.clean(&retry.Final{Err: err})
 		return nil, a.err
@@ -68,6 +77,40 @@ func (a *attempt) make(req *http.Request) (*http.Response, error) {
 	}
 	return resp, nil
 }
+
+// acquire waits until the rate limit has room for the request.
+func (a *attempt) acquire(ctx context.Context) error {
+	k := a.call
+	if k.client.governor == nil {
+		a.ticket = &ratelimit.Ticket{}
+		return nil
+	}
+	var err error
+	a.ticket, err = k.client.governor.Acquire(ctx, k.bucket)
+	if exhausted, ok := errors.AsType[*ratelimit.ExhaustedError](err); ok {
+		return &limitedError{exhausted}
+	}
+	if err != nil {
+		return fmt.Errorf("%w while the rate limit of %s had no room", ended(ctx), k.bucket)
+	}
+	return nil
+}
+
+// release tells the governor what came of the request.
+func (a *attempt) release() {
+	switch {
+	case a.call.client.governor == nil:
+	case a.sent == nil:
+		a.ticket.Cancel()
+	default:
+		a.ticket.Done(ratelimit.Answer{Status: a.status, Header: a.limits, Said: a.hasLimits})
+	}
+}
+
+// limitedError is a call that the governor did not let go.
+type limitedError struct{ *ratelimit.ExhaustedError }
+
+func (*limitedError) Is(target error) bool { return target == ErrRateLimited }
 
 // bound gives one attempt its time.
 func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -102,12 +145,9 @@ func (a *attempt) exchange(req *http.Request) (*http.Response, error) {
 }
 
 func (a *attempt) readLimits() {
-	limits, ok := ratelimit.Read(a.header)
-	if !ok {
-		return
-	}
-	a.rateLimit = RateLimit{Limit: limits.Limit, Remaining: limits.Remaining, Reset: limits.Reset}
-	if wait, ok := limits.UntilReset(); ok && !limits.Concurrency() {
+	a.limits, a.hasLimits = ratelimit.Read(a.header)
+	a.rateLimit = rateLimit(a.limits)
+	if wait, ok := a.limits.UntilReset(); ok && !a.limits.Concurrency() {
 		a.reset = wait
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -247,26 +248,149 @@ func (p inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
+// bubbled returns a client that reaches org without a socket.
+func bubbled(t *testing.T, org *oktatest.Org, options ...func(*okta.Config)) *okta.Client {
+	t.Helper()
+	options = append(options, func(c *okta.Config) { c.Credentials = okta.APIToken(oktatest.DemoToken) })
+	return newClient(t, inProcess{org}, options...)
+}
+
+func readGrant(ctx context.Context, c *okta.Client) error {
+	_, err := c.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, nil)
+	return err
+}
+
 func TestAFullWindowIsWaitedOut(t *testing.T) {
+	t.Parallel()
+	for name, off := range map[string]bool{"with the governor": false, "without": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			org, _ := startDemo(t)
+			synctest.Test(t, func(t *testing.T) {
+				client := bubbled(t, org, func(c *okta.Config) { c.RateLimit.Off = off })
+				org.LimitRate(oktatest.BucketUsers, 2, time.Minute)
+				time.Sleep(20 * time.Second) //nolint:forbidigo // the bubble's clock
+				start := time.Now()
+				for range 4 {
+					require.NoError(t, readGrant(t.Context(), client))
+				}
+				assert.InDelta(t, 40, time.Since(start).Seconds(), 1.1, "seconds until the next window")
+				refused := map[bool]int{false: 0, true: 1}[off]
+				assert.Len(t, org.Requests(), 4+refused)
+			})
+		})
+	}
+}
+
+func TestTheConcurrencyLimitIsNotWaitedOutLikeAWindow(t *testing.T) {
 	t.Parallel()
 	org, _ := startDemo(t)
 	synctest.Test(t, func(t *testing.T) {
-		client := newClient(t, inProcess{org}, func(c *okta.Config) { c.Credentials = okta.APIToken(oktatest.DemoToken) })
-		org.LimitRate(oktatest.BucketUsers, 2, time.Minute)
-		time.Sleep(20 * time.Second) //nolint:forbidigo // the bubble's clock
-		start := time.Now()
-		for range 4 {
-			_, err := client.UserGrants.Get(t.Context(), ann, oktatest.DemoGrantID, nil)
-			require.NoError(t, err)
-		}
-		assert.InDelta(t, 40, time.Since(start).Seconds(), 1.1, "seconds until the next window")
-		assert.Len(t, org.Requests(), 5)
-
 		org.LimitRate(oktatest.BucketUsers, 0, time.Hour)
-		start = time.Now()
-		err := client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID)
+		start := time.Now()
+		err := readGrant(t.Context(), bubbled(t, org))
 		require.ErrorIs(t, err, okta.ErrRateLimited)
 		assert.Equal(t, 5, requireAnswer(t, err).Attempts)
-		assert.Less(t, time.Since(start), 16*time.Second, "the concurrency limit is not waited out like a window")
+		assert.Less(t, time.Since(start), 16*time.Second)
+	})
+}
+
+// bulk makes calls with workers, and returns how long that took and how many requests were refused.
+func bulk(t *testing.T, org *oktatest.Org, calls, workers int, clients ...*okta.Client) (time.Duration, int) {
+	t.Helper()
+	start := time.Now()
+	jobs := make(chan *okta.Client, calls)
+	for i := range calls {
+		jobs <- clients[i%len(clients)]
+	}
+	close(jobs)
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for client := range jobs {
+				assert.NoError(t, readGrant(t.Context(), client))
+			}
+		})
+	}
+	all.Wait()
+	refused := 0
+	for _, req := range org.Requests() {
+		if req.Status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	return time.Since(start), refused
+}
+
+func TestABulkUsesEachWindowAndNoMore(t *testing.T) {
+	t.Parallel()
+	for _, workers := range []int{1, 16, 128} {
+		t.Run(sprint("%d workers", workers), func(t *testing.T) {
+			t.Parallel()
+			org, _ := startDemo(t)
+			synctest.Test(t, func(t *testing.T) {
+				org.LimitRate(oktatest.BucketUsers, 100, 5*time.Second)
+				took, refused := bulk(t, org, 300, workers, bubbled(t, org))
+				assert.Zero(t, refused)
+				assert.InDelta(t, 10, took.Seconds(), 0.1, "two windows to wait for")
+			})
+		})
+	}
+}
+
+func TestMaxUseLeavesTheRestOfEachWindow(t *testing.T) {
+	t.Parallel()
+	org, _ := startDemo(t)
+	synctest.Test(t, func(t *testing.T) {
+		org.LimitRate(oktatest.BucketUsers, 100, time.Minute)
+		client := bubbled(t, org, func(c *okta.Config) { c.RateLimit.MaxUse = 0.5 })
+		took, refused := bulk(t, org, 120, 16, client)
+		assert.Zero(t, refused)
+		assert.InDelta(t, 120, took.Seconds(), 1, "fifty in each of three windows")
+		state := client.RateLimits()["/api/v1/users"]
+		assert.Equal(t, 20, state.Used)
+		assert.Equal(t, 80, state.Remaining)
+		assert.Equal(t, 100, state.Limit)
+		assert.Zero(t, state.InFlight+state.Waiting)
+	})
+}
+
+func TestACallThatTheLimitHoldsPastItsDeadlineFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	org, _ := startDemo(t)
+	synctest.Test(t, func(t *testing.T) {
+		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
+		client := bubbled(t, org)
+		require.NoError(t, readGrant(t.Context(), client))
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		err := readGrant(ctx, client)
+		require.ErrorIs(t, err, okta.ErrRateLimited)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "/api/v1/users")
+		assert.Zero(t, time.Since(start))
+		assert.Len(t, org.Requests(), 1)
+
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		err = readGrant(ctx, client)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, time.Second, time.Since(start))
+	})
+}
+
+func TestObserversSeeWhyACallWasHeld(t *testing.T) {
+	t.Parallel()
+	org, _ := startDemo(t)
+	synctest.Test(t, func(t *testing.T) {
+		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
+		var seen []okta.Response
+		client := bubbled(t, org, func(c *okta.Config) { c.OnResponse = func(r okta.Response) { seen = append(seen, r) } })
+		require.NoError(t, readGrant(t.Context(), client))
+		require.NoError(t, readGrant(t.Context(), client))
+		assert.Zero(t, seen[0].Held)
+		assert.Equal(t, time.Minute, seen[1].Held)
+		assert.Equal(t, "window", seen[1].HeldReason)
 	})
 }

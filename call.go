@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/grantkit/okta/internal/ratelimit"
 	"github.com/grantkit/okta/internal/retry"
 )
 
@@ -23,6 +25,8 @@ type Response struct {
 	RequestID  string        // X-Okta-Request-Id
 	RateLimit  RateLimit     // zero if the answer did not say
 	Attempt    int           // counted from 1
+	Held       time.Duration // before the attempt was sent, by Config.RateLimit
+	HeldReason string        // window, share, probe, concurrency or refusal; empty if it was not held
 	Duration   time.Duration // of the attempt, the reading of its answer included
 	Err        error         // what is wrong with the attempt; nil if nothing is
 	Wait       time.Duration // before the next attempt; 0 if this was the last
@@ -33,6 +37,10 @@ type RateLimit struct {
 	Limit     int       // requests in a window of one minute
 	Remaining int       // requests left in it
 	Reset     time.Time // when the next window begins, by Okta's clock
+}
+
+func rateLimit(h ratelimit.Header) RateLimit {
+	return RateLimit{Limit: h.Limit, Remaining: h.Remaining, Reset: h.Reset}
 }
 
 // anySuccess accepts every 2xx but 206, which is a part only.
@@ -68,6 +76,7 @@ type call struct {
 	client   *Client
 	ctx      context.Context // of the caller; the call lives no longer than the function that was given it
 	path     string          // escaped
+	bucket   string          // of the rate limit
 	rawQuery string
 	attempt  *attempt // the latest; nil before the first
 	retries  int      // so far; a renewed sign-in is none
@@ -95,6 +104,7 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 		return nil, invalid("no request can be made of the path") // err would show the query
 	}
 	k := &call{request: r, client: c, ctx: ctx, path: req.URL.EscapedPath(), rawQuery: req.URL.RawQuery}
+	k.bucket = ratelimit.BucketOf(strings.TrimPrefix(r.url, c.root))
 	if k.signer == nil {
 		k.signer = c.session.newSigner()
 	}
@@ -234,6 +244,9 @@ func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
 		slog.Int("attempt", a.number),
 		slog.Duration("duration", a.duration),
 	}
+	if a.ticket.Held > 0 {
+		attrs = append(attrs, slog.Duration("held", a.ticket.Held), slog.String("held_reason", a.ticket.Reason))
+	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
@@ -252,6 +265,8 @@ func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
 		RequestID:  a.requestID,
 		RateLimit:  a.rateLimit,
 		Attempt:    a.number,
+		Held:       a.ticket.Held,
+		HeldReason: a.ticket.Reason,
 		Duration:   a.duration,
 		Err:        err,
 		Wait:       wait,

@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/grantkit/okta/internal/ratelimit"
 	"github.com/grantkit/okta/internal/retry"
 	"github.com/grantkit/okta/internal/wire"
 )
@@ -36,6 +37,7 @@ type Client struct {
 	userAgent      string
 	attemptTimeout time.Duration // none if negative
 	retry          retry.Policy
+	governor       *ratelimit.Governor // nil if off
 	logger         *slog.Logger
 	onResponse     func(Response)
 }
@@ -54,6 +56,10 @@ func NewClient(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	governor, err := config.RateLimit.governor()
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{
 		root:           root,
 		http:           httpClient(config.HTTPClient),
@@ -61,6 +67,7 @@ func NewClient(config Config) (*Client, error) {
 		userAgent:      userAgent(config.UserAgent),
 		attemptTimeout: config.attemptTimeout(),
 		retry:          policy,
+		governor:       governor,
 		logger:         config.Logger,
 		onResponse:     config.OnResponse,
 	}
@@ -69,6 +76,9 @@ func NewClient(config Config) (*Client, error) {
 	}
 	if c.session, err = config.session(c); err != nil {
 		return nil, err
+	}
+	for _, warning := range config.warnings {
+		c.logger.Warn(warning)
 	}
 	c.UserGrants = &UserGrants{c}
 	c.UserOAuth = &UserOAuth{c}
@@ -79,9 +89,11 @@ func NewClient(config Config) (*Client, error) {
 // httpClient copies the caller's client, or makes one. It follows no redirect: a credential would go where a server
 // says, and a DELETE might become a GET.
 func httpClient(given *http.Client) http.Client {
-	client := http.Client{Transport: sharedPool()}
+	client := http.Client{Transport: http.DefaultTransport}
 	if given != nil {
 		client = *given
+	} else if _, ok := client.Transport.(*http.Transport); ok { // otherwise it is somebody's on purpose, such as httpmock's
+		client.Transport = sharedPool()
 	}
 	if client.Transport == nil {
 		client.Transport = http.DefaultTransport
@@ -91,21 +103,46 @@ func httpClient(given *http.Client) http.Client {
 	return client
 }
 
-// sharedPool is the transport of all clients that bring none: http.DefaultTransport, but with as many idle connections to
-// one host as to all, since a client talks to one.
-var sharedPool = sync.OnceValue(func() http.RoundTripper {
-	pool, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return http.DefaultTransport
+// sharedPool is the transport of all clients that bring none.
+var sharedPool = sync.OnceValue(newPool)
+
+// newPool is like http.DefaultTransport, but with as many idle connections to one host as to all: a client talks to one.
+func newPool() *http.Transport {
+	pool := &http.Transport{}
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+		pool = standard.Clone()
 	}
-	pool = pool.Clone()
 	pool.MaxIdleConnsPerHost = pool.MaxIdleConns
 	return pool
-})
+}
 
 func userAgent(product string) string {
 	own := fmt.Sprintf("grantkit-okta/%s (%s; %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return strings.TrimSpace(product + " " + own)
+}
+
+// BucketState is what a client knows of one of Okta's rate limit buckets.
+type BucketState struct {
+	RateLimit        // of the latest window; zero if none is known
+	Used      int    // requests of this client in that window
+	InFlight  int    // requests that are sent and not answered yet
+	Waiting   int    // requests that are held back
+	Reason    string // why they are: window, share, probe, concurrency or refusal
+}
+
+// RateLimits returns what the client knows of each bucket, by the bucket's name, such as /api/v1/users. It is empty when
+// Config.RateLimit is off.
+func (c *Client) RateLimits() map[string]BucketState {
+	states := map[string]BucketState{}
+	if c.governor == nil {
+		return states
+	}
+	for name, s := range c.governor.States() {
+		states[name] = BucketState{
+			RateLimit: rateLimit(s.Header), Used: s.Used, InFlight: s.InFlight, Waiting: s.Waiting, Reason: s.Reason,
+		}
+	}
+	return states
 }
 
 // Format prints the org, and nothing else of the client, under every fmt verb.

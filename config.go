@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grantkit/okta/internal/ratelimit"
 	"github.com/grantkit/okta/internal/retry"
 )
 
@@ -38,6 +40,9 @@ type Config struct {
 	// Retry says how often, and after which waits, a GET or DELETE is tried again.
 	Retry Retry
 
+	// RateLimit says how much of Okta's rate limits the client may use.
+	RateLimit Governor
+
 	// Logger gets a debug line for each attempt and a warning for each retry: never a query, a body or a secret. Default:
 	// no logging.
 	Logger *slog.Logger `json:"-"`
@@ -47,6 +52,8 @@ type Config struct {
 
 	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the clear.
 	AllowInsecureHTTP bool
+
+	warnings []string // of LoadConfig, for Logger
 }
 
 // Retry bounds the retries of a GET or DELETE: after a lost connection, an answer cut short, and the statuses 429, 500,
@@ -57,6 +64,29 @@ type Retry struct {
 	MaxRetries int           // attempts after the first; default 4, negative: none
 	MinWait    time.Duration // default 500 ms
 	MaxWait    time.Duration // default 70 s: one rate limit window of a minute, and some slack
+}
+
+// Governor holds requests back, first come, first served, while Okta has no room for them, so that they are not refused: it
+// follows the rate limit headers of each bucket by Okta's clock. A request that could not go before its context's deadline
+// fails at once with an error that matches ErrRateLimited.
+type Governor struct {
+	// MaxUse is the share of each window that the client may use, such as 0.5 for half of it: the rest is left to sign-ins
+	// and other tools of the org, which share its limits. Default: 1, all of it.
+	MaxUse float64
+
+	// Off lets every request go at once.
+	Off bool
+}
+
+// governor checks g and makes what it describes, or nil if that is off.
+func (g Governor) governor() (*ratelimit.Governor, error) {
+	if !(g.MaxUse >= 0 && g.MaxUse <= 1) {
+		return nil, invalid("Config.RateLimit.MaxUse is not between 0 and 1")
+	}
+	if g.Off {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	return ratelimit.NewGovernor(cmp.Or(g.MaxUse, 1)), nil
 }
 
 const (
@@ -107,22 +137,31 @@ func (r Retry) policy() (retry.Policy, error) {
 
 // root returns OrgURL without a trailing slash, once it is known to be one that credentials may be sent to.
 func (c Config) root() (string, error) {
-	if c.OrgURL == "" {
-		return "", invalid("Config.OrgURL is missing: it is the org's address, such as https://acme.okta.com")
-	}
-	if strings.ContainsAny(c.OrgURL, "{}") {
-		return "", invalid("Config.OrgURL is a template: put the org's own domain where the braces are")
-	}
-	root, reason := checkURL(c.OrgURL, c.AllowInsecureHTTP)
-	switch {
-	case reason != "":
+	root, reason := checkOrgURL(c.OrgURL, c.AllowInsecureHTTP)
+	if reason != "" {
 		return "", invalid("Config.OrgURL %s", reason)
-	case strings.HasSuffix(root, "/api/v1"):
-		return "", invalid("Config.OrgURL ends with /api/v1, which the client adds by itself")
-	case strings.Contains(root, "-admin.okta"):
-		return "", invalid("Config.OrgURL is that of the admin console: leave out -admin")
 	}
 	return root, nil
+}
+
+// checkOrgURL is checkURL, with what goes wrong with the addresses of orgs.
+func checkOrgURL(address string, allowHTTP bool) (root, reason string) {
+	if address == "" {
+		return "", "is missing: it is the org's address, such as https://acme.okta.com"
+	}
+	if strings.ContainsAny(address, "{}") {
+		return "", "is a template: put the org's own domain where the braces are"
+	}
+	root, reason = checkURL(address, allowHTTP)
+	switch {
+	case reason != "":
+		return "", reason
+	case strings.HasSuffix(root, "/api/v1"):
+		return "", "ends with /api/v1, which the client adds by itself"
+	case strings.Contains(root, "-admin.okta"):
+		return "", "is that of the admin console: leave out -admin"
+	}
+	return root, ""
 }
 
 // checkURL returns address without a trailing slash, or why credentials must not be sent there.

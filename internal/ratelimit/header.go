@@ -48,6 +48,23 @@ func (h Header) UntilReset() (time.Duration, bool) {
 	return wait, wait > 0 && wait <= longestWindow
 }
 
+func (h Header) credible() bool {
+	_, ok := h.UntilReset()
+	return ok
+}
+
+// untilEnd is how long the window is taken to last: as long as it says, within reason.
+func (h Header) untilEnd() time.Duration {
+	wait, ok := h.UntilReset()
+	switch {
+	case ok:
+		return min(wait, longestWait)
+	case !h.Date.IsZero() && wait <= 0:
+		return time.Second // it is just ending
+	}
+	return longestWait
+}
+
 // smallest returns the smallest number of a header's values, which a proxy may have folded into one line.
 func smallest(values []string) (int64, bool) {
 	var least int64

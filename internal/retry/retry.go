@@ -55,11 +55,13 @@ func (p Policy) Wait(ctx context.Context, n int, a Attempt) (time.Duration, bool
 // wait returns the shortest wait before retry number n, and by how much chance may lengthen it, so that clients that failed
 // together do not return together.
 func (p Policy) wait(n int, a Attempt) (shortest, span time.Duration) {
-	if wait, ok := retryAfter(a.Header); ok {
-		return min(wait, p.MaxWait), 2 * p.MinWait
-	}
+	after, asked := retryAfter(a.Header)
+	after = min(after, p.MaxWait)
 	if a.Status == http.StatusTooManyRequests && a.Reset > 0 {
-		return a.Reset, 2 * p.MinWait
+		return max(a.Reset, after), 2 * p.MinWait
+	}
+	if asked {
+		return after, 2 * p.MinWait
 	}
 	return p.backoff(n)
 }

@@ -1,0 +1,23 @@
+package contract_test
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+)
+
+// counts is how much the tests have checked against the document, mutated copies left out.
+var counts struct {
+	operations, requests, answers, values, properties atomic.Int64
+}
+
+func TestMain(m *testing.M) {
+	m.Run()
+	if _, err := readDocument(); err != nil {
+		_, _ = fmt.Fprintf(os.Stdout, "contract: nothing was checked: %v\n", err)
+		return
+	}
+	_, _ = fmt.Fprintf(os.Stdout, "contract: %d operations, %d requests, %d answers, %d values and %d properties checked\n",
+		counts.operations.Load(), counts.requests.Load(), counts.answers.Load(), counts.values.Load(), counts.properties.Load())
+}

@@ -45,6 +45,11 @@ lint:
 test:
 	go test -race -shuffle=on ./...
 
+# The SDK and oktatest against Okta's OpenAPI document, where that is there.
+.PHONY: contract
+contract:
+	go -C contract test -race -shuffle=on .
+
 .PHONY: cover
 cover:
 	@mkdir -p bin
@@ -58,7 +63,7 @@ quickstart:
 
 .PHONY: examples
 examples:
-	@for d in $(wildcard examples/*/); do echo "-- $$d"; go run ./$$d; done
+	@for d in $(dir $(wildcard examples/*/main.go)); do echo "-- $$d"; go run ./$$d; done
 
 # Without a bound on minimizing, most of a short run goes into it.
 .PHONY: fuzz

@@ -231,7 +231,7 @@ func (e *cleanError) Unwrap() error { return e.err }
 
 // clean keeps err but for its text, in which transports quote what they please of requests and answers.
 func (a *attempt) clean(err error) error {
-	text := err.Error()
+	text := strings.TrimPrefix(err.Error(), "okta: ") // it will stand in another error of the SDK
 	if query := a.call.rawQuery; query != "" {
 		text = strings.ReplaceAll(text, "?"+query, "")
 		text = scrub(text, []string{query, a.call.query.Get("after")})

@@ -104,7 +104,7 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 		return nil, invalid("no request can be made of the path") // err would show the query
 	}
 	k := &call{request: r, client: c, ctx: ctx, path: req.URL.EscapedPath(), rawQuery: req.URL.RawQuery}
-	k.bucket = ratelimit.BucketOf(strings.TrimPrefix(r.url, c.root))
+	k.bucket = c.bucket(req.URL, r.url)
 	if k.signer == nil {
 		k.signer = c.session.newSigner()
 	}
@@ -115,6 +115,14 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 	transport.Transport = k
 	err = retry.Run(transport, req, k.next)
 	return k.result(err)
+}
+
+// bucket names the rate limit bucket of a request, which may be to a token endpoint elsewhere.
+func (c *Client) bucket(target *url.URL, address string) string {
+	if path, ok := strings.CutPrefix(address, c.root); ok {
+		return ratelimit.BucketOf(path)
+	}
+	return ratelimit.BucketOf(target.EscapedPath())
 }
 
 // RoundTrip makes one attempt. As the transport of go-retryablehttp's client, it is what that repeats. The answer's body is

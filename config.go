@@ -47,7 +47,8 @@ type Config struct {
 	// no logging.
 	Logger *slog.Logger `json:"-"`
 
-	// OnResponse is called once for each attempt, in the goroutine of its call. Default: none.
+	// OnResponse is called once for each attempt, those at the token endpoint included. It must be safe for concurrent use.
+	// Default: none.
 	OnResponse func(Response) `json:"-"`
 
 	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the clear.

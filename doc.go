@@ -10,8 +10,9 @@
 //		Credentials: okta.APIToken(os.Getenv("OKTA_CLIENT_TOKEN")),
 //	})
 //
-// Credentials are an APIToken (SSWS), a BearerToken, or a TokenSource of golang.org/x/oauth2. They are sent to the org's
-// origin only, and print as [redacted].
+// Credentials are an APIToken (SSWS), a ServiceApp with its private key, a BearerToken, or a TokenSource of
+// golang.org/x/oauth2. They are sent to the org's origin only, and print as [redacted]. LoadConfig reads the okta.yaml files
+// and OKTA_CLIENT_ variables that Okta's own SDKs read.
 //
 // # List
 //
@@ -30,7 +31,7 @@
 //	}
 //
 // A list was read to its end only if no error came: a body that is cut short, a next link that cannot be read and a cursor
-// that comes back are errors, never the end.
+// that comes back are errors, never the end. Page.Collect returns all of a list, or none and an error.
 //
 // # Revoke
 //
@@ -61,6 +62,9 @@
 // 504: four times by default, see Retry. After a 429 the client waits until the window ends by Okta's own clock. A wait that
 // cannot end before the context's deadline is not begun; the error comes at once. A revoke of a single grant or token that
 // is tried again after its answer was lost, and then finds nothing, has succeeded.
+//
+// Requests are held back while their bucket has no room, first come, first served; Config.RateLimit can hold a client to
+// a share of each window. Client.RateLimits shows what is known of the buckets.
 //
 // # Other routes
 //

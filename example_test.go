@@ -2,6 +2,9 @@ package okta_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,6 +43,59 @@ func ExampleNewClient() {
 	// Output:
 	// okta.Client(https://acme.okta.com)
 	// okta: invalid argument: Config.OrgURL is http, which would show the credentials to the network: use https
+}
+
+func ExampleServiceApp() {
+	org := oktatest.NewDemo()
+	defer org.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	app := org.AddServiceApp(oktatest.ServiceApp{
+		Keys:   []oktatest.ServiceAppKey{{ID: "key-1", Public: key.Public()}},
+		Scopes: []string{"okta.users.read"},
+		DPoP:   true,
+	})
+
+	client, err := okta.NewClient(okta.Config{
+		OrgURL: org.URL,
+		Credentials: okta.ServiceApp{
+			ClientID:   app.ClientID,
+			PrivateKey: okta.Signer(key), // or okta.PEM, or okta.JWK
+			KeyID:      "key-1",
+			Scopes:     []string{"okta.users.read"},
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	grant, err := client.UserGrants.Get(context.Background(), oktatest.DemoUserID, oktatest.DemoGrantID, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(grant.ID, grant.ScopeID)
+	// Output: oagann01 openid
+}
+
+func ExampleLoadConfigFrom() {
+	config, err := okta.LoadConfigFrom(okta.ConfigSources{
+		Files: []string{"/etc/acme/okta.yaml"}, // skipped if it is not there
+		Getenv: func(name string) string {
+			return map[string]string{"OKTA_CLIENT_ORGURL": "https://acme.okta.com", "OKTA_CLIENT_TOKEN": "00abc"}[name]
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	config.UserAgent = "acme-offboarding/1.2"
+	client, err := okta.NewClient(config)
+	fmt.Println(client, err)
+	// Output: okta.Client(https://acme.okta.com) <nil>
 }
 
 func ExampleUserGrants() {

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grantkit/okta/oktatest"
+)
+
+func startDemo(t *testing.T) *oktatest.Org {
+	t.Helper()
+	org := oktatest.NewDemo()
+	t.Cleanup(org.Close)
+	return org
+}
+
+func env(url, token string) func(string) string {
+	values := map[string]string{"OKTA_CLIENT_ORGURL": url, "OKTA_CLIENT_TOKEN": token}
+	return func(name string) string { return values[name] }
+}
+
+func envOf(org *oktatest.Org) func(string) string { return env(org.URL, oktatest.DemoToken) }
+
+func runWith(ctx context.Context, getenv func(string) string, args ...string) (code int, stdout, stderr string) {
+	var out, notes bytes.Buffer
+	code = run(ctx, args, getenv, &out, &notes)
+	return code, out.String(), notes.String()
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	org := startDemo(t)
+	code, stdout, stderr := runWith(t.Context(), envOf(org), "bob@example.com", "00ucid")
+
+	assert.Zero(t, code)
+	want := `
+USER             KIND           ID       CLIENT       SCOPES                               STATUS  CREATED               EXPIRES
+bob@example.com  grant          oagbob1  0oacalendar  openid                               ACTIVE  2026-01-07T07:00:00Z
+bob@example.com  grant          oagbob2  0oacalendar  calendar.read                        ACTIVE  2026-01-07T08:00:00Z
+bob@example.com  grant          oagbob3  0oanotes     openid                               ACTIVE  2026-01-07T09:00:00Z
+bob@example.com  refresh token  oarbob1  0oacalendar  openid calendar.read offline_access  ACTIVE  2026-01-05T14:00:00Z  2026-01-13T14:00:00Z
+bob@example.com  refresh token  oarbob2  0oanotes     openid offline_access                ACTIVE  2026-01-05T15:00:00Z  2026-01-13T15:00:00Z
+00ucid           grant          oagcid1  0oareports   reports.read                         ACTIVE  2026-01-07T10:00:00Z
+`
+	assert.Equal(t, want, "\n"+strings.ReplaceAll(stdout, "  \n", "\n"))
+	assert.Equal(t, "audit: reading "+org.URL+"\naudit: bob@example.com: 5 found\naudit: 00ucid: 1 found\n", stderr)
+}
+
+func TestCSV(t *testing.T) {
+	t.Parallel()
+	code, stdout, _ := runWith(t.Context(), envOf(startDemo(t)), "-format", "csv", "bob@example.com", "00ucid")
+
+	assert.Zero(t, code)
+	want := `
+user,kind,id,client,scopes,status,created,expires
+bob@example.com,grant,oagbob1,0oacalendar,openid,ACTIVE,2026-01-07T07:00:00Z,
+bob@example.com,grant,oagbob2,0oacalendar,calendar.read,ACTIVE,2026-01-07T08:00:00Z,
+bob@example.com,grant,oagbob3,0oanotes,openid,ACTIVE,2026-01-07T09:00:00Z,
+bob@example.com,refresh token,oarbob1,0oacalendar,openid calendar.read offline_access,ACTIVE,2026-01-05T14:00:00Z,2026-01-13T14:00:00Z
+bob@example.com,refresh token,oarbob2,0oanotes,openid offline_access,ACTIVE,2026-01-05T15:00:00Z,2026-01-13T15:00:00Z
+00ucid,grant,oagcid1,0oareports,reports.read,ACTIVE,2026-01-07T10:00:00Z,
+`
+	assert.Equal(t, want, "\n"+stdout)
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	code, stdout, _ := runWith(t.Context(), envOf(startDemo(t)), "-format", "json", "bob@example.com", "00ucid")
+
+	assert.Zero(t, code)
+	var report []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(stdout), &report))
+	require.Len(t, report, 6)
+	assert.Equal(t, map[string]any{
+		"user": "bob@example.com", "kind": "grant", "id": "oagbob1", "client": "0oacalendar",
+		"scopes": []any{"openid"}, "status": "ACTIVE", "created": "2026-01-07T07:00:00Z",
+	}, report[0])
+	assert.Equal(t, map[string]any{
+		"user": "bob@example.com", "kind": "refresh token", "id": "oarbob2", "client": "0oanotes",
+		"scopes": []any{"openid", "offline_access"}, "status": "ACTIVE",
+		"created": "2026-01-05T15:00:00Z", "expires": "2026-01-13T15:00:00Z",
+	}, report[4])
+}
+
+func TestDemoOrgHasAllUsersByDefault(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := runWith(t.Context(), env("", ""), "-format", "csv")
+
+	assert.Zero(t, code)
+	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
+	require.NoError(t, err)
+	counts := map[string]int{}
+	for _, row := range rows[1:] {
+		counts[row[0]+" "+row[1]]++
+	}
+	assert.Equal(t, map[string]int{
+		"ann@example.com grant": 45, "ann@example.com refresh token": 5,
+		"bob@example.com grant": 3, "bob@example.com refresh token": 2,
+		"cid@example.com grant": 1,
+	}, counts)
+	assert.Contains(t, stderr, "reading the demo org")
+	assert.Contains(t, stderr, "dee@example.com: 0 found")
+}
+
+func TestUserWithoutAnything(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[string]string{
+		"table": "USER  KIND  ID  CLIENT  SCOPES  STATUS  CREATED  EXPIRES\n",
+		"csv":   "user,kind,id,client,scopes,status,created,expires\n",
+		"json":  "[]\n",
+	} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := runWith(t.Context(), envOf(startDemo(t)), "-format", format, "00udee")
+			assert.Zero(t, code)
+			assert.Equal(t, want, stdout)
+			assert.Contains(t, stderr, "00udee: 0 found")
+		})
+	}
+}
+
+func TestCSVHoldsNoFormulas(t *testing.T) {
+	t.Parallel()
+	org := startDemo(t)
+	org.AddUser(oktatest.User{ID: "00ueve", Login: `=HYPERLINK("https://evil.example","x")`})
+	org.AddClient(oktatest.Client{ID: "@client"})
+	org.AddGrant(oktatest.Grant{
+		ID: "-grant", UserID: "00ueve", ClientID: "@client", ScopeID: "+1, or\r\n\"=2\"", Status: "\t=3",
+	})
+	code, stdout, _ := runWith(t.Context(), envOf(org), "-format", "csv", `=HYPERLINK("https://evil.example","x")`)
+
+	assert.Zero(t, code)
+	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 2)
+	assert.Equal(t, []string{
+		`'=HYPERLINK("https://evil.example","x")`, "grant", "'-grant", "'@client", "'+1, or\n\"=2\"", "'\t=3",
+	}, rows[1][:6])
+}
+
+func TestUnknownUserHidesNoOther(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"table", "csv", "json"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			org := startDemo(t)
+			code, stdout, stderr := runWith(t.Context(), envOf(org), "-format", format, "00ubob", "00unobody", "00ucid", "")
+			assert.Equal(t, 1, code)
+			assert.Contains(t, stdout, "oarbob2")
+			assert.Contains(t, stdout, "oagcid1")
+			assert.NotContains(t, stdout, "nobody")
+			assert.Contains(t, stderr, "00unobody is not in the report: okta: GET /api/v1/users/00unobody/grants: 404 E0000007")
+			assert.Contains(t, stderr, "[request "+org.Requests()[4].RequestID+"]")
+			assert.Contains(t, stderr, "invalid argument")
+			assert.Contains(t, stderr, "2 of 4 users are not in the report")
+		})
+	}
+}
+
+// The user has two pages of grants, one of clients, and two of tokens, read by five requests.
+func TestBrokenReadIsNoShortList(t *testing.T) {
+	t.Parallel()
+	faults := map[string]oktatest.Fault{
+		"forbidden":        oktatest.Reply(http.StatusForbidden, nil, ""),
+		"not found":        oktatest.Reply(http.StatusNotFound, nil, ""),
+		"no body":          oktatest.Reply(http.StatusOK, nil, ""),
+		"not a list":       oktatest.Reply(http.StatusOK, nil, "{}"),
+		"list cut short":   oktatest.Reply(http.StatusOK, nil, `[{"id":"oag1"},`),
+		"next link broken": oktatest.Reply(http.StatusOK, http.Header{"Link": {`<https://x/y?after=>; rel="next"`}}, "[]"),
+	}
+	for request := range 5 {
+		for name, fault := range faults {
+			t.Run(fmt.Sprintf("%s in request %d", name, request+1), func(t *testing.T) {
+				t.Parallel()
+				org := startDemo(t)
+				addCrowded(org)
+				org.Next(make([]oktatest.Fault, request)...)
+				org.Next(fault)
+				code, stdout, stderr := runWith(t.Context(), envOf(org), "-format", "csv", "00ucrowded", "00ucid")
+				assert.Equal(t, 1, code)
+				assert.NotContains(t, stdout, "00ucrowded")
+				assert.Contains(t, stdout, "oagcid1")
+				assert.Contains(t, stderr, "00ucrowded is not in the report: okta: GET /api/v1/users/00ucrowded/")
+			})
+		}
+	}
+}
+
+func TestAllPagesAreRead(t *testing.T) {
+	t.Parallel()
+	org := startDemo(t)
+	addCrowded(org)
+	code, stdout, stderr := runWith(t.Context(), envOf(org), "-format", "csv", "00ucrowded")
+
+	assert.Zero(t, code)
+	assert.Equal(t, 201, strings.Count(stdout, ",grant,"))
+	assert.Equal(t, 201, strings.Count(stdout, ",refresh token,"))
+	assert.Contains(t, stderr, "00ucrowded: 402 found")
+	assert.Len(t, org.Requests(), 5)
+}
+
+func addCrowded(org *oktatest.Org) {
+	org.AddUser(oktatest.User{ID: "00ucrowded"})
+	for range 201 {
+		org.AddGrant(oktatest.Grant{UserID: "00ucrowded", ClientID: oktatest.DemoClientID})
+		org.AddRefreshToken(oktatest.RefreshToken{UserID: "00ucrowded", ClientID: oktatest.DemoClientID})
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	org := startDemo(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	org.Next(make([]oktatest.Fault, 4)...) // 00ucid is read by three requests
+	org.Next(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
+		cancel()
+		<-r.Context().Done()
+	})
+	code, stdout, stderr := runWith(ctx, envOf(org), "00ucid", "00ubob", "00uann")
+
+	assert.Equal(t, 1, code)
+	assert.Empty(t, stdout)
+	assert.True(t, strings.HasSuffix(stderr, "audit: 00ucid: 1 found\naudit: interrupted, there is no report\n"), stderr)
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestReportThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"table", "csv", "json"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			var stderr bytes.Buffer
+			code := run(t.Context(), []string{"-format", format, "00ubob"}, envOf(startDemo(t)), fullDisk{}, &stderr)
+			assert.Equal(t, 1, code)
+			assert.Contains(t, stderr.String(), "the report is incomplete: no space left")
+		})
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	const url, token = "https://acme.okta.com", "00token"
+	for name, test := range map[string]struct {
+		env  func(string) string
+		args []string
+		want string
+	}{
+		"format":        {env("", ""), []string{"-format", "xml"}, `there is no format "xml"`},
+		"flag":          {env("", ""), []string{"-x"}, "not defined: -x"},
+		"flag too late": {env("", ""), []string{"00uann", "-format", "csv"}, "flags go before the users"},
+		"no user":       {env(url, token), nil, "name a user of " + url},
+		"no token":      {env(url, ""), []string{"00uann"}, "set both OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN"},
+		"no URL":        {env("", token), []string{"00uann"}, "set both OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN"},
+		"wrong URL":     {env("http://acme.okta.com", token), []string{"00uann"}, "Config.OrgURL is http"},
+		"wrong token":   {env(url, "00 token"), []string{"00uann"}, "Config.Credentials: the token holds a space"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := runWith(t.Context(), test.env, test.args...)
+			assert.Equal(t, 2, code)
+			assert.Empty(t, stdout)
+			assert.Contains(t, stderr, test.want)
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := runWith(t.Context(), env("", ""), "-h")
+	assert.Zero(t, code)
+	assert.Equal(t, usage, stdout)
+	assert.Empty(t, stderr)
+}
+
+// What Okta did not send is empty, not the year 1.
+func TestMissingTimes(t *testing.T) {
+	t.Parallel()
+	report := []entry{{User: "u", Kind: "grant", ID: "g", Client: "c", Created: time.Time{}}}
+	for name, write := range map[string]func(io.Writer, []entry) error{
+		"table": writeTable, "csv": writeCSV, "json": writeJSON,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			require.NoError(t, write(&out, report))
+			assert.NotContains(t, out.String(), "0001")
+		})
+	}
+}

@@ -1,0 +1,46 @@
+// Package access reads what lets OAuth clients act for a user.
+package access
+
+import (
+	"context"
+
+	"github.com/grantkit/okta"
+)
+
+// Access is what lets apps act for a user.
+type Access struct {
+	Grants []okta.OAuth2ScopeConsentGrant
+	Apps   []okta.OAuth2Client // those with grants or tokens
+	Tokens []okta.OAuth2RefreshToken
+}
+
+// Read returns all of a user's access or, after an error, nothing: a part of it would look like all.
+func Read(ctx context.Context, client *okta.Client, user string) (*Access, error) {
+	var a Access
+	grants, err := client.UserGrants.List(ctx, user, nil)
+	if err != nil {
+		return nil, err
+	}
+	if a.Grants, err = grants.Collect(ctx); err != nil {
+		return nil, err
+	}
+	apps, err := okta.List[okta.OAuth2Client](ctx, client, nil, "api", "v1", "users", user, "clients")
+	if err != nil {
+		return nil, err
+	}
+	if a.Apps, err = apps.Collect(ctx); err != nil {
+		return nil, err
+	}
+	for _, app := range a.Apps {
+		page, err := client.UserOAuth.ListRefreshTokens(ctx, user, app.ClientID, nil)
+		if err != nil {
+			return nil, err
+		}
+		tokens, err := page.Collect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a.Tokens = append(a.Tokens, tokens...)
+	}
+	return &a, nil
+}

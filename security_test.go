@@ -1,0 +1,34 @@
+package okta_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Each test that SECURITY.md names is there.
+func TestSecurityPromisesAreHeld(t *testing.T) {
+	t.Parallel()
+	promises, err := os.ReadFile("SECURITY.md")
+	require.NoError(t, err)
+	tests := ""
+	require.NoError(t, filepath.WalkDir(".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name) //nolint:gosec // a file of this module
+		tests += string(text)
+		return err
+	}))
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`").FindAllStringSubmatch(string(promises), -1)
+	assert.Greater(t, len(named), 25)
+	for _, name := range named {
+		assert.Contains(t, tests, "func "+name[1]+"(", "which SECURITY.md names")
+	}
+}

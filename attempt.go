@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,7 +38,7 @@ type attempt struct {
 	status     int // 0 if no answer came
 	header     http.Header
 	requestID  string
-	body       []byte
+	body       *bytes.Buffer // nil if no answer came
 	truncated  error // why the body of an error is not the whole
 	limits     ratelimit.Header
 	hasLimits  bool
@@ -159,13 +160,13 @@ func (a *attempt) readBody(resp *http.Response) error {
 	if welcome {
 		limit = maxAnswer
 	}
-	var err error
-	a.body, err = readAll(resp, limit)
+	a.body = buffers.Get().(*bytes.Buffer) //nolint:errcheck,forcetypeassert // it holds nothing else
+	err := readAll(a.body, resp, limit)
 	if !welcome {
 		a.truncated = err
 		return nil
 	}
-	if err == nil && endsWithConnection(resp) && wire.CutShort(a.body) {
+	if err == nil && endsWithConnection(resp) && wire.CutShort(a.body.Bytes()) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
@@ -174,17 +175,32 @@ func (a *attempt) readBody(resp *http.Response) error {
 // maxGuess bounds how much memory an answer gets for what it says of its length, before it has shown it.
 const maxGuess = 1 << 20
 
-// readAll returns the body of resp up to a limit. One that is longer is final: it would not be shorter the next time.
-func readAll(resp *http.Response, limit int) ([]byte, error) {
-	var body bytes.Buffer
+// readAll reads the body of resp up to a limit. One that is longer is final: it would not be shorter the next time.
+func readAll(body *bytes.Buffer, resp *http.Response, limit int) error {
 	if resp.ContentLength > 0 {
 		body.Grow(int(min(resp.ContentLength, maxGuess)) + bytes.MinRead)
 	}
 	n, err := body.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
 	if n > int64(limit) {
-		return body.Bytes()[:limit], &retry.Final{Err: fmt.Errorf("the body is longer than %d bytes", limit)}
+		body.Truncate(limit)
+		return &retry.Final{Err: fmt.Errorf("the body is longer than %d bytes", limit)}
 	}
-	return body.Bytes(), err
+	return err
+}
+
+// buffers hold the bodies of answers until they are decoded, which copies what it keeps. That halves what a list allocates.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxPooled is the size up to which a buffer is worth keeping: four full pages of grants.
+const maxPooled = 1 << 20
+
+// recycle gives the body's buffer back. Nothing must read the attempt afterwards.
+func (a *attempt) recycle() {
+	if a.body.Cap() <= maxPooled {
+		a.body.Reset()
+		buffers.Put(a.body)
+	}
+	a.body = nil
 }
 
 // endsWithConnection reports whether nothing but the end of the connection ends the body, so that a lost one looks like it.
@@ -292,7 +308,7 @@ func (c *connection) trace(ctx context.Context) context.Context {
 
 // decode hands the body of the answer to a decoder.
 func decode[T any](a *attempt, decoder func([]byte) (T, error)) (T, error) {
-	value, err := decoder(a.body)
+	value, err := decoder(a.body.Bytes())
 	if err != nil {
 		var none T
 		return none, newError(a, err)

@@ -227,7 +227,11 @@ func get[T any](ctx context.Context, c *Client, decoder func([]byte) (*T, error)
 	if err != nil {
 		return nil, err
 	}
-	return decode(a, decoder)
+	value, err := decode(a, decoder)
+	if err == nil {
+		a.recycle()
+	}
+	return value, err
 }
 
 // reach is how much a DELETE takes away.

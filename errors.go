@@ -92,7 +92,7 @@ func newError(a *attempt, cause error) *Error {
 		Path:       a.call.path,
 		RateLimit:  a.rateLimit,
 		Attempts:   a.number,
-		Body:       []byte(scrub(string(a.body[:min(len(a.body), maxErrorAnswer)]), a.secrets)),
+		Body:       []byte(scrub(string(a.body.Bytes()[:min(a.body.Len(), maxErrorAnswer)]), a.secrets)),
 		signIn:     a.call.signIn,
 	}
 	if cause != nil {
@@ -110,7 +110,7 @@ func newError(a *attempt, cause error) *Error {
 
 // readBody takes what it can from a body in Okta's form or in OAuth's. Any other body stays in Body alone.
 func (e *Error) readBody(a *attempt) {
-	body, err := wire.Members(a.body)
+	body, err := wire.Members(a.body.Bytes())
 	if err != nil {
 		return
 	}

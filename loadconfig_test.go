@@ -106,7 +106,7 @@ func TestLoadConfigWithoutAnything(t *testing.T) {
 	}
 }
 
-func TestLoadConfigReadsItsPlaces(t *testing.T) { //nolint:paralleltest // it sets the environment and the working folder
+func TestLoadConfigReadsItsPlaces(t *testing.T) {
 	home, work := t.TempDir(), t.TempDir()
 	t.Setenv("HOME", home)
 	t.Chdir(work)

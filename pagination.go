@@ -76,6 +76,7 @@ func (l *pageList[T]) fetch(ctx context.Context, r request, number int) (*Page[T
 	if next != nil && !l.trail.visit(next.query.Get("after"), number+1) {
 		return nil, newError(a, errors.New("the next link leads back to a page that was read before"))
 	}
+	a.recycle()
 	return &Page[T]{Items: items, RequestID: a.requestID, RateLimit: a.rateLimit, list: l, next: next, number: number}, nil
 }
 

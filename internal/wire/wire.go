@@ -48,7 +48,7 @@ func Array[T any](data []byte) ([]T, error) {
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, readable(err)
 	}
-	items := []T{}
+	items := make([]T, 0, min(len(data)/512, 256))
 	most := maxArray / max(int(reflect.TypeFor[T]().Size()), 128)
 	for dec.PeekKind() != jsontext.KindEndArray {
 		if err := expect(dec, jsontext.KindBeginObject, "a JSON object in the array"); err != nil {
@@ -57,11 +57,10 @@ func Array[T any](data []byte) ([]T, error) {
 		if len(items) == most {
 			return nil, fmt.Errorf("the array has more than %d objects", most)
 		}
-		var item T
-		if err := json.UnmarshalDecode(dec, &item); err != nil {
+		items = append(items, *new(T))
+		if err := json.UnmarshalDecode(dec, &items[len(items)-1]); err != nil {
 			return nil, readable(err)
 		}
-		items = append(items, item)
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, readable(err)

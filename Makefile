@@ -65,6 +65,11 @@ quickstart:
 examples:
 	@for d in $(dir $(wildcard examples/*/main.go)); do echo "-- $$d"; go run ./$$d; done
 
+# Beside okta-sdk-golang v6, which takes minutes to build. Wants a machine with nothing else to do.
+.PHONY: bench
+bench:
+	go -C bench run . -write
+
 # Without a bound on minimizing, most of a short run goes into it.
 .PHONY: fuzz
 fuzz:

@@ -39,7 +39,7 @@ type attempt struct {
 	header     http.Header
 	requestID  string
 	body       *bytes.Buffer // nil if no answer came
-	truncated  error // why the body of an error is not the whole
+	truncated  error         // why the body of an error is not the whole
 	limits     ratelimit.Header
 	hasLimits  bool
 	rateLimit  RateLimit     // limits, for the caller
@@ -104,7 +104,9 @@ func (a *attempt) release() {
 	case a.sent == nil:
 		a.ticket.Cancel()
 	default:
-		a.ticket.Done(ratelimit.Answer{Status: a.status, Header: a.limits, Said: a.hasLimits})
+		a.ticket.Done(ratelimit.Answer{
+			Status: a.status, Header: a.limits, Said: a.hasLimits, Unsent: a.status == 0 && a.unsent(),
+		})
 	}
 }
 
@@ -286,14 +288,19 @@ func (a *attempt) outcomeUnknown() bool {
 	if a.status != 0 {
 		return a.status >= 500 || a.status < 300
 	}
-	if a.connection.wanted.Load() {
-		return a.connection.got.Load()
+	return !a.unsent()
+}
+
+// unsent reports whether an attempt without an answer is known not to have reached the server.
+func (a *attempt) unsent() bool {
+	if dial, ok := errors.AsType[*net.OpError](a.err); ok && dial.Op == "dial" {
+		return true
 	}
-	if _, traced := a.call.client.http.Transport.(*http.Transport); traced {
+	if a.call.what != one || a.connection.got.Load() {
 		return false
 	}
-	dial, ok := errors.AsType[*net.OpError](a.err)
-	return !ok || dial.Op != "dial"
+	_, traces := a.call.client.http.Transport.(*http.Transport)
+	return traces || a.connection.wanted.Load()
 }
 
 // connection is what the transport tells of the way to the server, if it tells anything: without one, nothing was sent.

@@ -106,13 +106,16 @@ func httpClient(given *http.Client) http.Client {
 // sharedPool is the transport of all clients that bring none.
 var sharedPool = sync.OnceValue(newPool)
 
-// newPool is like http.DefaultTransport, but with as many idle connections to one host as to all: a client talks to one.
+// maxIdleConns is for the workers of a bulk: each needs a connection, and a client talks to one host.
+const maxIdleConns = 512
+
+// newPool is like http.DefaultTransport, but with room for more idle connections.
 func newPool() *http.Transport {
 	pool := &http.Transport{}
 	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
 		pool = standard.Clone()
 	}
-	pool.MaxIdleConnsPerHost = pool.MaxIdleConns
+	pool.MaxIdleConns, pool.MaxIdleConnsPerHost = maxIdleConns, maxIdleConns
 	return pool
 }
 

@@ -189,12 +189,14 @@ func (g *serviceSigner) renew(a *attempt, failure *Error) bool {
 // tokenSigner signs the attempts of one token request in. Each has an assertion, and a proof, of its own.
 type tokenSigner struct {
 	session  *serviceSession
+	asked    time.Time     // when the latest attempt began
 	proofKey *jws.ProofKey // of the latest attempt
 	proofs   proofTrouble
 }
 
 func (g *tokenSigner) sign(_ context.Context, req *http.Request) ([]string, error) {
 	s := g.session
+	g.asked = time.Now()
 	s.mu.Lock()
 	g.proofKey = s.proofKey
 	now := time.Now().Add(s.skew)
@@ -227,7 +229,7 @@ func (g *tokenSigner) renew(a *attempt, failure *Error) bool {
 	if failure == nil || a.status != http.StatusBadRequest && a.status != http.StatusUnauthorized {
 		return false
 	}
-	if failure.OAuth != nil && failure.OAuth.Code == "invalid_dpop_proof" && g.proofKey == nil {
+	if g.proofKey == nil && failure.refusesProof() {
 		return s.beginBinding() == nil
 	}
 	return g.proofs.mended(s, a, failure, fresh)
@@ -244,23 +246,27 @@ func setForm(req *http.Request, form url.Values) {
 // proofTrouble counts what a call has already tried to have its assertions and proofs accepted.
 type proofTrouble struct {
 	nonces int
-	clock  bool
+	clock  bool // the server's has been believed
+	proof  bool // another proof has been made
 }
 
 const maxNonces = 3 // in one call: a server may change its nonce while a request is on its way
 
 // mended reports whether the answer to a refused request brought what the next one needs: a nonce that is fresh, or a clock
-// that differs from what was believed.
+// that differs from what was believed. A proof may also have been used up, when a transport sent its request twice.
 func (p *proofTrouble) mended(s *serviceSession, a *attempt, failure *Error, fresh bool) bool {
 	if failure.OAuth != nil && failure.OAuth.Code == "use_dpop_nonce" {
 		p.nonces++
 		return fresh && p.nonces <= maxNonces
 	}
-	if p.clock || !s.learnClock(a) {
+	if p.clock {
+		s.forgetClock() // it was no help
 		return false
 	}
-	p.clock = true
-	return true
+	p.clock = s.learnClock(a)
+	again := p.clock || !p.proof && failure.refusesProof()
+	p.proof = true
+	return again
 }
 
 // prove returns a proof for req, signed by key.
@@ -333,4 +339,11 @@ func (s *serviceSession) learnClock(a *attempt) bool {
 	}
 	s.skew = skew
 	return true
+}
+
+// forgetClock goes back to our own clock.
+func (s *serviceSession) forgetClock() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skew = 0
 }

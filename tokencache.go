@@ -45,39 +45,38 @@ type tokenFetch struct {
 // fetchTimeout bounds one fetch of a token, its retries included: a rate limit window and some slack.
 const fetchTimeout = 90 * time.Second
 
-// get returns a token that is alive. Of all callers that need a new one, one fetch serves all; it goes on while any of
-// them waits. While the old token is alive, one caller waits for the new one, the others go on with the old; so does that
-// one if the fetch fails.
+// get returns a token that is alive. One fetch serves all callers that need a new one, and goes on while any of them waits.
+// While the old token is alive, nobody waits: its renewal goes on in the background, whatever becomes of the call that began
+// it.
 func (c *tokenCache) get(ctx context.Context, mint func(context.Context) (*accessToken, error)) (*accessToken, error) {
 	c.mu.Lock()
-	old := c.token
-	if old.alive() && (time.Now().Before(c.refresh) || c.fetch != nil) {
-		c.mu.Unlock()
-		return old, nil
+	if c.token.alive() {
+		defer c.mu.Unlock()
+		if c.fetch == nil && !time.Now().Before(c.refresh) {
+			c.begin(ctx, mint)
+		}
+		return c.token, nil
 	}
-	fetch := c.join(ctx, mint)
+	if c.fetch == nil {
+		c.begin(ctx, mint)
+	}
+	fetch := c.fetch
+	fetch.waiting++
 	c.mu.Unlock()
 	defer c.leave(fetch)
 	select {
 	case <-fetch.done:
+		return fetch.token, fetch.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, ended(ctx)
 	}
-	if fetch.err != nil && old.alive() {
-		return old, nil
-	}
-	return fetch.token, fetch.err
 }
 
-// join waits for the fetch that is under way, or begins one.
-func (c *tokenCache) join(ctx context.Context, mint func(context.Context) (*accessToken, error)) *tokenFetch {
-	if c.fetch == nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
-		c.fetch = &tokenFetch{cancel: cancel, done: make(chan struct{})}
-		go c.run(ctx, c.fetch, mint)
-	}
-	c.fetch.waiting++
-	return c.fetch
+// begin begins a fetch, which has the values of ctx and a time of its own.
+func (c *tokenCache) begin(ctx context.Context, mint func(context.Context) (*accessToken, error)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	c.fetch = &tokenFetch{cancel: cancel, done: make(chan struct{})}
+	go c.run(ctx, c.fetch, mint)
 }
 
 // leave ends a fetch for which nobody waits any more.
@@ -94,9 +93,10 @@ func (c *tokenCache) leave(fetch *tokenFetch) {
 }
 
 func (c *tokenCache) run(ctx context.Context, fetch *tokenFetch, mint func(context.Context) (*accessToken, error)) {
+	defer fetch.cancel()
 	token, err := mint(ctx)
-	if err != nil && ctx.Err() != nil { // not the context of a caller, which the error must not seem to mean
-		err = fmt.Errorf("no access token within %v: %w", fetchTimeout, os.ErrDeadlineExceeded)
+	if err != nil && ctx.Err() != nil {
+		err = late(err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,6 +110,15 @@ func (c *tokenCache) run(ctx context.Context, fetch *tokenFetch, mint func(conte
 		c.token = token
 	}
 	c.schedule(err)
+}
+
+// late is the error of a fetch whose time was over. It does not match the error of a context: that would seem to be a caller's.
+func late(err error) error {
+	timeout := fmt.Errorf("no access token within %v: %w", fetchTimeout, os.ErrDeadlineExceeded)
+	if answer, ok := errors.AsType[*Error](err); ok {
+		return fmt.Errorf("%w; the answer before: %w", timeout, answer)
+	}
+	return timeout
 }
 
 // schedule sets when the token is renewed: after 70 to 90 % of the life that it has left, or a little later when that has just
@@ -140,7 +149,6 @@ func (c *tokenCache) drop(token *accessToken) {
 // mint asks the token endpoint for a token.
 func (s *serviceSession) mint(ctx context.Context) (*accessToken, error) {
 	signer := &tokenSigner{session: s}
-	asked := time.Now()
 	a, err := s.client.send(ctx, request{
 		method: http.MethodPost, url: s.tokenURL, accepts: http.StatusOK, signIn: true, signer: signer,
 	})
@@ -152,12 +160,12 @@ func (s *serviceSession) mint(ctx context.Context) (*accessToken, error) {
 		if err != nil {
 			return nil, errors.New("it is not a JSON object") // err might quote the token
 		}
-		return signer.accept(answer, asked)
+		return signer.accept(answer)
 	})
 }
 
 // accept makes a token of an answer of the token endpoint.
-func (g *tokenSigner) accept(answer map[string]any, asked time.Time) (*accessToken, error) {
+func (g *tokenSigner) accept(answer map[string]any) (*accessToken, error) {
 	value, _ := answer["access_token"].(string)
 	kind, _ := answer["token_type"].(string)
 	if value == "" {
@@ -166,7 +174,7 @@ func (g *tokenSigner) accept(answer map[string]any, asked time.Time) (*accessTok
 	if checkToken(value) != nil {
 		return nil, errors.New("its access_token holds a character that no token has")
 	}
-	token := &accessToken{value: newSecret(value), expires: asked.Add(lifetime(answer["expires_in"]))}
+	token := &accessToken{value: newSecret(value), expires: g.asked.Add(lifetime(answer["expires_in"]))}
 	switch {
 	case strings.EqualFold(kind, "DPoP") && g.proofKey != nil:
 		token.proofKey = g.proofKey

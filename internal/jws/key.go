@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -29,13 +30,17 @@ const minRSABits = 2048
 // NewKey returns the key that signer holds, which may be outside this process. RSA signs with RS256; the curves P-256, P-384
 // and P-521 with ES256, ES384 and ES512.
 func NewKey(signer crypto.Signer, id string) (*Key, error) {
-	if signer == nil {
+	if isNil(signer) {
 		return nil, errors.New("the signer is nil")
 	}
 	held := func() crypto.Signer { return signer }
-	switch public := signer.Public().(type) {
+	public := signer.Public()
+	if isNil(public) {
+		return nil, errors.New("the signer has no public key")
+	}
+	switch public := public.(type) {
 	case *rsa.PublicKey:
-		if public.N.BitLen() < minRSABits {
+		if public.N == nil || public.N.BitLen() < minRSABits {
 			return nil, fmt.Errorf("the RSA key has fewer than %d bits", minRSABits)
 		}
 		return &Key{signer: held, algorithm: jose.RS256, id: id}, nil
@@ -49,6 +54,18 @@ func NewKey(signer crypto.Signer, id string) (*Key, error) {
 	return nil, errors.New("the key is neither RSA nor ECDSA")
 }
 
+// isNil reports whether v is nil, or an interface that holds nothing.
+func isNil(v any) bool {
+	switch held := reflect.ValueOf(v); held.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Func, reflect.Chan:
+		return held.IsNil()
+	default:
+		return false
+	}
+}
+
 var curves = map[elliptic.Curve]jose.SignatureAlgorithm{
 	elliptic.P256(): jose.ES256,
 	elliptic.P384(): jose.ES384,
@@ -56,10 +73,17 @@ var curves = map[elliptic.Curve]jose.SignatureAlgorithm{
 }
 
 // ParsePEM reads a private key in PKCS#8, PKCS#1 or SEC 1 form. `\n` may stand for line ends, as in environment variables.
+// Other blocks may stand before it, such as the parameters that openssl writes.
 func ParsePEM(text string) (crypto.Signer, error) {
-	block, _ := pem.Decode([]byte(strings.ReplaceAll(text, `\n`, "\n")))
+	block, rest := pem.Decode([]byte(strings.ReplaceAll(text, `\n`, "\n")))
 	if block == nil {
 		return nil, errors.New("no PEM block was found")
+	}
+	for next := block; next != nil; next, rest = pem.Decode(rest) {
+		if strings.HasSuffix(next.Type, "PRIVATE KEY") {
+			block = next
+			break
+		}
 	}
 	if strings.Contains(block.Type, "ENCRYPTED") || block.Headers["Proc-Type"] != "" {
 		return nil, errors.New("the PEM block is encrypted")

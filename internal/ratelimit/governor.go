@@ -1,11 +1,11 @@
 package ratelimit
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,10 +26,12 @@ func NewGovernor(maxUse float64) *Governor {
 }
 
 // BucketOf names the bucket in which Okta counts requests to a path, which begins below the org's root. Of routes whose bucket
-// is not known, each collection has one of its own.
+// is not known, each collection has one of its own. So has each token endpoint: a request that waits for a token holds a ticket.
 func BucketOf(path string) string {
 	segments := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 4)
 	switch {
+	case segments[0] != "api" && strings.HasSuffix(path, "/token"):
+		return path
 	case len(segments) < 3 || segments[0] != "api" || segments[1] != "v1":
 		return "/" + segments[0]
 	case segments[2] == "authorizationServers":
@@ -52,7 +54,9 @@ type Ticket struct {
 	Held   time.Duration // how long the request was held back
 	Reason string        // why; empty if it was not
 	bucket *bucket
-	probe  bool
+	sent   time.Time
+	tide   int
+	probe  *probe // nil if the request does not find out about a window
 }
 
 // ExhaustedError says that a request cannot go before its deadline.
@@ -67,32 +71,31 @@ func (e *ExhaustedError) Error() string {
 		e.Bucket, e.Reason, e.Until.Round(time.Millisecond))
 }
 
-// Acquire waits until a request to a bucket may go. It fails at once with an ExhaustedError if that cannot be before the
-// deadline of ctx, and with the error of ctx when that ends.
+// Acquire waits until a request to a bucket may go. It fails with an ExhaustedError as soon as it is known that that cannot be
+// before the deadline of ctx, and with the error of ctx when that ends.
 func (g *Governor) Acquire(ctx context.Context, name string) (*Ticket, error) {
 	g.mu.Lock()
 	b := g.bucket(name)
 	now := time.Now()
-	v := b.room(now)
-	if v.ok && len(b.queue) == 0 {
+	v := b.dispatch(now)
+	if v.ok {
 		defer g.mu.Unlock()
 		return b.admit(now), nil
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		if at := b.earliest(v); at.After(deadline) {
-			g.mu.Unlock()
-			return nil, &ExhaustedError{Bucket: name, Reason: v.reason, Until: at.Sub(now)}
-		}
-	}
 	w := &waiter{ready: make(chan struct{}), since: now, reason: v.reason}
-	b.queue = append(b.queue, w)
-	b.dispatch(now)
+	w.deadline, _ = ctx.Deadline()
+	if err := b.tooLate(w, b.queue.Len(), v, now); err != nil {
+		g.mu.Unlock()
+		return nil, err
+	}
+	place := b.queue.PushBack(w)
+	b.wake(v.at, now)
 	g.mu.Unlock()
 	select {
 	case <-w.ready:
-		return w.ticket, nil
+		return w.ticket, w.err
 	case <-ctx.Done():
-		b.abandon(w)
+		b.abandon(place, w)
 		return nil, ctx.Err()
 	}
 }
@@ -102,11 +105,12 @@ type Answer struct {
 	Status int    // 0 if no answer came
 	Header Header // valid if Said
 	Said   bool   // the answer had rate limit headers that make sense
+	Unsent bool   // no answer came, and the request is known not to have reached Okta
 }
 
 // Done gives a ticket back with what came of its request.
 func (t *Ticket) Done(a Answer) {
-	t.giveBack(func(now time.Time) { t.bucket.learn(a, t.probe, now) })
+	t.giveBack(func(now time.Time) { t.bucket.learn(a, t, now) })
 }
 
 // Cancel gives a ticket back whose request was not sent.
@@ -117,9 +121,16 @@ func (t *Ticket) giveBack(learn func(now time.Time)) {
 	b.governor.mu.Lock()
 	defer b.governor.mu.Unlock()
 	now := time.Now()
+	b.turn(now)
 	b.inFlight--
-	if t.probe {
-		b.probes--
+	switch t.tide {
+	case b.tide:
+		b.recent--
+	case b.tide - 1:
+		b.earlier--
+	}
+	if t.probe != nil {
+		t.probe.out--
 	}
 	learn(now)
 	b.dispatch(now)
@@ -140,7 +151,7 @@ func (g *Governor) States() map[string]State {
 	defer g.mu.Unlock()
 	states := make(map[string]State, len(g.buckets))
 	for name, b := range g.buckets {
-		s := State{Used: b.window.used, InFlight: b.inFlight, Waiting: len(b.queue)}
+		s := State{Used: b.window.used, InFlight: b.inFlight, Waiting: b.queue.Len()}
 		if b.known {
 			s.Header = b.window.header
 		}
@@ -155,7 +166,7 @@ func (g *Governor) States() map[string]State {
 func (g *Governor) bucket(name string) *bucket {
 	b, ok := g.buckets[name]
 	if !ok {
-		b = &bucket{governor: g, trials: 1}
+		b = &bucket{governor: g, name: name, probe: &probe{}, trials: 1}
 		g.buckets[name] = b
 	}
 	return b
@@ -164,17 +175,23 @@ func (g *Governor) bucket(name string) *bucket {
 // bucket is one of Okta's counters. The governor's lock guards it.
 type bucket struct {
 	governor *Governor
-	queue    []*waiter
+	name     string
+	queue    list.List // of *waiter
+	swept    time.Time // to which the queue holds nobody whose deadline is before
 	timer    *time.Timer
-	inFlight int
 
-	known  bool // window says something
+	inFlight int       // sent, and not answered yet
+	recent   int       // of these, since the tide last turned
+	earlier  int       // and in the tide before; what is older was counted long ago, if at all
+	tide     int       // turns once in longestWait
+	turned   time.Time // when it last did
+
+	known  bool // a window was seen, be it an earlier one
 	free   bool // answers say nothing of a limit
 	window window
 
-	probes    int       // in flight, while nothing is known
-	trials    int       // how many of them there may be
-	probeTime time.Time // when the first of them was sent
+	probe  *probe // of the present window, while nothing is known of it
+	trials int    // how many probes there may be at once
 
 	closed  time.Time // nothing goes before
 	strikes int       // refusals in a row that did not say until when
@@ -185,110 +202,155 @@ type bucket struct {
 
 // window is one of a bucket's windows.
 type window struct {
-	header Header        // of its latest answer, with the smallest Remaining
+	header Header        // of its latest answer, with the smallest Remaining; until that came, of the window before
+	told   bool          // the header is of this window
+	bare   bool          // answers came that said nothing
 	used   int           // by this client
+	late   int           // of these, shortly before its end and without a word on whether they were not in the next one
+	since  time.Time     // when it was first heard of, or the one before was over
 	ends   time.Time     // by our clock
 	length time.Duration // as far as seen; 0 if not
 }
 
+// probe is the finding out about a window.
+type probe struct {
+	since time.Time // when the first of those that are out was sent
+	out   int
+}
+
 type waiter struct {
-	ready  chan struct{} // closed when ticket is there
-	ticket *Ticket
-	since  time.Time
-	reason string
+	ready    chan struct{} // closed when ticket or err is there
+	ticket   *Ticket
+	err      error
+	since    time.Time
+	deadline time.Time // zero if there is none
+	reason   string
 }
 
 // verdict says whether a request may go.
 type verdict struct {
 	ok     bool
 	reason string    // why not
-	at     time.Time // when that may change by itself; zero if only an answer can change it
+	at     time.Time // when that changes, if no answer comes
+	final  bool      // no answer can change it
 }
 
-// patience is how long one request may keep the others waiting while it finds out about a window.
-const patience = time.Second
+const (
+	patience    = time.Second      // how long a probe may keep the others waiting
+	travel      = 5 * time.Second  // how long after it was sent a request may be counted
+	longestWait = 61 * time.Second // how long a window is believed in: Okta's last a minute
+)
 
 func (b *bucket) room(now time.Time) verdict {
+	w, out := &b.window, b.recent+b.earlier
 	switch {
 	case now.Before(b.closed):
-		return verdict{reason: Refusal, at: b.closed}
-	case b.most > 0 && b.inFlight >= b.most:
-		return verdict{reason: Concurrency}
-	case b.free:
+		return verdict{reason: Refusal, at: b.closed, final: true}
+	case b.most > 0 && out >= b.most:
+		return verdict{reason: Concurrency, at: b.turned.Add(longestWait)}
+	case b.probing() && !b.mayProbe(now):
+		return verdict{reason: Probe, at: b.probe.since.Add((now.Sub(b.probe.since)/patience + 1) * patience)}
+	case !b.known:
 		return verdict{ok: true}
-	case b.probing(now):
-		return b.roomToProbe(now)
-	case b.window.header.Remaining <= b.inFlight:
-		return verdict{reason: Window, at: b.window.ends}
-	case b.share() <= b.window.used+b.inFlight:
-		return verdict{reason: Share, at: b.window.ends}
+	case w.told && w.header.Remaining <= out:
+		return verdict{reason: Window, at: w.ends, final: w.header.Remaining == 0}
+	case b.share() <= w.used+out:
+		return verdict{reason: Share, at: w.ends, final: w.used >= b.share() && (w.told || out == 0)}
 	}
 	return verdict{ok: true}
 }
 
-// probing reports whether nothing is known of the present window.
-func (b *bucket) probing(now time.Time) bool { return !b.known || !now.Before(b.window.ends) }
+// probing reports whether it has to be found out what the present window has room for.
+func (b *bucket) probing() bool {
+	return b.strikes > 0 || !b.free && !b.window.told && !b.window.bare
+}
 
-// roomToProbe lets one request find out about a window, and one more for each second that it takes.
-func (b *bucket) roomToProbe(now time.Time) verdict {
-	if b.probes == 0 {
-		return verdict{ok: true}
-	}
-	late := now.Sub(b.probeTime) / patience
-	if b.probes < b.trials+int(late) {
-		return verdict{ok: true}
-	}
-	return verdict{reason: Probe, at: b.probeTime.Add((late + 1) * patience)}
+// mayProbe lets one request find out about a window, and one more for each second that it takes.
+func (b *bucket) mayProbe(now time.Time) bool {
+	return b.probe.out == 0 || b.probe.out < b.trials+int(now.Sub(b.probe.since)/patience)
 }
 
 // share is how many requests of a window are this client's.
 func (b *bucket) share() int {
-	return max(1, int(b.governor.maxUse*float64(b.window.header.Limit)))
+	return max(1, int(b.governor.maxUse*float64(b.window.header.Limit)+1e-9)) // 0.29 of 100 is 29
 }
 
-// earliest is a time before which the next waiter cannot go, given the verdict on the first.
-func (b *bucket) earliest(v verdict) time.Time {
-	if v.reason != Window && v.reason != Share {
-		return v.at
+// tooLate returns an ExhaustedError if a waiter cannot go before its deadline, given its place and the verdict on the first.
+func (b *bucket) tooLate(w *waiter, place int, v verdict, now time.Time) error {
+	if w.deadline.IsZero() || !v.final {
+		return nil
 	}
-	windows := len(b.queue) / min(b.share(), max(1, b.window.header.Limit))
-	return v.at.Add(time.Duration(windows) * b.window.length)
+	at := v.at
+	if v.reason != Refusal {
+		at = at.Add(time.Duration(place/b.share()) * b.window.length)
+	}
+	if !at.After(w.deadline) {
+		return nil
+	}
+	return &ExhaustedError{Bucket: b.name, Reason: v.reason, Until: at.Sub(now)}
 }
 
 func (b *bucket) admit(now time.Time) *Ticket {
-	t := &Ticket{bucket: b, probe: !b.free && b.probing(now)}
-	if t.probe {
-		if b.probes == 0 {
-			b.probeTime = now
+	t := &Ticket{bucket: b, sent: now, tide: b.tide}
+	if b.probing() {
+		if b.probe.out == 0 {
+			b.probe.since = now
 		}
-		b.probes++
+		b.probe.out++
+		t.probe = b.probe
 	}
 	b.inFlight++
+	b.recent++
 	return t
 }
 
-// dispatch lets waiters go while there is room, and sees to it that it is called again when there may be.
-func (b *bucket) dispatch(now time.Time) {
+// dispatch lets waiters go while there is room, and sees to it that it is called again when there may be. It returns the
+// verdict on the next one.
+func (b *bucket) dispatch(now time.Time) verdict {
+	b.turn(now)
 	if b.timer != nil {
 		b.timer.Stop()
 	}
-	for len(b.queue) > 0 {
-		v := b.room(now)
-		if !v.ok {
-			b.wake(v.at, now)
-			return
+	for {
+		v, first := b.room(now), b.queue.Front()
+		if first == nil {
+			return v
 		}
-		w := b.queue[0]
-		b.queue[0] = nil
-		b.queue = b.queue[1:]
+		if !v.ok {
+			b.sendAway(v, now)
+			b.wake(v.at, now)
+			return v
+		}
+		w := b.queue.Remove(first).(*waiter)
 		w.ticket = b.admit(now)
 		w.ticket.Held, w.ticket.Reason = now.Sub(w.since), w.reason
 		close(w.ready)
 	}
 }
 
+// sendAway takes those out of the queue who cannot go before their deadlines.
+func (b *bucket) sendAway(v verdict, now time.Time) {
+	if !v.final || !v.at.After(b.swept) {
+		return
+	}
+	b.swept = v.at
+	place := 0
+	for next := b.queue.Front(); next != nil; {
+		at := next
+		next = at.Next()
+		w := at.Value.(*waiter)
+		if w.err = b.tooLate(w, place, v, now); w.err == nil {
+			place++
+			continue
+		}
+		b.queue.Remove(at)
+		close(w.ready)
+	}
+}
+
 func (b *bucket) wake(at, now time.Time) {
-	if at.IsZero() {
+	if b.timer != nil {
+		b.timer.Reset(at.Sub(now))
 		return
 	}
 	b.timer = time.AfterFunc(at.Sub(now), func() {
@@ -299,13 +361,11 @@ func (b *bucket) wake(at, now time.Time) {
 }
 
 // abandon takes a waiter out of the queue, or gives back the ticket that it has just got.
-func (b *bucket) abandon(w *waiter) {
+func (b *bucket) abandon(place *list.Element, w *waiter) {
 	b.governor.mu.Lock()
 	ticket := w.ticket
 	if ticket == nil {
-		at := slices.Index(b.queue, w)
-		b.queue = slices.Delete(b.queue, at, at+1)
-		b.dispatch(time.Now())
+		b.queue.Remove(place) // does nothing if it was sent away
 	}
 	b.governor.mu.Unlock()
 	if ticket != nil {
@@ -313,98 +373,123 @@ func (b *bucket) abandon(w *waiter) {
 	}
 }
 
-// learn takes over what an answer says.
-func (b *bucket) learn(a Answer, probe bool, now time.Time) {
-	refused := a.Status == http.StatusTooManyRequests
-	if !refused && a.Status != 0 {
-		b.strikes = 0
-		b.grow()
+// turn begins a window of which nothing is known yet when the one before is over.
+func (b *bucket) turn(now time.Time) {
+	for range min(2, now.Sub(b.turned)/longestWait) {
+		b.tide++
+		b.earlier, b.recent, b.turned = b.recent, 0, now
 	}
-	switch {
-	case a.Status == 0:
-		b.learnNothing(probe)
-	case refused && a.Said && a.Header.Concurrency():
-		b.shrink(now)
-	case refused && !a.Header.credible():
-		b.pause(now)
-	case !a.Said || a.Header.Concurrency():
-		b.free = b.free || probe
-		b.count()
-	default:
-		b.learnWindow(a.Header, refused, now)
-	}
-}
-
-// learnNothing is for a request whose answer was lost. It may have been counted.
-func (b *bucket) learnNothing(probe bool) {
-	b.count()
-	if probe {
-		b.trials = min(2*b.trials, 1<<10) // a server that does not answer must not hold all calls back
-	}
-}
-
-// count counts a request of whose effect on the window nothing is known.
-func (b *bucket) count() {
-	b.window.used++
-	b.window.header.Remaining = max(0, b.window.header.Remaining-1)
-}
-
-// longestWait bounds how long a window is believed in: Okta's last a minute.
-const longestWait = 61 * time.Second
-
-func (b *bucket) learnWindow(h Header, refused bool, now time.Time) {
-	ends := now.Add(h.untilEnd())
-	w := &b.window
-	switch {
-	case b.isNew(h, now):
-		next := window{header: h, ends: ends, length: w.length}
-		if b.known && h.Reset.After(w.header.Reset) {
-			next.length = h.Reset.Sub(w.header.Reset)
-		}
-		b.window, b.known, b.free, b.trials = next, true, false, 1
-	case h.Reset.Before(w.header.Reset.Add(-time.Second)):
-		return // of the window before
-	default:
-		w.header.Limit = h.Limit
-		w.header.Remaining = min(w.header.Remaining, h.Remaining)
-		if ends.Before(w.ends) {
-			w.ends = ends
-		}
-	}
-	if refused {
-		b.window.header.Remaining = 0
+	if now.Before(b.window.ends) {
 		return
 	}
-	b.window.used++
-}
-
-// isNew reports whether an answer is of a later window than the one that is known. A second's difference alone may be that of
-// two servers' clocks.
-func (b *bucket) isNew(h Header, now time.Time) bool {
-	if b.probing(now) {
-		return true
+	if b.window.bare && !b.window.told {
+		b.known, b.free = false, true
 	}
-	last := b.window.header
-	return h.Reset.After(last.Reset.Add(time.Second)) || h.Reset.After(last.Reset) && h.Remaining > last.Remaining
+	b.begin(now, now.Add(longestWait))
 }
 
-// pause closes the bucket for a while, which doubles from a quarter of a second to half a minute. Refusals of requests that
-// were sent before the last pause began make it no longer.
-func (b *bucket) pause(now time.Time) {
-	if now.Before(b.closed) {
+func (b *bucket) begin(now, ends time.Time) {
+	w := b.window
+	b.window = window{header: w.header, used: w.late, since: now, ends: ends, length: w.length}
+	b.probe = &probe{}
+}
+
+// learn takes over what the answer to a ticket's request says.
+func (b *bucket) learn(a Answer, t *Ticket, now time.Time) {
+	refused := a.Status == http.StatusTooManyRequests
+	failed := a.Status == 0 || a.Status >= http.StatusInternalServerError
+	if !refused && !failed {
+		b.grow()
+		if !t.sent.Before(b.closed) {
+			b.strikes = 0
+		}
+	}
+	switch {
+	case refused && a.Said && a.Header.Concurrency():
+		b.count(t, now)
+		b.shrink(t, now)
+	case refused && (!a.Said || !a.Header.credible()):
+		b.count(t, now)
+		b.pause(t, now)
+	case a.Said && !a.Header.Concurrency():
+		b.learnWindow(a.Header, refused, t, now)
+	case failed: // perhaps by a gateway, which knows nothing of limits
+		if !a.Unsent {
+			b.count(t, now)
+		}
+		if t.probe != nil {
+			b.trials = min(2*b.trials, 1<<10) // a server that does not answer must not hold all calls back
+		}
+	default:
+		b.count(t, now)
+		b.window.bare = true
+		b.free = !b.known
+	}
+}
+
+// count counts a request that Okta may have counted.
+func (b *bucket) count(t *Ticket, now time.Time) {
+	w := &b.window
+	if b.free || t.sent.Before(w.since.Add(-travel)) {
+		return
+	}
+	w.used++
+	if w.told {
+		w.header.Remaining = max(0, w.header.Remaining-1)
+	}
+	if now.After(w.ends.Add(-travel)) {
+		w.late++
+	}
+}
+
+func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) {
+	w := &b.window
+	ends, gap := now.Add(h.untilEnd()), h.Reset.Sub(w.header.Reset)
+	own := !t.sent.Before(w.since) // the request was sent in this window, as far as is known
+	later := gap > time.Second || gap > 0 && h.Remaining > w.header.Remaining
+	switch {
+	case !b.known, !w.told && (own || gap > 0):
+	case w.told && later:
+		b.begin(now, ends)
+	case w.told && gap < -time.Second && own: // Okta's clock was put back
+	case !w.told || gap < -time.Second: // of the window before
+		return
+	default: // of this window; a second's difference may be that of two servers' clocks
+		h.Reset = w.header.Reset
+		h.Remaining = min(h.Remaining, w.header.Remaining)
+		if w.ends.Before(ends) {
+			ends = w.ends
+		}
+	}
+	if b.known && gap > time.Second && gap <= longestWait {
+		w.length = gap
+	}
+	if refused {
+		h.Remaining = 0
+	}
+	w.used++
+	w.header, w.ends, w.told = h, ends, true
+	b.known, b.free, b.trials = true, false, 1
+}
+
+// pause closes the bucket for a while, which doubles from a quarter of a second to half a minute, and has the next request
+// probe. Refusals of requests that were sent before the last pause began make it no longer.
+func (b *bucket) pause(t *Ticket, now time.Time) {
+	if t.sent.Before(b.closed) {
 		return
 	}
 	wait := time.Second / 4 << min(b.strikes, 7)
 	b.strikes++
 	b.closed = now.Add(wait + rand.N(wait/2)) //nolint:gosec // spreads load
+	b.probe, b.trials = &probe{}, 1
 }
 
 // shrink halves what may be in flight, and grow lets it grow again by one for as many answers as are in flight.
-func (b *bucket) shrink(now time.Time) {
-	if now.Before(b.closed) {
+func (b *bucket) shrink(t *Ticket, now time.Time) {
+	if t.sent.Before(b.closed) {
 		return
 	}
-	b.most, b.calm = max(1, (b.inFlight+1)/2), 0
+	b.most, b.calm = max(1, (b.recent+b.earlier+1)/2), 0
 	b.closed = now.Add(time.Second/2 + rand.N(time.Second/2)) //nolint:gosec // spreads load
 }
 

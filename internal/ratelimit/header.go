@@ -2,6 +2,7 @@
 package ratelimit
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ func Read(h http.Header) (Header, bool) {
 		return Header{}, false
 	}
 	date, _ := http.ParseTime(h.Get("Date"))
+	limit, remaining = min(limit, math.MaxInt32), min(remaining, math.MaxInt32)
 	return Header{Limit: int(limit), Remaining: int(remaining), Reset: time.Unix(reset, 0).UTC(), Date: date}, true
 }
 

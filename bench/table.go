@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// table is what is measured, in Markdown.
+type table struct {
+	text strings.Builder
+	bars []string // of the section at hand
+}
+
+// section begins a table with a first column without a name.
+func (t *table) section(title string, columns ...string) {
+	t.endSection()
+	fmt.Fprintf(&t.text, "\n### %s\n\n| | %s |\n|---|%s\n", title, strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
+}
+
+// row adds a line of figures, all in their formats.
+func (t *table) row(name, format string, cells ...any) {
+	fmt.Fprintf(&t.text, "| %s | %s |\n", name, strings.ReplaceAll(fmt.Sprintf(format, cells...), " ", " | "))
+}
+
+// bar says whether a figure is at most what it must be.
+func (t *table) bar(name string, got, most float64) {
+	verdict := "met"
+	if !(got <= most) {
+		verdict = "**not met**"
+	}
+	t.bars = append(t.bars, fmt.Sprintf("| %s | %s | %s | %s |\n", name, figure(got), figure(most), verdict))
+}
+
+// figure has three digits after the point, but for those at the end that are 0.
+func figure(f float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", f), "0"), ".")
+}
+
+func (t *table) endSection() {
+	if len(t.bars) > 0 {
+		t.text.WriteString("\n| must show | is | at most | |\n|---|---:|---:|---|\n" + strings.Join(t.bars, ""))
+		t.bars = nil
+	}
+}
+
+// String is the whole, with a line that says where and when it was measured.
+func (t *table) String() string {
+	t.endSection()
+	return fmt.Sprintf("%s, %s/%s, %d cores, %s.\n%s", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
+		time.Now().UTC().Format(time.DateOnly), t.text.String())
+}
+
+// The comments between which the figures stand in the README.
+const (
+	markBegin = "<!-- figures: written by make bench -->\n"
+	markEnd   = "<!-- end of the figures -->\n"
+)
+
+// writeInto puts text between the marks of a file.
+func writeInto(path, text string) error {
+	old, err := os.ReadFile(path) //nolint:gosec // the caller names it
+	if err != nil {
+		return err
+	}
+	head, rest, begins := strings.Cut(string(old), markBegin)
+	_, tail, ends := strings.Cut(rest, markEnd)
+	if !begins || !ends {
+		return fmt.Errorf("%s has no place for the figures", path)
+	}
+	return os.WriteFile(path, []byte(head+markBegin+"\n"+text+"\n"+markEnd+tail), 0o644) //nolint:gosec // a file to be read by all
+}

@@ -48,35 +48,53 @@ type attempt struct {
 	duration   time.Duration
 }
 
-// make waits until the request may go, signs it in, and sends it.
+// make signs the request in, waits until it may go, and sends it. Only then does the attempt's time begin.
 func (a *attempt) make(req *http.Request) (*http.Response, error) {
-	if err := a.acquire(req.Context()); err != nil {
-		a.err = a.clean(&retry.Final{Err: err})
-		return nil, a.err
-	}
-	defer a.release()
-	ctx, cancel := a.call.client.bound(req.Context())
-	defer cancel()
-	if a.call.what == one {
-		ctx = a.connection.trace(ctx)
-	}
-	out := req.Clone(ctx) // attempts must not share a header
-	a.call.setHeader(out.Header)
-	var err error
-	a.secrets, err = a.call.signer.sign(req.Context(), out) // a new token may take longer than an attempt
+	out, err := a.prepare(req)
 	if err != nil {
 		a.err = a.clean(&retry.Final{Err: err})
 		return nil, a.err
 	}
+	defer a.release()
+	ctx, cancel := a.call.client.bound(out.Context())
+	defer cancel()
+	if a.call.what == one {
+		ctx = a.connection.trace(ctx)
+	}
 	a.sent = out.Header
 	start := time.Now()
-	resp, err := a.exchange(out)
+	resp, err := a.exchange(out.WithContext(ctx))
 	a.duration = time.Since(start)
 	if err != nil {
 		a.err = a.clean(a.explain(ctx, err))
 		return nil, a.err
 	}
 	return resp, nil
+}
+
+// prepare returns the request that may go now.
+func (a *attempt) prepare(req *http.Request) (*http.Request, error) {
+	out := req.Clone(req.Context()) // attempts must not share a header
+	a.call.setHeader(out.Header)
+	if err := a.sign(out); err != nil {
+		return nil, err
+	}
+	if err := a.acquire(req.Context()); err != nil {
+		return nil, err
+	}
+	if a.ticket.Held == 0 {
+		return out, nil
+	}
+	if err := a.sign(out); err != nil { // what was signed before the wait has aged
+		a.release()
+		return nil, err
+	}
+	return out, nil
+}
+
+func (a *attempt) sign(req *http.Request) (err error) {
+	a.secrets, err = a.call.signer.sign(req.Context(), req)
+	return err
 }
 
 // acquire waits until the rate limit has room for the request.
@@ -162,7 +180,7 @@ func (a *attempt) readBody(resp *http.Response) error {
 	if welcome {
 		limit = maxAnswer
 	}
-	a.body = buffers.Get().(*bytes.Buffer) //nolint:errcheck,forcetypeassert // it holds nothing else
+	a.body = buffers.Get().(*bytes.Buffer) // it holds nothing else
 	err := readAll(a.body, resp, limit)
 	if !welcome {
 		a.truncated = err

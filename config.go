@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -211,7 +212,7 @@ func isLoopback(host string) bool {
 }
 
 func (c Config) session(client *Client) (session, error) {
-	if c.Credentials == nil {
+	if v := reflect.ValueOf(c.Credentials); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, invalid("Config.Credentials is missing: use APIToken, BearerToken, TokenSource or ServiceApp")
 	}
 	s, err := c.Credentials.session(client)

@@ -45,6 +45,7 @@ func TestNewClientRefuses(t *testing.T) {
 		"line end":               {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com\n" }, "OrgURL"},
 		"bad port":               {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com:99999" }, "OrgURL"},
 		"no credentials":         {func(c *okta.Config) { c.Credentials = nil }, "Credentials"},
+		"nil service app":        {func(c *okta.Config) { c.Credentials = (*okta.ServiceApp)(nil) }, "Credentials"},
 		"empty API token":        {func(c *okta.Config) { c.Credentials = okta.APIToken("") }, "Credentials"},
 		"empty bearer token":     {func(c *okta.Config) { c.Credentials = okta.BearerToken("") }, "Credentials"},
 		"line end in the token":  {func(c *okta.Config) { c.Credentials = okta.APIToken("secret\n") }, "Credentials"},

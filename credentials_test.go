@@ -86,7 +86,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		"bearer token": okta.BearerToken(secret),
 		"token source": okta.TokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: secret})),
 	} {
-		config := okta.Config{OrgURL: orgURL, Credentials: credentials, HTTPClient: http.DefaultClient, Logger: slog.New(slog.DiscardHandler)}
+		config := okta.Config{OrgURL: orgURL, Credentials: credentials, HTTPClient: &http.Client{Transport: &http.Transport{}}, Logger: slog.New(slog.DiscardHandler)}
 		client, err := okta.NewClient(config)
 		require.NoError(t, err)
 		hidden := struct {

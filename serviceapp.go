@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -17,8 +18,8 @@ import (
 )
 
 // ServiceApp signs in as a service app of the org: with access tokens that its private key gets from the token endpoint
-// (OAuth client credentials, RFC 7523). The client has one token, fetched when it is first needed, renewed ahead of its
-// end, and fetched once however many calls wait for it.
+// (OAuth client credentials, RFC 7523). The client has one token, fetched when it is first needed, and once however many calls
+// wait for it. It is renewed ahead of its end in the background, which takes at most 90 s and outlasts the call that began it.
 //
 // Tokens are bound to a key of the client's own (DPoP, RFC 9449) where the app demands it, as new apps do by default; the
 // client finds that out by itself.
@@ -203,7 +204,7 @@ func (g *tokenSigner) sign(_ context.Context, req *http.Request) ([]string, erro
 	s.mu.Unlock()
 	assertion, err := s.key.Assertion(s.clientID, s.tokenURL, now)
 	if err != nil {
-		return nil, errors.New("sign the client assertion: " + err.Error())
+		return nil, fmt.Errorf("sign the client assertion: %w", err)
 	}
 	setForm(req, url.Values{
 		"grant_type":            {"client_credentials"},
@@ -280,7 +281,7 @@ func (s *serviceSession) prove(req *http.Request, key *jws.ProofKey, accessToken
 	r := jws.Request{Method: req.Method, URL: proofURL(req.URL), AccessToken: accessToken, Nonce: nonce}
 	proof, err := key.Proof(r, now)
 	if err != nil {
-		return "", errors.New("sign the DPoP proof: " + err.Error())
+		return "", fmt.Errorf("sign the DPoP proof: %w", err)
 	}
 	return proof, nil
 }

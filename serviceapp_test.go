@@ -1388,3 +1388,39 @@ func TestServiceAppIsCopied(t *testing.T) {
 	app.ClientID, app.Scopes[0], app.PrivateKey = "", "", okta.PrivateKey{}
 	require.NoError(t, getDemo(t.Context(), client))
 }
+
+// A token that takes longer than an attempt must not use up the attempt, which would then count as sent.
+func TestAttemptBeginsOnceTheTokenIsThere(t *testing.T) {
+	t.Parallel()
+	bubble(t, nil, func(t *testing.T, p party, e *endpoint, _ *okta.Client) {
+		client := p.client(t, carrier(func(req *http.Request) (*http.Response, error) {
+			if err := req.Context().Err(); err != nil {
+				return nil, err
+			}
+			return e.witness.RoundTrip(req)
+		}), slowRetries)
+		p.org.Next(oktatest.Reply(429, http.Header{"Retry-After": {"40"}}, limitedJSON))
+		err := client.UserGrants.Revoke(t.Context(), ann, "unknown")
+		require.ErrorIs(t, err, okta.ErrNotFound, "nothing was sent before, so nothing can have been revoked before")
+		assert.Equal(t, 1, requireAnswer(t, err).Attempts)
+	})
+}
+
+func TestGovernedColdStartThatFailsFailsForAll(t *testing.T) {
+	t.Parallel()
+	p := newParty(t, nil)
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(p)
+		e.latency = time.Second
+		e.answerTokens(reply(401, `{"error":"invalid_client"}`))
+		client := p.client(t, e.witness, slowRetries)
+		start := time.Now()
+		var calls sync.WaitGroup
+		for range 1000 {
+			calls.Go(func() { assert.ErrorIs(t, getDemo(t.Context(), client), okta.ErrUnauthorized) })
+		}
+		calls.Wait()
+		assert.Equal(t, time.Second, time.Since(start))
+		assert.Len(t, e.tokenRequests(), 1)
+	})
+}

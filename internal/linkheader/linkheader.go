@@ -47,7 +47,7 @@ type link struct {
 
 func (l link) has(rel string) bool {
 	for relation := range strings.FieldsSeq(l.relations) {
-		if strings.EqualFold(strings.Trim(relation, "'"), rel) { // some quote in this way, too
+		if strings.EqualFold(relation, rel) || strings.EqualFold(relation, "'"+rel+"'") { // some quote in this way, too
 			return true
 		}
 	}

@@ -50,6 +50,10 @@ test:
 contract:
 	go -C contract test -race -shuffle=on .
 
+.PHONY: soak
+soak:
+	OKTA_SOAK=5m go test -race -count=1 -timeout 10m -v -run '^TestLoad$$' ./faults
+
 .PHONY: cover
 cover:
 	@mkdir -p bin

@@ -50,12 +50,12 @@ type attempt struct {
 
 // make signs the request in, waits until it may go, and sends it. Only then does the attempt's time begin.
 func (a *attempt) make(req *http.Request) (*http.Response, error) {
+	defer a.release()
 	out, err := a.prepare(req)
 	if err != nil {
 		a.err = a.clean(&retry.Final{Err: err})
 		return nil, a.err
 	}
-	defer a.release()
 	ctx, cancel := a.call.client.bound(out.Context())
 	defer cancel()
 	if a.call.what == one {
@@ -85,11 +85,7 @@ func (a *attempt) prepare(req *http.Request) (*http.Request, error) {
 	if a.ticket.Held == 0 {
 		return out, nil
 	}
-	if err := a.sign(out); err != nil { // what was signed before the wait has aged
-		a.release()
-		return nil, err
-	}
-	return out, nil
+	return out, a.sign(out) // what was signed before the wait has aged
 }
 
 func (a *attempt) sign(req *http.Request) (err error) {
@@ -118,7 +114,7 @@ func (a *attempt) acquire(ctx context.Context) error {
 // release tells the governor what came of the request.
 func (a *attempt) release() {
 	switch {
-	case a.call.client.governor == nil:
+	case a.ticket == nil || a.call.client.governor == nil:
 	case a.sent == nil:
 		a.ticket.Cancel()
 	default:
@@ -301,12 +297,16 @@ func redirected(location string) error {
 	return fmt.Errorf("redirects are not followed, this one leads to %s://%s", to.Scheme, to.Host)
 }
 
-// outcomeUnknown reports whether the server may have carried the request out although the attempt failed.
-func (a *attempt) outcomeUnknown() bool {
-	if a.status != 0 {
-		return a.status >= 500 || a.status < 300
+// outcomeUnknown reports whether the server may have carried the request out although the attempt failed. In read-only mode
+// it has not.
+func (a *attempt) outcomeUnknown(answer *Error) bool {
+	switch {
+	case a.status == 0:
+		return !a.unsent()
+	case answer != nil && answer.Code == CodeReadOnlyMode:
+		return false
 	}
-	return !a.unsent()
+	return a.status >= 500 || a.status < 300
 }
 
 // unsent reports whether an attempt without an answer is known not to have reached the server.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
 
 	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/oktatest"
@@ -392,5 +395,78 @@ func TestObserversSeeWhyACallWasHeld(t *testing.T) {
 		assert.Zero(t, seen[0].Held)
 		assert.Equal(t, time.Minute, seen[1].Held)
 		assert.Equal(t, "window", seen[1].HeldReason)
+	})
+}
+
+func TestBucketsOfOtherRoutesDoNotMix(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		used := map[string]int{}
+		server := play(func(req *http.Request) (*http.Response, error) {
+			reset := map[bool]string{true: in42s, false: in60s}[strings.HasSuffix(req.URL.Path, "/grants")]
+			used[req.URL.Path]++
+			headers := append(limits("100", reset), "X-Okta-Request-Id: r")
+			headers[2] = sprint("X-Rate-Limit-Remaining: %d", 100-used[req.URL.Path])
+			return reply(200, `[]`, headers...)(req)
+		})
+		client := newClient(t, server, func(c *okta.Config) { c.RateLimit.MaxUse = 0.1 })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for range 30 {
+			_, _ = client.UserGrants.List(ctx, "u", nil)
+			_, _ = okta.List[struct{}](ctx, client, nil, "api", "v1", "users", "u")
+		}
+		assert.Equal(t, map[string]int{"/api/v1/users/u/grants": 10, "/api/v1/users/u": 10}, used)
+	})
+}
+
+// A callback that does not return must not keep the calls that come after it waiting.
+func TestCallbacksThatDoNotReturn(t *testing.T) {
+	t.Parallel()
+	key, _, _ := keyTexts(t)
+	org, _ := startDemo(t)
+	app := org.AddServiceApp(oktatest.ServiceApp{
+		Keys: []oktatest.ServiceAppKey{{Public: key.Public()}}, Scopes: []string{usersRead},
+	})
+	for name, misbehave := range map[string]func(){
+		"ends its goroutine": runtime.Goexit,
+		"panics":             func() { panic("in a callback") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var once sync.Once
+			client := clientOf(t, org, func(c *okta.Config) {
+				c.Credentials = okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: []string{usersRead}}
+				c.OnResponse = func(r okta.Response) {
+					if r.Method == http.MethodPost {
+						once.Do(misbehave)
+					}
+				}
+			})
+			require.ErrorContains(t, readGrant(t.Context(), client), "sign-in")
+			require.NoError(t, readGrant(t.Context(), client))
+		})
+	}
+}
+
+func TestATokenSourceThatPanicsHoldsNoTicket(t *testing.T) {
+	t.Parallel()
+	org, _ := startDemo(t)
+	synctest.Test(t, func(t *testing.T) {
+		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
+		asked := 0
+		client := newClient(t, inProcess{org}, func(c *okta.Config) {
+			c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
+				if asked++; asked == 3 { // the second time for the second call, once it has been held
+					panic("in the token source")
+				}
+				return &oauth2.Token{AccessToken: "bearer"}, nil
+			}))
+		})
+		org.AcceptBearerToken("bearer", usersRead)
+		require.NoError(t, readGrant(t.Context(), client))
+		assert.Panics(t, func() { _ = readGrant(t.Context(), client) })
+		assert.Zero(t, client.RateLimits()["/api/v1/users"].InFlight)
+		require.NoError(t, readGrant(t.Context(), client))
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -104,7 +105,7 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 		return nil, invalid("no request can be made of the path") // err would show the query
 	}
 	k := &call{request: r, client: c, ctx: ctx, path: req.URL.EscapedPath(), rawQuery: req.URL.RawQuery}
-	k.bucket = c.bucket(req.URL, r.url)
+	k.bucket = c.bucket(req)
 	if k.signer == nil {
 		k.signer = c.session.newSigner()
 	}
@@ -118,11 +119,13 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 }
 
 // bucket names the rate limit bucket of a request, which may be to a token endpoint elsewhere.
-func (c *Client) bucket(target *url.URL, address string) string {
-	if path, ok := strings.CutPrefix(address, c.root); ok {
-		return ratelimit.BucketOf(path)
+func (c *Client) bucket(req *http.Request) string {
+	path := req.URL.EscapedPath()
+	address := req.URL.Scheme + "://" + req.URL.Host + path
+	if below, ok := strings.CutPrefix(address, c.root); ok {
+		path = below
 	}
-	return ratelimit.BucketOf(target.EscapedPath())
+	return ratelimit.BucketOf(req.Method, path)
 }
 
 // RoundTrip makes one attempt. As the transport of go-retryablehttp's client, it is what that repeats. The answer's body is
@@ -167,12 +170,12 @@ func (k *call) next() (time.Duration, bool) {
 	if k.first == "" && isToken(a.requestID) {
 		k.first = a.requestID
 	}
-	k.unknown = k.unknown || a.outcomeUnknown()
 	err := a.failure()
 	answer, _ := errors.AsType[*Error](err)
 	if answer != nil {
 		k.answer = answer
 	}
+	k.unknown = k.unknown || a.outcomeUnknown(answer)
 	if k.alreadyGone() {
 		err = nil
 	}
@@ -196,10 +199,15 @@ func (k *call) plan(a *attempt, answer *Error, err error) (time.Duration, bool) 
 	return wait, again
 }
 
-// alreadyGone reports whether a single revoke found nothing because an earlier attempt of the same call has done it.
+// alreadyGone reports whether a single revoke found nothing because an earlier attempt of the same call has done it. That the
+// user or the client is not found is another matter.
 func (k *call) alreadyGone() bool {
-	return k.what == one && k.unknown && k.attempt.status == http.StatusNotFound && k.answer.Code == CodeNotFound
+	return k.what == one && k.unknown && k.attempt.status == http.StatusNotFound && k.answer.Code == CodeNotFound &&
+		!missingParent.MatchString(k.answer.Summary)
 }
+
+// missingParent matches how Okta ends the summary of a 404 that is about what the grant or token belongs to.
+var missingParent = regexp.MustCompile(`\((User|OAuth2Client|AuthorizationServer)\)\s*$`)
 
 // result is what the call comes to, with all that is known of a failure. stopped is why the loop ended.
 func (k *call) result(stopped error) (*attempt, error) {

@@ -62,7 +62,8 @@ func LoadConfigFrom(sources ConfigSources) (Config, error) {
 
 // loader makes a Config of settings.
 type loader struct {
-	settings settings.Settings
+	files    []settings.Settings // weakest first
+	settings settings.Settings   // of all, the strongest of each
 	warnings []string
 }
 
@@ -78,6 +79,7 @@ func (l *loader) readFile(name string) error {
 	if err != nil {
 		return invalid("configuration: %v", err)
 	}
+	l.files = append(l.files, found)
 	maps.Copy(l.settings, found)
 	isFound := func(key string) bool { _, ok := found[key]; return ok }
 	if warning != "" && slices.ContainsFunc(settings.Secrets(), isFound) {
@@ -113,7 +115,7 @@ func readConfigFile(name string) (text []byte, warning string, err error) {
 
 func (l *loader) config() (Config, error) {
 	var c Config
-	for _, step := range []func(*Config) error{l.setOrg, l.setTimes, l.setTransport, l.setCredentials} {
+	for _, step := range []func(*Config) error{l.checkOrigin, l.setOrg, l.setTimes, l.setTransport, l.setCredentials} {
 		if err := step(&c); err != nil {
 			return Config{}, err
 		}
@@ -128,6 +130,30 @@ func (l *loader) wrong(key, reason string) error {
 		return invalid("configuration: %s (%s) %s", key, place, reason)
 	}
 	return invalid("configuration: %s %s", key, reason)
+}
+
+// checkOrigin refuses a credential of one file for the org that a stronger file names: a folder to which somebody else has
+// added a file must not get what was meant for another org.
+func (l *loader) checkOrigin(*Config) error {
+	org := l.settings[settings.OrgURL]
+	for i, file := range l.files {
+		own := file[settings.OrgURL]
+		if own.Place == org.Place || own.Text() == org.Text() || !l.isFromFileAfter(i, org) {
+			continue
+		}
+		for _, key := range []string{settings.Token, settings.PrivateKey, settings.JWK} {
+			if secret, ok := file[key]; ok && secret.Place == l.settings[key].Place {
+				return l.wrong(settings.OrgURL, fmt.Sprintf("is not the org for which %s (%s) is given: both belong in one file", key, secret.Place))
+			}
+		}
+	}
+	return nil
+}
+
+func (l *loader) isFromFileAfter(i int, s settings.Setting) bool {
+	return s.Place != "" && slices.ContainsFunc(l.files[i+1:], func(f settings.Settings) bool {
+		return f[settings.OrgURL].Place == s.Place
+	})
 }
 
 func (l *loader) text(key string) string { return l.settings[key].Text() }

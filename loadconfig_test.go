@@ -81,18 +81,50 @@ func TestLoadConfigPrecedence(t *testing.T) {
 	t.Parallel()
 	weak := "okta: {client: {orgUrl: https://weak.okta.com, token: weak, requestTimeout: 1, rateLimit: {maxRetries: 1, maxBackoff: 11}}}"
 	strong := "okta: {client: {orgUrl: https://strong.okta.com, requestTimeout: 2, rateLimit: {maxBackoff: 12}}}"
-	config, err := load(t, []string{weak, strong}, "OKTA_CLIENT_REQUESTTIMEOUT=3")
+	config, err := load(t, []string{weak, strong}, "OKTA_CLIENT_REQUESTTIMEOUT=3", "OKTA_CLIENT_TOKEN=strongest")
 	require.NoError(t, err)
 	assert.Equal(t, "https://strong.okta.com", config.OrgURL)
 	assert.Equal(t, 3*time.Second, config.AttemptTimeout)
 	assert.Equal(t, okta.Retry{MaxRetries: 1, MaxWait: 12 * time.Second}, config.Retry)
-	assert.Equal(t, "SSWS weak", authorization(t, config))
+	assert.Equal(t, "SSWS strongest", authorization(t, config))
 	assert.Nil(t, config.HTTPClient)
 
 	config.OrgURL = "https://program.okta.com"
 	client, err := okta.NewClient(config)
 	require.NoError(t, err)
 	assert.Equal(t, "okta.Client(https://program.okta.com)", sprint("%v", client))
+}
+
+// A folder in which somebody has put a file must not get a credential that is meant for another org.
+func TestLoadConfigKeepsACredentialForItsOrg(t *testing.T) {
+	t.Parallel()
+	const (
+		home   = "okta: {client: {orgUrl: https://acme.okta.com, token: SECRETTOKEN}}"
+		nobody = "okta: {client: {token: SECRETTOKEN}}"
+		other  = "okta: {client: {orgUrl: https://evil.example}}"
+		same   = "okta: {client: {orgUrl: https://acme.okta.com, requestTimeout: 5}}"
+		own    = "okta: {client: {orgUrl: https://evil.example, token: its-own}}"
+	)
+	for _, files := range [][]string{{home, other}, {nobody, other}, {home, same, other}} {
+		_, err := load(t, files)
+		require.ErrorIs(t, err, okta.ErrInvalidArgument)
+		require.ErrorContains(t, err, "is not the org for which token (")
+		assert.NotContains(t, err.Error(), "SECRET")
+	}
+	for _, files := range [][]string{{home}, {home, same}, {home, own}, {other, home}, {other, nobody}} {
+		_, err := load(t, files)
+		require.NoError(t, err, "%v", files)
+	}
+	_, err := load(t, []string{home}, "OKTA_CLIENT_ORGURL=https://other.okta.com")
+	require.NoError(t, err, "the environment is the user's own")
+}
+
+func TestLoadConfigSkipsWhatOnlyOtherSDKsKnow(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, []string{"okta: {client: {cache: {enabled: true}, logging: {enabled: true}, rateLimit: {enable: true}, encryptionType: x}}"})
+	require.NoError(t, err)
+	_, err = load(t, []string{"okta: {client: {clientAssertion: SECRET}}"})
+	require.ErrorContains(t, err, "okta.client.clientAssertion is not supported")
 }
 
 func TestLoadConfigWithoutAnything(t *testing.T) {

@@ -92,12 +92,24 @@ func (c *tokenCache) leave(fetch *tokenFetch) {
 	}
 }
 
+// run makes a fetch. Whatever the program's own functions do that it calls on the way, those that wait get an end.
 func (c *tokenCache) run(ctx context.Context, fetch *tokenFetch, mint func(context.Context) (*accessToken, error)) {
 	defer fetch.cancel()
-	token, err := mint(ctx)
+	var token *accessToken
+	err := errors.New("the sign-in was abandoned")
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic during the sign-in: %v", p)
+		}
+		c.finish(fetch, token, err)
+	}()
+	token, err = mint(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = late(err)
 	}
+}
+
+func (c *tokenCache) finish(fetch *tokenFetch, token *accessToken, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fetch.token, fetch.err = token, err

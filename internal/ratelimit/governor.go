@@ -25,19 +25,34 @@ func NewGovernor(maxUse float64) *Governor {
 	return &Governor{maxUse: maxUse, buckets: map[string]*bucket{}}
 }
 
-// BucketOf names the bucket in which Okta counts requests to a path, which begins below the org's root. Of routes whose bucket
-// is not known, each collection has one of its own. So has each token endpoint: a request that waits for a token holds a ticket.
-func BucketOf(path string) string {
-	segments := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 4)
+// BucketOf names the bucket in which Okta counts requests to a path, which begins below the org's root. A route whose bucket is
+// not known has one of its own, for Okta counts lists, single objects, reads and writes apart. So has each token endpoint:
+// a request that waits for a token may hold a ticket.
+func BucketOf(method, path string) string {
+	s := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	switch {
-	case segments[0] != "api" && strings.HasSuffix(path, "/token"):
+	case s[0] != "api" && strings.HasSuffix(path, "/token"):
 		return path
-	case len(segments) < 3 || segments[0] != "api" || segments[1] != "v1":
-		return "/" + segments[0]
-	case segments[2] == "authorizationServers":
+	case len(s) < 3 || s[0] != "api" || s[1] != "v1":
+		return "/" + s[0]
+	case s[2] == "authorizationServers" && len(s) > 4 && s[4] == "clients":
 		return "/api/v1"
+	case s[2] == "users" && len(s) > 4 && (s[4] == "grants" || s[4] == "clients"):
+		return "/api/v1/users"
 	}
-	return "/api/v1/" + segments[2]
+	return method + " /api/v1/" + s[2] + below(s[3:])
+}
+
+// below names what stands below a collection, without IDs: every other segment is one.
+func below(segments []string) string {
+	var route strings.Builder
+	for i, segment := range segments[:min(len(segments), 2)] {
+		if i == 0 {
+			segment = "{id}"
+		}
+		route.WriteString("/" + segment)
+	}
+	return route.String()
 }
 
 // Reasons for which a request is held back.

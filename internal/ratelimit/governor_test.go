@@ -963,15 +963,18 @@ func TestBucketOf(t *testing.T) {
 		"/api/v1/users/00u1/clients/0oa1/tokens":                     users,
 		"/api/v1/users/00u1/clients/0oa1/tokens/oar1":                users,
 		"/api/v1/users/a%2Fb/grants":                                 users,
-		"/api/v1/users":                                              users,
-		"/api/v1/users/token":                                        users,
+		"/api/v1/users":                                              "GET /api/v1/users",
+		"/api/v1/users/00u1":                                         "GET /api/v1/users/{id}",
+		"/api/v1/users/00u1/lifecycle/suspend":                       "GET /api/v1/users/{id}/lifecycle",
+		"/api/v1/authorizationServers/aus1":                          "GET /api/v1/authorizationServers/{id}",
+		"/api/v1/users/token":                                        "GET /api/v1/users/{id}",
 		"/api/v1/authorizationServers/aus1/clients":                  "/api/v1",
 		"/api/v1/authorizationServers/aus1/clients/0oa1/tokens":      "/api/v1",
 		"/api/v1/authorizationServers/aus1/clients/0oa1/tokens/oar1": "/api/v1",
-		"/api/v1/apps/0oa1/grants":                                   "/api/v1/apps",
-		"/api/v1/apps":                                               "/api/v1/apps",
-		"/api/v1/usersX":                                             "/api/v1/usersX",
-		"/api/v1/":                                                   "/api/v1/",
+		"/api/v1/apps/0oa1/grants":                                   "GET /api/v1/apps/{id}/grants",
+		"/api/v1/apps":                                               "GET /api/v1/apps",
+		"/api/v1/usersX":                                             "GET /api/v1/usersX",
+		"/api/v1/":                                                   "GET /api/v1/",
 		"/api/v1":                                                    "/api",
 		"/api/v2/users":                                              "/api",
 		"/oauth2/v1/token":                                           "/oauth2/v1/token",
@@ -983,8 +986,10 @@ func TestBucketOf(t *testing.T) {
 		"/":                                                          "/",
 		"":                                                           "/",
 	} {
-		assert.Equal(t, want, ratelimit.BucketOf(path), path)
+		assert.Equal(t, want, ratelimit.BucketOf("GET", path), path)
 	}
+	assert.Equal(t, users, ratelimit.BucketOf("DELETE", "/api/v1/users/00u1/grants"))
+	assert.Equal(t, "POST /api/v1/users/{id}", ratelimit.BucketOf("POST", "/api/v1/users/00u1"))
 }
 
 func BenchmarkUncontended(b *testing.B) {

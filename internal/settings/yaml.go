@@ -85,7 +85,9 @@ func (r reader) read(members map[string]*yaml.Node, prefix string) error {
 	for name, node := range members {
 		var err error
 		switch key := prefix + name; key {
-		case "cache": // of Okta's SDKs that have a cache
+		case "cache", "logging", "userAgent", "raiseException", "encryptionType", "rateLimit.enable": // of Okta's other SDKs
+		case "clientAssertion":
+			err = fmt.Errorf("%s: okta.client.%s is not supported", r.place(node), key)
 		case "rateLimit", "proxy":
 			err = r.readGroup(node, key)
 		default:

@@ -48,7 +48,7 @@ test:
 # The SDK and oktatest against Okta's OpenAPI document, where that is there.
 .PHONY: contract
 contract:
-	go -C contract test -race -shuffle=on .
+	go -C contract test -race -shuffle=on
 
 .PHONY: soak
 soak:

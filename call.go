@@ -27,7 +27,7 @@ type Response struct {
 	RateLimit  RateLimit     // zero if the answer did not say
 	Attempt    int           // counted from 1
 	Held       time.Duration // before the attempt was sent, by Config.RateLimit
-	HeldReason string        // window, share, probe, concurrency or refusal; empty if it was not held
+	HeldReason string        // see Governor; empty if it was not held
 	Duration   time.Duration // of the attempt, the reading of its answer included
 	Err        error         // what is wrong with the attempt; nil if nothing is
 	Wait       time.Duration // before the next attempt; 0 if this was the last

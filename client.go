@@ -130,11 +130,11 @@ type BucketState struct {
 	Used      int    // requests of this client in that window
 	InFlight  int    // requests that are sent and not answered yet
 	Waiting   int    // requests that are held back
-	Reason    string // why they are: window, share, probe, concurrency or refusal
+	Reason    string // why they are, see Governor
 }
 
-// RateLimits returns what the client knows of each bucket, by the bucket's name, such as /api/v1/users. It is empty when
-// Config.RateLimit is off.
+// RateLimits returns what the client knows of each bucket, by the bucket's name, such as /api/v1/users. A route whose bucket is not
+// documented has one of its own, such as "GET /api/v1/apps/{id}". It is empty when Config.RateLimit is off.
 func (c *Client) RateLimits() map[string]BucketState {
 	states := map[string]BucketState{}
 	if c.governor == nil {

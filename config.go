@@ -71,6 +71,10 @@ type Retry struct {
 // Governor holds requests back, first come, first served, while Okta has no room for them, so that they are not refused: it
 // follows the rate limit headers of each bucket by Okta's clock. A request that could not go before its context's deadline
 // fails at once with an error that matches ErrRateLimited.
+//
+// The reasons for which it holds a request back are: "window", which has no room left; "share", which is used up; "probe": nothing
+// is known of the window, and another request is finding out; "concurrency": Okta refused to serve so many at once;
+// "refusal": Okta refused a request and did not say until when.
 type Governor struct {
 	// MaxUse is the share of each window that the client may use, such as 0.5 for half of it: the rest is left to sign-ins
 	// and other tools of the org, which share its limits. Default: 1, all of it.

@@ -11,8 +11,8 @@
 //	})
 //
 // Credentials are an APIToken (SSWS), a ServiceApp with its private key, a BearerToken, or a TokenSource of
-// golang.org/x/oauth2. They are sent to the org's origin only, and print as [redacted]. LoadConfig reads the okta.yaml files
-// and OKTA_CLIENT_ variables that Okta's own SDKs read.
+// golang.org/x/oauth2. They are sent to the org's origin only, and print as [redacted]. LoadConfig reads okta.yaml files and
+// OKTA_CLIENT_ variables by the names that Okta's own SDKs use.
 //
 // # List
 //
@@ -37,8 +37,12 @@
 //
 // Consents and tokens outlast each other. To end an app's access to a user, revoke both:
 //
-//	err = client.UserGrants.RevokeAllForClient(ctx, userID, clientID)
-//	err = client.UserOAuth.RevokeAllTokens(ctx, userID, clientID)
+//	if err := client.UserOAuth.RevokeAllTokens(ctx, userID, clientID); err != nil {
+//		return err
+//	}
+//	if err := client.UserGrants.RevokeAllForClient(ctx, userID, clientID); err != nil {
+//		return err
+//	}
 //
 // A method that revokes more than one thing has All in its name. An ID that would turn one path into another (empty, ".",
 // "..", or with a control character) never leaves the process, and every other ID is escaped as one path segment. No
@@ -61,7 +65,8 @@
 // GET and DELETE are tried again after a lost connection, an answer cut short, and the statuses 429, 500, 502, 503 and
 // 504: four times by default, see Retry. After a 429 the client waits until the window ends by Okta's own clock. A wait that
 // cannot end before the context's deadline is not begun; the error comes at once. A revoke of a single grant or token that
-// is tried again after its answer was lost, and then finds nothing, has succeeded.
+// is tried again after its answer was lost or was a 5xx, and then finds nothing, has
+// succeeded.
 //
 // Requests are held back while their bucket has no room, first come, first served; Config.RateLimit can hold a client to
 // a share of each window. Client.RateLimits shows what is known of the buckets.

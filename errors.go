@@ -23,8 +23,9 @@ var (
 	ErrForbidden = errors.New("okta: forbidden")
 	// ErrNotFound: the resource does not exist, or not for these credentials (404).
 	ErrNotFound = errors.New("okta: not found")
-	// ErrRateLimited: a rate limit is used up and would not be free in time (429). A call that ended otherwise, after an
-	// attempt that was answered so, matches it too.
+	// ErrRateLimited: a rate limit is used up and would not be free in time. Okta has said so (429, an *Error), or
+	// Config.RateLimit has not let the call go. A call that ended otherwise, after an attempt that was answered 429,
+	// matches it too.
 	ErrRateLimited = errors.New("okta: rate limited")
 )
 

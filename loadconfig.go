@@ -26,12 +26,12 @@ type ConfigSources struct {
 	Getenv func(name string) string // looks up the environment; nil for none
 }
 
-// LoadConfig reads the configuration that Okta's SDKs share, weakest first: ~/.okta/okta.yaml, .okta.yaml in the working
+// LoadConfig reads the configuration of Okta's SDKs by its names, weakest first: ~/.okta/okta.yaml, .okta.yaml in the working
 // folder, and the environment variables OKTA_CLIENT_ORGURL, OKTA_CLIENT_TOKEN and so on. The program may change what it
 // returns before it calls NewClient. Nothing reads these places unless it is called.
 //
 // An error names the file and line, or the variable, and never shows a value. A key under okta.client that is not known is
-// an error. Credentials follow authorizationMode (SSWS, Bearer or PrivateKey), which may be left out where only one is
+// an error, and so is a credential of one file for an org that a stronger file names. Credentials follow authorizationMode (SSWS, Bearer or PrivateKey), which may be left out where only one is
 // possible; without any, Config.Credentials is nil. Timeouts are in seconds.
 func LoadConfig() (Config, error) {
 	sources := ConfigSources{Getenv: os.Getenv}

@@ -34,7 +34,8 @@ type pageList[T any] struct {
 }
 
 // List reads the first page of a list at a route for which there is no method here. path is the route's segments from the
-// org's root, such as "api", "v1", "users", userID, "clients"; each is escaped by itself. The answer must be a JSON array of
+// org's root, such as "api", "v1", "users", userID, "clients"; each is escaped by itself. The query is sent as it is: a list whose
+// pages are to be large needs a limit in it. The answer must be a JSON array of
 // objects; members match the fields of T by their exact names.
 func List[T any](ctx context.Context, c *Client, query url.Values, path ...string) (*Page[T], error) {
 	return first(ctx, c, wire.Array[T], query, path)

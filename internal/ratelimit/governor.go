@@ -82,7 +82,7 @@ type ExhaustedError struct {
 }
 
 func (e *ExhaustedError) Error() string {
-	return fmt.Sprintf("the rate limit of %s (%s) has no room for %v, which is after the deadline",
+	return fmt.Sprintf("the rate limit of %s (%s) has no room before %v have passed, which is after the deadline",
 		e.Bucket, e.Reason, e.Until.Round(time.Millisecond))
 }
 

@@ -192,7 +192,11 @@ func (k *call) plan(a *attempt, answer *Error, err error) (time.Duration, bool) 
 	if err == nil || !k.repeatable() {
 		return 0, false
 	}
-	wait, again := k.client.retry.Wait(k.ctx, k.retries+1, retry.Attempt{Status: a.status, Header: a.header, Err: a.err, Reset: a.reset})
+	incomplete := a.err
+	if k.undecided() {
+		incomplete = a.truncated
+	}
+	wait, again := k.client.retry.Wait(k.ctx, k.retries+1, retry.Attempt{Status: a.status, Header: a.header, Err: incomplete, Reset: a.reset})
 	if again {
 		k.retries++
 	}
@@ -204,6 +208,12 @@ func (k *call) plan(a *attempt, answer *Error, err error) (time.Duration, bool) 
 func (k *call) alreadyGone() bool {
 	return k.what == one && k.unknown && k.attempt.status == http.StatusNotFound && k.answer.Code == CodeNotFound &&
 		!missingParent.MatchString(k.answer.Summary)
+}
+
+// undecided reports whether a single revoke found nothing, but the part of the answer is lost that says whether that is its own
+// work.
+func (k *call) undecided() bool {
+	return k.what == one && k.unknown && k.attempt.status == http.StatusNotFound && k.attempt.truncated != nil
 }
 
 // missingParent matches how Okta ends the summary of a 404 that is about what the grant or token belongs to.

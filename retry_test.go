@@ -427,6 +427,8 @@ func TestRevokeThatFindsItsOwnWorkDone(t *testing.T) {
 		"500":                             {[]step{reply(500, ""), reply(404, notFoundJSON)}, true},
 		"503, then 429":                   {[]step{reply(503, ""), reply(429, ""), reply(404, notFoundJSON)}, true},
 		"204 cut short":                   {[]step{replyCut(204, ""), reply(404, notFoundJSON)}, true},
+		"404 cut short, then whole":       {[]step{lose(errReset), replyCut(404, `{"errorCode":`), reply(404, notFoundJSON)}, true},
+		"404 cut short at once":           {[]step{replyCut(404, `{"errorCode":`), reply(404, notFoundJSON)}, false},
 		"at once":                         {[]step{reply(404, notFoundJSON)}, false},
 		"429 before":                      {[]step{reply(429, ""), reply(404, notFoundJSON)}, false},
 		"never connected":                 {[]step{lose(errRefused), reply(404, notFoundJSON)}, false},

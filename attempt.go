@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -173,7 +174,7 @@ func (a *attempt) readLimits() {
 func (a *attempt) readBody(resp *http.Response) error {
 	welcome := a.call.accepted(resp.StatusCode)
 	limit := maxErrorAnswer
-	if welcome {
+	if welcome && !a.call.signIn {
 		limit = maxAnswer
 	}
 	a.body = buffers.Get().(*bytes.Buffer) // it holds nothing else
@@ -264,11 +265,20 @@ func (e *cleanError) Unwrap() error { return e.err }
 // clean keeps err but for its text, in which transports quote what they please of requests and answers.
 func (a *attempt) clean(err error) error {
 	text := strings.TrimPrefix(err.Error(), "okta: ") // it will stand in another error of the SDK
+	text = quotedAnswer.ReplaceAllString(text, "$1")
+	return &cleanError{text: oneLine(a.hide(text)), err: err}
+}
+
+// quotedAnswer matches what net/http shows of an answer that it cannot read, which may be a token or a cursor.
+var quotedAnswer = regexp.MustCompile(`(?s)(malformed [A-Za-z][\w/. -]*?)\s*[:"].*`)
+
+// hide removes the secrets, the query and the cursor of the request from a text.
+func (a *attempt) hide(text string) string {
 	if query := a.call.rawQuery; query != "" {
 		text = strings.ReplaceAll(text, "?"+query, "")
 		text = scrub(text, []string{query, a.call.query.Get("after")})
 	}
-	return &cleanError{text: oneLine(scrub(text, a.secrets)), err: err}
+	return scrub(text, a.secrets)
 }
 
 // failure returns what is wrong with an attempt: an *Error if an answer came, whatever else if none did.

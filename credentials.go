@@ -158,6 +158,7 @@ func scrub(text string, secrets []string) string {
 	for _, s := range secrets {
 		if len(s) >= minSecret {
 			text = strings.ReplaceAll(text, s, redaction)
+			text = strings.ReplaceAll(text, strings.ReplaceAll(s, "/", `\/`), redaction) // as some write it in JSON
 		}
 	}
 	return text

@@ -120,7 +120,7 @@ func (e *Error) readBody(a *attempt) {
 	}
 	text := func(member any) string {
 		s, _ := member.(string)
-		return scrub(s, a.secrets)
+		return a.hide(s)
 	}
 	e.Code, e.Summary = ErrorCode(text(body["errorCode"])), text(body["errorSummary"])
 	e.Link, e.ID = text(body["errorLink"]), text(body["errorId"])
@@ -158,9 +158,9 @@ func (e *Error) readChallenge(a *attempt) {
 		return
 	}
 	e.OAuth = &OAuthError{
-		Code:        scrub(params["error"], a.secrets),
-		Description: scrub(params["error_description"], a.secrets),
-		Scope:       scrub(params["scope"], a.secrets),
+		Code:        a.hide(params["error"]),
+		Description: a.hide(params["error_description"]),
+		Scope:       a.hide(params["scope"]),
 	}
 }
 

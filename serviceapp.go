@@ -145,10 +145,11 @@ func (s *serviceSession) newSigner() signer { return &serviceSigner{session: s} 
 
 // serviceSigner signs the attempts of one call of the API in.
 type serviceSigner struct {
-	session *serviceSession
-	token   *accessToken // of the latest attempt
-	renewed bool         // a second token has been asked for
-	proofs  proofTrouble
+	session  *serviceSession
+	token    *accessToken // of the latest attempt
+	renewed  bool         // a second token has been asked for
+	borrowed bool         // one that another call had asked for has been tried
+	proofs   proofTrouble
 }
 
 func (g *serviceSigner) sign(ctx context.Context, req *http.Request) ([]string, error) {
@@ -182,8 +183,12 @@ func (g *serviceSigner) renew(a *attempt, failure *Error) bool {
 	if g.renewed || a.status != http.StatusUnauthorized {
 		return false
 	}
+	if !s.tokens.drop(g.token) { // another call has got a new one meanwhile: that is worth a try
+		again := !g.borrowed
+		g.borrowed = true
+		return again
+	}
 	g.renewed = true
-	s.tokens.drop(g.token)
 	return true
 }
 
@@ -239,6 +244,7 @@ func (g *tokenSigner) renew(a *attempt, failure *Error) bool {
 func setForm(req *http.Request, form url.Values) {
 	text := form.Encode()
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Close = true // net/http logs what follows an answer on a connection that it keeps: here, it might be a token
 	req.ContentLength = int64(len(text))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
 	req.Body, _ = req.GetBody()

@@ -149,13 +149,15 @@ func (c *tokenCache) schedule(err error) {
 
 func share(d time.Duration) time.Duration { return rand.N(max(d, 1)) } //nolint:gosec // spreads load
 
-// drop forgets a token that was refused, unless a new one has taken its place.
-func (c *tokenCache) drop(token *accessToken) {
+// drop forgets a token that was refused. It reports false if a new one has taken its place.
+func (c *tokenCache) drop(token *accessToken) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.token == token {
-		c.token = nil
+	if c.token != token && c.token != nil {
+		return false
 	}
+	c.token = nil
+	return true
 }
 
 // mint asks the token endpoint for a token.

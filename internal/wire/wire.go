@@ -24,8 +24,22 @@ func Object[T any](data []byte) (*T, error) {
 	return value, ObjectInto(data, value)
 }
 
+// maxObjects bounds how many objects a text may hold: two bytes of it can become a thousand when decoded. A page of Okta's has
+// two thousand.
+const maxObjects = 400_000
+
+func checkSize(data []byte) error {
+	if bytes.Count(data, []byte("{")) > maxObjects {
+		return fmt.Errorf("it holds more than %d objects", maxObjects)
+	}
+	return nil
+}
+
 // ObjectInto is Object for a value that the caller has made.
 func ObjectInto(data []byte, v any) error {
+	if err := checkSize(data); err != nil {
+		return err
+	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data), lenient)
 	if err := expect(dec, jsontext.KindBeginObject, "a JSON object"); err != nil {
 		return err
@@ -36,11 +50,14 @@ func ObjectInto(data []byte, v any) error {
 	return end(dec)
 }
 
-// maxArray bounds what an array may take when decoded, in bytes: two of its text can become a thousand.
+// maxArray bounds what the items of an array may take when decoded, in bytes.
 const maxArray = 128 << 20
 
 // Array decodes data, which must be one JSON array of objects and nothing else.
 func Array[T any](data []byte) ([]T, error) {
+	if err := checkSize(data); err != nil {
+		return nil, err
+	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data), lenient)
 	if err := expect(dec, jsontext.KindBeginArray, "a JSON array"); err != nil {
 		return nil, err

@@ -1,0 +1,370 @@
+package faults_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grantkit/okta"
+	"github.com/grantkit/okta/oktatest"
+)
+
+const soakWorkers = 256
+
+// soakTime is how long the load lasts: OKTA_SOAK, or a few seconds.
+func soakTime(t *testing.T) time.Duration {
+	t.Helper()
+	if text := os.Getenv("OKTA_SOAK"); text != "" {
+		d, err := time.ParseDuration(text)
+		require.NoError(t, err, "OKTA_SOAK")
+		return d
+	}
+	if testing.Short() {
+		return time.Second
+	}
+	return 8 * time.Second
+}
+
+// soak is an org under load, and how it goes. Every worker has a user and two clients of its own, so that it knows what
+// the org must hold.
+type soak struct {
+	t         *testing.T
+	org       *oktatest.Org
+	client    *okta.Client
+	transport *http.Transport
+	calls, requests, injected, repeated,
+	ended atomic.Int64
+
+	mu     sync.Mutex
+	chance *rand.Rand
+}
+
+// TestLoad lets many goroutines share one client, while one request in twenty goes wrong, and checks what each call comes to
+// against what the org then holds. OKTA_SOAK=5m makes it last.
+func TestLoad(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
+	s := newSoak(t)
+	workers := make([]*worker, soakWorkers)
+	for i := range workers {
+		workers[i] = s.hire(uint64(i))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), soakTime(t))
+	defer cancel()
+	var all sync.WaitGroup
+	for _, w := range workers {
+		all.Go(func() {
+			for ctx.Err() == nil && !t.Failed() {
+				w.step(context.WithoutCancel(ctx))
+				s.calls.Add(1)
+			}
+		})
+	}
+	figures := s.watch(ctx)
+	all.Wait()
+	t.Logf("%d calls by %d goroutines, %d requests, %d faults, %d attempts repeated, %d calls ended by their context; %s",
+		s.calls.Load(), soakWorkers, s.requests.Load(), s.injected.Load(), s.repeated.Load(), s.ended.Load(), figures)
+	assert.Greater(t, s.injected.Load(), s.requests.Load()/40)
+	for name, state := range s.client.RateLimits() {
+		assert.Zero(t, state.InFlight+state.Waiting, name)
+	}
+}
+
+func newSoak(t *testing.T) *soak {
+	t.Helper()
+	s := &soak{
+		t: t, transport: &http.Transport{MaxIdleConnsPerHost: soakWorkers},
+		chance: rand.New(rand.NewPCG(7, 7)), //nolint:gosec // to be repeated
+	}
+	front := httptest.NewUnstartedServer(s)
+	front.Config.ErrorLog = log.New(io.Discard, "", 0)
+	address := "http://" + front.Listener.Addr().String()
+	s.org = oktatest.New(oktatest.Options{PublicURL: address})
+	s.org.AcceptAPIToken(apiToken)
+	s.org.LimitRate(oktatest.BucketAPI, 1000, time.Second)
+	t.Cleanup(s.org.Close)
+	front.Start()
+	t.Cleanup(front.Close)
+	t.Cleanup(s.transport.CloseIdleConnections)
+	key, err := serviceKey()
+	require.NoError(t, err)
+	scopes := []string{"okta.users.read", "okta.users.manage", "okta.authorizationServers.read", "okta.authorizationServers.manage"}
+	app := s.org.AddServiceApp(oktatest.ServiceApp{
+		Keys: []oktatest.ServiceAppKey{{Public: key.Public()}}, Scopes: scopes,
+	})
+	s.client, err = okta.NewClient(okta.Config{
+		OrgURL:      address,
+		Credentials: okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: scopes},
+		HTTPClient:  &http.Client{Transport: s.transport},
+		Retry:       okta.Retry{MaxRetries: 10, MinWait: time.Millisecond, MaxWait: 3 * time.Second},
+		OnResponse: func(r okta.Response) {
+			if r.Wait > 0 {
+				s.repeated.Add(1)
+			}
+		},
+	})
+	require.NoError(t, err)
+	return s
+}
+
+// ServeHTTP is the org, but for one request in twenty.
+func (s *soak) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
+	s.mu.Lock()
+	lucky, kind := s.chance.IntN(20) > 0, s.chance.IntN(6)
+	s.mu.Unlock()
+	if lucky {
+		s.org.ServeHTTP(w, r)
+		return
+	}
+	s.injected.Add(1)
+	[]oktatest.Fault{
+		oktatest.Drop(), oktatest.DropAnswer(), oktatest.CutBody(20), oktatest.Reply(503, nil, "<html>"),
+		oktatest.Reply(500, nil, `{"errorCode":"E0000009"}`), carriedOut502,
+	}[kind](w, r, s.org)
+}
+
+// carriedOut502 is a gateway that lost the answer.
+func carriedOut502(w http.ResponseWriter, r *http.Request, org http.Handler) {
+	org.ServeHTTP(httptest.NewRecorder(), r)
+	w.WriteHeader(http.StatusBadGateway)
+}
+
+// watch looks at memory and goroutines until ctx ends, has the org forget what it noted, and takes its tokens back.
+func (s *soak) watch(ctx context.Context) string {
+	ticks := time.NewTicker(min(soakTime(s.t)/8, 15*time.Second))
+	defer ticks.Stop()
+	var heaps []uint64
+	var goroutines []int
+	for {
+		select {
+		case <-ctx.Done():
+			half := len(heaps) / 2
+			early, late := slices.Max(heaps[:half]), slices.Max(heaps[half:])
+			assert.LessOrEqual(s.t, late, early*5/4+16<<20, "the heap grows: %v", heaps)
+			assert.LessOrEqual(s.t, slices.Max(goroutines), 8*soakWorkers, "goroutines")
+			return fmt.Sprintf("heap %d MB in the first half and %d MB in the second, at most %d goroutines",
+				early>>20, late>>20, slices.Max(goroutines))
+		case <-ticks.C:
+			s.org.ClearRequests()
+			if len(heaps)%4 == 3 { // a call in which that happens twice has to fail
+				s.org.RevokeAccessTokens()
+			}
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			heaps = append(heaps, m.HeapAlloc)
+			goroutines = append(goroutines, runtime.NumGoroutine())
+		}
+	}
+}
+
+// worker makes calls about a user of its own.
+type worker struct {
+	*soak
+	chance         *rand.Rand
+	user, app      string
+	grants, tokens []string // that the org must hold, in order
+}
+
+func (s *soak) hire(seed uint64) *worker {
+	w := &worker{soak: s, chance: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // to be repeated
+	w.user = s.org.AddUser(oktatest.User{}).ID
+	w.app = s.org.AddClient(oktatest.Client{}).ID
+	return w
+}
+
+// stock sees to it that there is something to revoke.
+func (w *worker) stock() {
+	for len(w.grants) < 7 {
+		w.grants = append(w.grants, w.org.AddGrant(oktatest.Grant{UserID: w.user, ClientID: w.app}).ID)
+	}
+	for len(w.tokens) < 7 {
+		w.tokens = append(w.tokens, w.org.AddRefreshToken(oktatest.RefreshToken{UserID: w.user, ClientID: w.app}).ID)
+	}
+}
+
+// held asks the org itself, by no network, for the IDs of a list.
+func (w *worker) held(ctx context.Context, path string) []string {
+	req := httptest.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, path+"?limit=200", nil)
+	req.Header.Set("Authorization", "SSWS "+apiToken)
+	answer := httptest.NewRecorder()
+	w.org.ServeHTTP(answer, req)
+	var items []struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &items); err != nil {
+		w.t.Errorf("%s: %d %v", path, answer.Code, err)
+	}
+	ids := make([]string, len(items))
+	for i, item := range items {
+		ids[i] = item.ID
+	}
+	return ids
+}
+
+func (w *worker) heldGrants(ctx context.Context) []string {
+	return w.held(ctx, "/api/v1/users/"+w.user+"/grants")
+}
+
+func (w *worker) heldTokens(ctx context.Context) []string {
+	return w.held(ctx, "/api/v1/users/"+w.user+"/clients/"+w.app+"/tokens")
+}
+
+// Kinds of calls. Those below reading change nothing, so that it is no matter when they are given up.
+const (
+	reading    = 9
+	operations = 18
+)
+
+// step makes one call and checks it.
+func (w *worker) step(ctx context.Context) {
+	w.stock()
+	kind, hasty := w.chance.IntN(operations), false
+	if kind < reading {
+		hasty = w.chance.IntN(20) == 0
+	}
+	if hasty {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(w.chance.IntN(5000))*time.Microsecond)
+		defer cancel()
+	}
+	grant, token := w.chance.IntN(len(w.grants)), w.chance.IntN(len(w.tokens))
+	what, err := w.call(ctx, kind, grant, token)
+	switch {
+	case err != nil && hasty && !errors.Is(err, errWrong) && !refused(err): // there was no time to try again
+		w.ended.Add(1)
+	case err != nil:
+		w.t.Errorf("%s of %s: %v", what, w.user, err)
+	default:
+		if got := w.heldGrants(ctx); !slices.Equal(got, w.grants) {
+			w.t.Errorf("after %s, %s has the grants %v where it should have %v", what, w.user, got, w.grants)
+		}
+		if got := w.heldTokens(ctx); !slices.Equal(got, w.tokens) {
+			w.t.Errorf("after %s, %s has the tokens %v where it should have %v", what, w.user, got, w.tokens)
+		}
+	}
+}
+
+// call makes one call. When that succeeds, it checks what came, and notes what the org must hold from then on.
+func (w *worker) call(ctx context.Context, kind, grant, token int) (string, error) {
+	const server = oktatest.DefaultAuthorizationServerID
+	c := w.client
+	switch kind {
+	case 0:
+		got, err := c.UserGrants.Get(ctx, w.user, w.grants[grant], nil)
+		return "UserGrants.Get", w.same(err, []string{w.grants[grant]}, func() []string { return []string{got.ID} })
+	case 1, 2:
+		page, err := c.UserGrants.List(ctx, w.user, &okta.ListUserGrantsOptions{Limit: 1 + w.chance.IntN(4)})
+		return "UserGrants.List", w.whole(ctx, page, err)
+	case 3:
+		page, err := c.UserGrants.ListForClient(ctx, w.user, w.app, nil)
+		return "UserGrants.ListForClient", w.whole(ctx, page, err)
+	case 4:
+		got, err := c.UserOAuth.GetRefreshToken(ctx, w.user, w.app, w.tokens[token], nil)
+		return "UserOAuth.GetRefreshToken", w.same(err, []string{w.tokens[token]}, func() []string { return []string{got.ID} })
+	case 5:
+		page, err := c.UserOAuth.ListRefreshTokens(ctx, w.user, w.app, &okta.ListOptions{Limit: 3})
+		return "UserOAuth.ListRefreshTokens", w.wholeTokens(ctx, page, err)
+	case 6:
+		_, err := c.AuthorizationServerClients.List(ctx, server)
+		return "AuthorizationServerClients.List", err
+	case 7:
+		got, err := c.AuthorizationServerClients.GetRefreshToken(ctx, server, w.app, w.tokens[token], nil)
+		return "AuthorizationServerClients.GetRefreshToken", w.same(err, []string{w.tokens[token]}, func() []string { return []string{got.ID} })
+	case 8:
+		page, err := c.AuthorizationServerClients.ListRefreshTokens(ctx, server, w.app, &okta.ListOptions{Limit: 5})
+		return "AuthorizationServerClients.ListRefreshTokens", w.wholeTokens(ctx, page, err)
+	case 9, 10, 11:
+		return "UserGrants.Revoke", gone(&w.grants, grant, c.UserGrants.Revoke(ctx, w.user, w.grants[grant]))
+	case 12:
+		return "UserGrants.RevokeAll", allGone(&w.grants, c.UserGrants.RevokeAll(ctx, w.user))
+	case 13:
+		return "UserGrants.RevokeAllForClient", allGone(&w.grants, c.UserGrants.RevokeAllForClient(ctx, w.user, w.app))
+	case 14:
+		return "UserOAuth.RevokeToken", gone(&w.tokens, token, c.UserOAuth.RevokeToken(ctx, w.user, w.app, w.tokens[token]))
+	case 15:
+		return "UserOAuth.RevokeAllTokens", allGone(&w.tokens, c.UserOAuth.RevokeAllTokens(ctx, w.user, w.app))
+	case 16:
+		return "AuthorizationServerClients.RevokeRefreshToken",
+			gone(&w.tokens, token, c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, w.app, w.tokens[token]))
+	default:
+		return "AuthorizationServerClients.RevokeAllRefreshTokens",
+			allGone(&w.tokens, c.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, server, w.app))
+	}
+}
+
+// errWrong is a result that differs from what the org holds.
+var errWrong = errors.New("wrong result")
+
+// refused reports whether the org turned the call down, which it has no reason to.
+func refused(err error) bool {
+	answer, ok := errors.AsType[*okta.Error](err)
+	return ok && answer.StatusCode >= 400 && answer.StatusCode < 500 && answer.StatusCode != http.StatusTooManyRequests
+}
+
+// same checks what a read brought.
+func (w *worker) same(err error, want []string, got func() []string) error {
+	if err != nil {
+		return err
+	}
+	if ids := got(); !slices.Equal(ids, want) {
+		return fmt.Errorf("%w: %v where there is %v", errWrong, ids, want)
+	}
+	return nil
+}
+
+func (w *worker) whole(ctx context.Context, page *okta.Page[okta.OAuth2ScopeConsentGrant], err error) error {
+	return collected(ctx, page, err, w.grants, func(g okta.OAuth2ScopeConsentGrant) string { return g.ID })
+}
+
+func (w *worker) wholeTokens(ctx context.Context, page *okta.Page[okta.OAuth2RefreshToken], err error) error {
+	return collected(ctx, page, err, w.tokens, func(t okta.OAuth2RefreshToken) string { return t.ID })
+}
+
+// collected checks that a list is the whole one.
+func collected[T any](ctx context.Context, page *okta.Page[T], err error, want []string, id func(T) string) error {
+	if err != nil {
+		return err
+	}
+	items, err := page.Collect(ctx)
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(items))
+	for i, item := range items {
+		ids[i] = id(item)
+	}
+	if !slices.Equal(ids, want) {
+		return fmt.Errorf("%w: %v where there are %v", errWrong, ids, want)
+	}
+	return nil
+}
+
+func gone(ids *[]string, at int, err error) error {
+	if err == nil {
+		*ids = slices.Delete(slices.Clone(*ids), at, at+1)
+	}
+	return err
+}
+
+func allGone(ids *[]string, err error) error {
+	if err == nil {
+		*ids = nil
+	}
+	return err
+}

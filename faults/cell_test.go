@@ -157,7 +157,7 @@ const (
 	longCall     = 20 * time.Second       // context of a call that must end by itself
 	shortCall    = 500 * time.Millisecond // context of a call that must be ended by it
 	slack        = 3 * time.Second        // for a busy machine under the race detector
-	work         = 12 * time.Second       // and where bytes by the megabyte go to and fro
+	work         = longCall + slack       // and where bytes by the megabyte go to and fro
 )
 
 // mode is how long a fault lasts.

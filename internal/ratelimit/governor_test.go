@@ -370,7 +370,7 @@ func TestADeadlineBeforeTheWindowsEndFailsAtOnce(t *testing.T) {
 		c := ask(ctx, g, 1)[0]
 		requireExhausted(t, c, 59500*time.Millisecond)
 		assert.Zero(t, c.after())
-		require.EqualError(t, c.err(), "the rate limit of /api/v1/users (window) has no room for 59.5s, which is after the deadline")
+		require.EqualError(t, c.err(), "the rate limit of /api/v1/users (window) has no room before 59.5s have passed, which is after the deadline")
 		requireIdle(t, g)
 
 		enough, cancel := context.WithTimeout(t.Context(), time.Minute)

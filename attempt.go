@@ -158,6 +158,9 @@ func (a *attempt) exchange(req *http.Request) (*http.Response, error) {
 	a.requestID = scrub(resp.Header.Get("X-Okta-Request-Id"), a.secrets)
 	a.readLimits()
 	err = a.readBody(resp)
+	if a.truncated != nil {
+		a.truncated = a.explain(req.Context(), a.truncated)
+	}
 	resp.Body = http.NoBody
 	return resp, err
 }

@@ -12,7 +12,8 @@ import (
 // make of that what it likes. The headers Date and X-Okta-Request-Id are set on w before a fault is called.
 //
 // A fault that panics with [http.ErrAbortHandler] drops the connection. One that waits until r.Context() is done, which
-// is when the client gives up, does not answer at all.
+// is when the client gives up, does not answer at all; of a request with a body, it has to read the body before, or the
+// server does not see that the client has gone.
 type Fault func(w http.ResponseWriter, r *http.Request, org http.Handler)
 
 // Next has faults answer the requests to come, one request each, in the order in which they arrive. A nil Fault lets

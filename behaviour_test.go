@@ -121,10 +121,10 @@ func TestRevokingTakesAwayWhatWasNamedAndNothingElse(t *testing.T) {
 		}, 15, 0, 204},
 		"all grants": {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, ann) }, 45, 0, 204},
 		"one token": {func(ctx context.Context, c *okta.Client) error {
-			return c.UserOAuth.RevokeToken(ctx, ann, calendar, "oarann1")
+			return c.UserOAuth.RevokeRefreshToken(ctx, ann, calendar, "oarann1")
 		}, 0, 1, 204},
 		"a client's tokens": {func(ctx context.Context, c *okta.Client) error {
-			return c.UserOAuth.RevokeAllTokens(ctx, ann, calendar)
+			return c.UserOAuth.RevokeAllRefreshTokens(ctx, ann, calendar)
 		}, 0, 3, 204},
 		"one token of a server": {func(ctx context.Context, c *okta.Client) error {
 			return c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, calendar, "oarann1")
@@ -135,7 +135,7 @@ func TestRevokingTakesAwayWhatWasNamedAndNothingElse(t *testing.T) {
 		"unknown grant": {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.Revoke(ctx, ann, "oagbob1") }, 0, 0, 404},
 		"unknown user":  {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, "00uxyz") }, 0, 0, 404},
 		"another client's token": {func(ctx context.Context, c *okta.Client) error {
-			return c.UserOAuth.RevokeToken(ctx, ann, calendar, "oarann4")
+			return c.UserOAuth.RevokeRefreshToken(ctx, ann, calendar, "oarann4")
 		}, 0, 0, 404},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -270,7 +270,7 @@ func TestAFullWindowIsWaitedOut(t *testing.T) {
 			t.Parallel()
 			org, _ := startDemo(t)
 			synctest.Test(t, func(t *testing.T) {
-				client := bubbled(t, org, func(c *okta.Config) { c.RateLimit.Off = off })
+				client := bubbled(t, org, func(c *okta.Config) { c.RateLimiter.Disabled = off })
 				org.LimitRate(oktatest.BucketUsers, 2, time.Minute)
 				time.Sleep(20 * time.Second) //nolint:forbidigo // the bubble's clock
 				start := time.Now()
@@ -346,7 +346,7 @@ func TestMaxUseLeavesTheRestOfEachWindow(t *testing.T) {
 	org, _ := startDemo(t)
 	synctest.Test(t, func(t *testing.T) {
 		org.LimitRate(oktatest.BucketUsers, 100, time.Minute)
-		client := bubbled(t, org, func(c *okta.Config) { c.RateLimit.MaxUse = 0.5 })
+		client := bubbled(t, org, func(c *okta.Config) { c.RateLimiter.MaxUse = 0.5 })
 		took, refused := bulk(t, org, 120, 16, client)
 		assert.Zero(t, refused)
 		assert.InDelta(t, 120, took.Seconds(), 1, "fifty in each of three windows")
@@ -388,13 +388,13 @@ func TestObserversSeeWhyACallWasHeld(t *testing.T) {
 	org, _ := startDemo(t)
 	synctest.Test(t, func(t *testing.T) {
 		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
-		var seen []okta.Response
-		client := bubbled(t, org, func(c *okta.Config) { c.OnResponse = func(r okta.Response) { seen = append(seen, r) } })
+		var seen []okta.Attempt
+		client := bubbled(t, org, func(c *okta.Config) { c.OnAttempt = func(_ context.Context, r okta.Attempt) { seen = append(seen, r) } })
 		require.NoError(t, readGrant(t.Context(), client))
 		require.NoError(t, readGrant(t.Context(), client))
-		assert.Zero(t, seen[0].Held)
-		assert.Equal(t, time.Minute, seen[1].Held)
-		assert.Equal(t, "window", seen[1].HeldReason)
+		assert.Zero(t, seen[0].Throttled)
+		assert.Equal(t, time.Minute, seen[1].Throttled)
+		assert.Equal(t, okta.ThrottleWindow, seen[1].ThrottleReason)
 	})
 }
 
@@ -409,12 +409,12 @@ func TestBucketsOfOtherRoutesDoNotMix(t *testing.T) {
 			headers[2] = sprint("X-Rate-Limit-Remaining: %d", 100-used[req.URL.Path])
 			return reply(200, `[]`, headers...)(req)
 		})
-		client := newClient(t, server, func(c *okta.Config) { c.RateLimit.MaxUse = 0.1 })
+		client := newClient(t, server, func(c *okta.Config) { c.RateLimiter.MaxUse = 0.1 })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		for range 30 {
 			_, _ = client.UserGrants.List(ctx, "u", nil)
-			_, _ = okta.List[struct{}](ctx, client, nil, "api", "v1", "users", "u")
+			_, _ = okta.List[struct{}](ctx, client, okta.Request{Path: []string{"api", "v1", "users", "u"}})
 		}
 		assert.Equal(t, map[string]int{"/api/v1/users/u/grants": 10, "/api/v1/users/u": 10}, used)
 	})
@@ -437,7 +437,7 @@ func TestCallbacksThatDoNotReturn(t *testing.T) {
 			var once sync.Once
 			client := clientOf(t, org, func(c *okta.Config) {
 				c.Credentials = okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: []string{usersRead}}
-				c.OnResponse = func(r okta.Response) {
+				c.OnAttempt = func(_ context.Context, r okta.Attempt) {
 					if r.Method == http.MethodPost {
 						once.Do(misbehave)
 					}

@@ -18,19 +18,19 @@ import (
 	"github.com/grantkit/okta/internal/retry"
 )
 
-// Response describes one attempt to Config.OnResponse.
-type Response struct {
-	Method     string
-	Path       string        // escaped, without the query
-	StatusCode int           // 0 if no answer came
-	RequestID  string        // X-Okta-Request-Id
-	RateLimit  RateLimit     // zero if the answer did not say
-	Attempt    int           // counted from 1
-	Held       time.Duration // before the attempt was sent, by Config.RateLimit
-	HeldReason string        // see Governor; empty if it was not held
-	Duration   time.Duration // of the attempt, the reading of its answer included
-	Err        error         // what is wrong with the attempt; nil if nothing is
-	Wait       time.Duration // before the next attempt; 0 if this was the last
+// Attempt describes one HTTP exchange to Config.OnAttempt.
+type Attempt struct {
+	Method         string
+	Path           string         // escaped, without the query
+	StatusCode     int            // 0 if no answer came
+	RequestID      string         // X-Okta-Request-Id
+	RateLimit      RateLimit      // zero if the answer did not say
+	Number         int            // counted from 1
+	Throttled      time.Duration  // before the attempt was sent, by Config.RateLimiter
+	ThrottleReason ThrottleReason // empty if it was not throttled
+	Duration       time.Duration  // of the attempt, the reading of its answer included
+	Err            error          // what is wrong with the attempt; nil if nothing is
+	Wait           time.Duration  // before the next attempt; 0 if this was the last
 }
 
 // RateLimit is what an answer says of the bucket in which Okta counted its request.
@@ -39,6 +39,18 @@ type RateLimit struct {
 	Remaining int       // requests left in it
 	Reset     time.Time // when the next window begins, by Okta's clock
 }
+
+// ThrottleReason says why Config.RateLimiter delays a request.
+type ThrottleReason string
+
+// The reasons for which a request is delayed.
+const (
+	ThrottleWindow      ThrottleReason = "window"      // the window has no room left
+	ThrottleShare       ThrottleReason = "share"       // the client's share of the window is used up
+	ThrottleProbe       ThrottleReason = "probe"       // nothing is known of the window, and another request is finding out
+	ThrottleConcurrency ThrottleReason = "concurrency" // Okta refused to serve so many requests at once
+	ThrottleRefusal     ThrottleReason = "refusal"     // Okta refused a request and did not say until when
+)
 
 func rateLimit(h ratelimit.Header) RateLimit {
 	return RateLimit{Limit: h.Limit, Remaining: h.Remaining, Reset: h.Reset}
@@ -260,7 +272,7 @@ func (k *call) failed(reason error) error {
 	return fmt.Errorf("okta: %s %s: %w%s; the answer before: %w", k.method, k.path, reason, tries, k.answer)
 }
 
-// observe tells the logger and OnResponse of one attempt.
+// observe tells the logger and OnAttempt of one attempt.
 func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
 	attrs := []slog.Attr{
 		slog.String("method", k.method),
@@ -281,20 +293,20 @@ func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
 		attrs = append(attrs, slog.Duration("wait", wait))
 		k.client.logger.LogAttrs(k.ctx, slog.LevelWarn, "okta: retry", attrs...)
 	}
-	if k.client.onResponse == nil {
+	if k.client.onAttempt == nil {
 		return
 	}
-	k.client.onResponse(Response{
-		Method:     k.method,
-		Path:       k.path,
-		StatusCode: a.status,
-		RequestID:  a.requestID,
-		RateLimit:  a.rateLimit,
-		Attempt:    a.number,
-		Held:       a.ticket.Held,
-		HeldReason: a.ticket.Reason,
-		Duration:   a.duration,
-		Err:        err,
-		Wait:       wait,
+	k.client.onAttempt(k.ctx, Attempt{
+		Method:         k.method,
+		Path:           k.path,
+		StatusCode:     a.status,
+		RequestID:      a.requestID,
+		RateLimit:      a.rateLimit,
+		Number:         a.number,
+		Throttled:      a.ticket.Held,
+		ThrottleReason: ThrottleReason(a.ticket.Reason),
+		Duration:       a.duration,
+		Err:            err,
+		Wait:           wait,
 	})
 }

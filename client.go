@@ -39,7 +39,7 @@ type Client struct {
 	retry          retry.Policy
 	governor       *ratelimit.Governor // nil if off
 	logger         *slog.Logger
-	onResponse     func(Response)
+	onAttempt      func(context.Context, Attempt)
 }
 
 // NewClient checks config, copies it and returns a client for it. It does no I/O. An error names the field that is wrong
@@ -56,7 +56,7 @@ func NewClient(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	governor, err := config.RateLimit.governor()
+	governor, err := config.RateLimiter.governor()
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func NewClient(config Config) (*Client, error) {
 		retry:          policy,
 		governor:       governor,
 		logger:         config.Logger,
-		onResponse:     config.OnResponse,
+		onAttempt:      config.OnAttempt,
 	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
@@ -126,15 +126,15 @@ func userAgent(product string) string {
 
 // BucketState is what a client knows of one of Okta's rate limit buckets.
 type BucketState struct {
-	RateLimit        // of the latest window; zero if none is known
-	Used      int    // requests of this client in that window
-	InFlight  int    // requests that are sent and not answered yet
-	Waiting   int    // requests that are held back
-	Reason    string // why they are, see Governor
+	RateLimit                // of the latest window; zero if none is known
+	Used      int            // requests of this client in that window
+	InFlight  int            // requests that are sent and not answered yet
+	Waiting   int            // requests that are held back
+	Reason    ThrottleReason // why they are
 }
 
 // RateLimits returns what the client knows of each bucket, by the bucket's name, such as /api/v1/users. A route whose bucket is not
-// documented has one of its own, such as "GET /api/v1/apps/{id}". It is empty when Config.RateLimit is off.
+// documented has one of its own, such as "GET /api/v1/apps/{id}". It is empty when Config.RateLimiter is off.
 func (c *Client) RateLimits() map[string]BucketState {
 	states := map[string]BucketState{}
 	if c.governor == nil {
@@ -142,7 +142,7 @@ func (c *Client) RateLimits() map[string]BucketState {
 	}
 	for name, s := range c.governor.States() {
 		states[name] = BucketState{
-			RateLimit: rateLimit(s.Header), Used: s.Used, InFlight: s.InFlight, Waiting: s.Waiting, Reason: s.Reason,
+			RateLimit: rateLimit(s.Header), Used: s.Used, InFlight: s.InFlight, Waiting: s.Waiting, Reason: ThrottleReason(s.Reason),
 		}
 	}
 	return states

@@ -2,6 +2,7 @@ package okta_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -97,7 +98,7 @@ func TestListOfAnyRoute(t *testing.T) {
 	)
 	client := newClient(t, server)
 	query := url.Values{"limit": {"1"}}
-	page, err := okta.List[okta.OAuth2Client](t.Context(), client, query, "api", "v1", "users", "a/b", "clients")
+	page, err := okta.List[okta.OAuth2Client](t.Context(), client, okta.Request{Path: []string{"api", "v1", "users", "a/b", "clients"}, Query: query})
 	require.NoError(t, err)
 	var got []string
 	for c, err := range page.All(t.Context()) {
@@ -108,10 +109,10 @@ func TestListOfAnyRoute(t *testing.T) {
 	assert.Equal(t, orgURL+"/api/v1/users/a%2Fb/clients?after=2&limit=1", server.requests[1].URL.String())
 	assert.Equal(t, url.Values{"limit": {"1"}}, query, "the caller's query is left alone")
 
-	_, err = okta.List[okta.OAuth2Client](t.Context(), newClient(t, refuse(t)), nil)
+	_, err = okta.List[okta.OAuth2Client](t.Context(), newClient(t, refuse(t)), okta.Request{})
 	require.ErrorIs(t, err, okta.ErrInvalidArgument)
 	page, err = okta.List[okta.OAuth2Client](t.Context(), newClient(t, play(
-		reply(200, `[]`, `Link: <?after=2>; rel="next"`), reply(200, `[]`))), nil, "api")
+		reply(200, `[]`, `Link: <?after=2>; rel="next"`), reply(200, `[]`))), okta.Request{Path: []string{"api"}})
 	require.NoError(t, err)
 	_, err = page.Next(t.Context())
 	require.NoError(t, err)
@@ -123,7 +124,7 @@ func TestModelsCanBeExtended(t *testing.T) {
 		okta.OAuth2RefreshToken
 		Extra string `json:"extra"`
 	}
-	page, err := okta.List[extended](t.Context(), newClient(t, play(reply(200, `[{"id":"1","extra":"x"}]`))), nil, "api")
+	page, err := okta.List[extended](t.Context(), newClient(t, play(reply(200, `[{"id":"1","extra":"x"}]`))), okta.Request{Path: []string{"api"}})
 	require.NoError(t, err)
 	assert.Equal(t, "1", page.Items[0].ID)
 	assert.Equal(t, "x", page.Items[0].Extra)
@@ -140,10 +141,10 @@ func TestNilContextIsRefused(t *testing.T) {
 	require.ErrorIs(t, revoke(nothing, newClient(t, refuse(t))), okta.ErrInvalidArgument)
 }
 
-func TestOnResponse(t *testing.T) {
+func TestOnAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var got []okta.Response
+		var got []okta.Attempt
 		slow := func(s step) step {
 			return func(req *http.Request) (*http.Response, error) {
 				time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
@@ -154,14 +155,14 @@ func TestOnResponse(t *testing.T) {
 			slow(reply(503, "", "X-Okta-Request-Id: r1", "X-Rate-Limit-Limit: 600", "X-Rate-Limit-Remaining: 9", "X-Rate-Limit-Reset: 1780315242")),
 			slow(lose(errReset)), slow(reply(200, `[]`, "X-Okta-Request-Id: r3")),
 		)
-		client := newClient(t, server, func(c *okta.Config) { c.OnResponse = func(r okta.Response) { got = append(got, r) } })
+		client := newClient(t, server, func(c *okta.Config) { c.OnAttempt = func(_ context.Context, r okta.Attempt) { got = append(got, r) } })
 		_, err := client.UserGrants.List(t.Context(), "a/b", &okta.ListUserGrantsOptions{After: "CURSOR"})
 		require.NoError(t, err)
 		require.Len(t, got, 3)
 		for i, r := range got {
 			assert.Equal(t, "GET", r.Method)
 			assert.Equal(t, "/api/v1/users/a%2Fb/grants", r.Path)
-			assert.Equal(t, i+1, r.Attempt)
+			assert.Equal(t, i+1, r.Number)
 			assert.Equal(t, time.Second, r.Duration)
 			assert.NotContains(t, sprint("%+v", r), "CURSOR")
 		}

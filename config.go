@@ -2,6 +2,7 @@ package okta
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -41,16 +42,17 @@ type Config struct {
 	// Retry says how often, and after which waits, a GET or DELETE is tried again.
 	Retry Retry
 
-	// RateLimit says how much of Okta's rate limits the client may use.
-	RateLimit Governor
+	// RateLimiter says how much of Okta's rate limits the client may use.
+	RateLimiter RateLimiter
 
 	// Logger gets a debug line for each attempt and a warning for each retry: never a query, a body or a secret. Default:
 	// no logging.
 	Logger *slog.Logger `json:"-"`
 
-	// OnResponse is called once for each attempt, those at the token endpoint included. It must be safe for concurrent use.
+	// OnAttempt is called once for each attempt, those at the token endpoint included, with the context of its call. It must
+	// be safe for concurrent use.
 	// Default: none.
-	OnResponse func(Response) `json:"-"`
+	OnAttempt func(context.Context, Attempt) `json:"-"`
 
 	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the clear.
 	AllowInsecureHTTP bool
@@ -61,35 +63,35 @@ type Config struct {
 // Retry bounds the retries of a GET or DELETE: after a lost connection, an answer cut short, and the statuses 429, 500,
 // 502, 503 and 504. Waits double from MinWait on, with jitter; a 429 waits until its window ends by the server's
 // clock; Retry-After counts up to MaxWait. A wait that would be longer than MaxWait or end after the context's deadline is
-// not begun: the call returns its error at once. Waits are silent unless Config.Logger or Config.OnResponse tells of them.
+// not begun: the call returns its error at once. Waits are silent unless Config.Logger or Config.OnAttempt tells of them.
 type Retry struct {
 	MaxRetries int           // attempts after the first; default 4, negative: none
 	MinWait    time.Duration // default 500 ms
 	MaxWait    time.Duration // default 70 s: one rate limit window of a minute, and some slack
 }
 
-// Governor holds requests back, first come, first served, while Okta has no room for them, so that they are not refused: it
+// RateLimiter holds requests back, first come, first served, while Okta has no room for them, so that they are not refused: it
 // follows the rate limit headers of each bucket by Okta's clock. A request that could not go before its context's deadline
 // fails at once with an error that matches ErrRateLimited.
 //
 // The reasons for which it holds a request back are: "window", which has no room left; "share", which is used up; "probe": nothing
 // is known of the window, and another request is finding out; "concurrency": Okta refused to serve so many at once;
 // "refusal": Okta refused a request and did not say until when.
-type Governor struct {
+type RateLimiter struct {
 	// MaxUse is the share of each window that the client may use, such as 0.5 for half of it: the rest is left to sign-ins
 	// and other tools of the org, which share its limits. Default: 1, all of it.
 	MaxUse float64
 
-	// Off lets every request go at once.
-	Off bool
+	// Disabled lets every request go at once.
+	Disabled bool
 }
 
 // governor checks g and makes what it describes, or nil if that is off.
-func (g Governor) governor() (*ratelimit.Governor, error) {
+func (g RateLimiter) governor() (*ratelimit.Governor, error) {
 	if !(g.MaxUse >= 0 && g.MaxUse <= 1) {
-		return nil, invalid("Config.RateLimit.MaxUse is not between 0 and 1")
+		return nil, invalid("Config.RateLimiter.MaxUse is not between 0 and 1")
 	}
-	if g.Off {
+	if g.Disabled {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	return ratelimit.NewGovernor(cmp.Or(g.MaxUse, 1)), nil

@@ -54,9 +54,9 @@ func TestNewClientRefuses(t *testing.T) {
 		"nil token source":       {func(c *okta.Config) { c.Credentials = okta.TokenSource(nil) }, "Credentials"},
 		"negative MinWait":       {func(c *okta.Config) { c.Retry.MinWait = -1 }, "Retry.MinWait"},
 		"negative MaxWait":       {func(c *okta.Config) { c.Retry.MaxWait = -1 }, "Retry.MaxWait"},
-		"negative MaxUse":        {func(c *okta.Config) { c.RateLimit.MaxUse = -0.1 }, "RateLimit.MaxUse"},
-		"MaxUse over 1":          {func(c *okta.Config) { c.RateLimit.MaxUse = 1.1 }, "RateLimit.MaxUse"},
-		"MaxUse not a number":    {func(c *okta.Config) { c.RateLimit.MaxUse = math.NaN() }, "RateLimit.MaxUse"},
+		"negative MaxUse":        {func(c *okta.Config) { c.RateLimiter.MaxUse = -0.1 }, "RateLimiter.MaxUse"},
+		"MaxUse over 1":          {func(c *okta.Config) { c.RateLimiter.MaxUse = 1.1 }, "RateLimiter.MaxUse"},
+		"MaxUse not a number":    {func(c *okta.Config) { c.RateLimiter.MaxUse = math.NaN() }, "RateLimiter.MaxUse"},
 		"MinWait over MaxWait":   {func(c *okta.Config) { c.Retry.MinWait, c.Retry.MaxWait = 2, 1 }, "Retry.MinWait"},
 		"line end in User-Agent": {func(c *okta.Config) { c.UserAgent = "a\r\nX: y" }, "UserAgent"},
 	}

@@ -37,7 +37,7 @@
 //
 // Consents and tokens outlast each other. To end an app's access to a user, revoke both:
 //
-//	if err := client.UserOAuth.RevokeAllTokens(ctx, userID, clientID); err != nil {
+//	if err := client.UserOAuth.RevokeAllRefreshTokens(ctx, userID, clientID); err != nil {
 //		return err
 //	}
 //	if err := client.UserGrants.RevokeAllForClient(ctx, userID, clientID); err != nil {
@@ -68,7 +68,7 @@
 // is tried again after its answer was lost or was a 5xx, and then finds nothing, has
 // succeeded.
 //
-// Requests are held back while their bucket has no room, first come, first served; Config.RateLimit can hold a client to
+// Requests are held back while their bucket has no room, first come, first served; Config.RateLimiter can hold a client to
 // a share of each window. Client.RateLimits shows what is known of the buckets.
 //
 // # Other routes

@@ -24,7 +24,7 @@ var (
 	// ErrNotFound: the resource does not exist, or not for these credentials (404).
 	ErrNotFound = errors.New("okta: not found")
 	// ErrRateLimited: a rate limit is used up and would not be free in time. Okta has said so (429, an *Error), or
-	// Config.RateLimit has not let the call go. A call that ended otherwise, after an attempt that was answered 429,
+	// Config.RateLimiter has not let the call go. A call that ended otherwise, after an attempt that was answered 429,
 	// matches it too.
 	ErrRateLimited = errors.New("okta: rate limited")
 )

@@ -143,7 +143,7 @@ func ExampleUserOAuth() {
 		fmt.Println(token.ID, token.Scopes, token.ExpiresAt.Format("2006-01-02"))
 	}
 
-	err = client.UserOAuth.RevokeAllTokens(ctx, oktatest.DemoUserID, oktatest.DemoClientID)
+	err = client.UserOAuth.RevokeAllRefreshTokens(ctx, oktatest.DemoUserID, oktatest.DemoClientID)
 	fmt.Println("revoked:", err == nil)
 	// Output:
 	// oarann1 [openid calendar.read offline_access] 2026-01-13
@@ -238,7 +238,9 @@ func ExampleList() {
 	ctx := context.Background()
 
 	// The clients that hold grants or tokens of a user have no method of their own.
-	page, err := okta.List[okta.OAuth2Client](ctx, client, nil, "api", "v1", "users", oktatest.DemoUserID, "clients")
+	page, err := okta.List[okta.OAuth2Client](ctx, client, okta.Request{
+		Path: []string{"api", "v1", "users", oktatest.DemoUserID, "clients"},
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -264,8 +266,8 @@ func ExampleConfig_onResponse() {
 		OrgURL:      org.URL,
 		Credentials: okta.APIToken(oktatest.DemoToken),
 		Retry:       okta.Retry{MinWait: 1, MaxWait: 1}, // nanoseconds, for a quick example
-		OnResponse: func(r okta.Response) {
-			fmt.Println(r.Method, r.Path, "attempt", r.Attempt, "status", r.StatusCode, "wait", r.Wait)
+		OnAttempt: func(_ context.Context, r okta.Attempt) {
+			fmt.Println(r.Method, r.Path, "attempt", r.Number, "status", r.StatusCode, "wait", r.Wait)
 		},
 	})
 	if err != nil {

@@ -147,16 +147,16 @@ var operations = []operation{
 	},
 	{
 		id: "revokeTokenForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersManage,
-		service: "UserOAuth", name: "RevokeToken",
+		service: "UserOAuth", name: "RevokeRefreshToken",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
-			return nil, c.UserOAuth.RevokeToken(ctx, ids[0], ids[1], ids[2])
+			return nil, c.UserOAuth.RevokeRefreshToken(ctx, ids[0], ids[1], ids[2])
 		},
 	},
 	{
 		id: "revokeTokensForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/tokens", scope: usersManage,
-		service: "UserOAuth", name: "RevokeAllTokens",
+		service: "UserOAuth", name: "RevokeAllRefreshTokens",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
-			return nil, c.UserOAuth.RevokeAllTokens(ctx, ids[0], ids[1])
+			return nil, c.UserOAuth.RevokeAllRefreshTokens(ctx, ids[0], ids[1])
 		},
 	},
 	{

@@ -33,12 +33,14 @@ type pageList[T any] struct {
 	trail   trail
 }
 
-// List reads the first page of a list at a route for which there is no method here. path is the route's segments from the
-// org's root, such as "api", "v1", "users", userID, "clients"; each is escaped by itself. The query is sent as it is: a list whose
-// pages are to be large needs a limit in it. The answer must be a JSON array of
+// List reads the first page of a list at a route for which there is no method here. The request is a GET without a body; its
+// query is sent as it is: a list whose pages are to be large needs a limit in it. The response must be a JSON array of
 // objects; members match the fields of T by their exact names.
-func List[T any](ctx context.Context, c *Client, query url.Values, path ...string) (*Page[T], error) {
-	return first(ctx, c, wire.Array[T], query, path)
+func List[T any](ctx context.Context, c *Client, req Request) (*Page[T], error) {
+	if req.Method != "" && req.Method != http.MethodGet || req.Body != nil {
+		return nil, invalid("a list is read with GET and without a body")
+	}
+	return first(ctx, c, wire.Array[T], req.Query, req.Path)
 }
 
 // list reads the first page of a list below /api/v1.

@@ -903,9 +903,9 @@ func TestMalformedAnswersOfTheTokenEndpoint(t *testing.T) {
 			var logged bytes.Buffer
 			server := play(reply(200, c.body, "X-Okta-Request-Id: req-1"))
 			logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-			var observed []okta.Response
+			var observed []okta.Attempt
 			err := getDemo(t.Context(), c.client(t, server, noRetries, func(c *okta.Config) {
-				c.Logger, c.OnResponse = logger, func(r okta.Response) { observed = append(observed, r) }
+				c.Logger, c.OnAttempt = logger, func(_ context.Context, r okta.Attempt) { observed = append(observed, r) }
 			}))
 			require.ErrorContains(t, err, "POST /oauth2/v1/token: 200 OK: unusable answer: "+c.text+" [request req-1]")
 			answer := requireAnswer(t, err)
@@ -1239,8 +1239,8 @@ func TestEchoesOfSignInSecretsAreNotShown(t *testing.T) {
 		logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		network := overNetwork(t)
 		client := p.client(t, network, func(c *okta.Config) {
-			c.Logger, c.OnResponse = logger, func(r okta.Response) { show(r, r.Err) }
-			c.Retry.MaxRetries, c.RateLimit.Off = 1, true
+			c.Logger, c.OnAttempt = logger, func(_ context.Context, r okta.Attempt) { show(r, r.Err) }
+			c.Retry.MaxRetries, c.RateLimiter.Disabled = 1, true
 		})
 		require.NoError(t, getDemo(t.Context(), client))
 		for _, status := range []int{302, 400, 401, 403, 429, 503} {
@@ -1365,10 +1365,10 @@ func TestSignInIsObserved(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string
 	client := p.client(t, overNetwork(t), func(c *okta.Config) {
-		c.OnResponse = func(r okta.Response) {
+		c.OnAttempt = func(_ context.Context, r okta.Attempt) {
 			mu.Lock()
 			defer mu.Unlock()
-			seen = append(seen, sprint("%s %s %d %d %v", r.Method, r.Path, r.StatusCode, r.Attempt, r.RequestID != ""))
+			seen = append(seen, sprint("%s %s %d %d %v", r.Method, r.Path, r.StatusCode, r.Number, r.RequestID != ""))
 		}
 	})
 	require.NoError(t, getDemo(t.Context(), client))

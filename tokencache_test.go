@@ -74,7 +74,7 @@ func lives(d time.Duration) func(*oktatest.ServiceApp) {
 }
 
 // ungoverned lets every call go at once, so that all of them meet at the token.
-func ungoverned(c *okta.Config) { c.RateLimit.Off = true }
+func ungoverned(c *okta.Config) { c.RateLimiter.Disabled = true }
 
 // bubble runs a test in a bubble, with a party that was made outside.
 func bubble(t *testing.T, option func(*oktatest.ServiceApp), run func(t *testing.T, p party, e *endpoint, client *okta.Client)) {

@@ -38,7 +38,7 @@ func (s *UserGrants) ListForClient(ctx context.Context, userID, clientID string,
 	return list(ctx, s.client, wire.Array[OAuth2ScopeConsentGrant], opts, "users", userID, "clients", clientID, "grants")
 }
 
-// Revoke revokes one consent grant of a user. Tokens already issued under it stay valid: see UserOAuth.RevokeToken.
+// Revoke revokes one consent grant of a user. Tokens already issued under it stay valid: see UserOAuth.RevokeRefreshToken.
 //
 // DELETE /api/v1/users/{userId}/grants/{grantId} (revokeUserGrant). Scope: okta.users.manage.
 // An unknown user or grant is an error that matches ErrNotFound, unless it is a retry of this call that finds it gone after
@@ -56,7 +56,7 @@ func (s *UserGrants) RevokeAll(ctx context.Context, userID string) error {
 }
 
 // RevokeAllForClient revokes all consent grants that a user gave to one client. Tokens already issued under them stay
-// valid: see UserOAuth.RevokeAllTokens.
+// valid: see UserOAuth.RevokeAllRefreshTokens.
 //
 // DELETE /api/v1/users/{userId}/clients/{clientId}/grants (revokeGrantsForUserAndClient). Scope: okta.users.manage.
 // An unknown user or client is an error that matches ErrNotFound.

@@ -28,20 +28,20 @@ func (s *UserOAuth) ListRefreshTokens(ctx context.Context, userID, clientID stri
 	return list(ctx, s.client, decodeRefreshTokens, opts, "users", userID, "clients", clientID, "tokens")
 }
 
-// RevokeToken revokes one refresh token and the access tokens issued with it. The consent stays: see UserGrants.Revoke.
+// RevokeRefreshToken revokes one refresh token and the access tokens issued with it. The consent stays: see UserGrants.Revoke.
 //
 // DELETE /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (revokeTokenForUserAndClient). Scope: okta.users.manage.
 // An unknown user, client or token is an error that matches ErrNotFound, unless it is a retry of this call that finds it
 // gone after an attempt whose answer was lost: then it has been revoked.
-func (s *UserOAuth) RevokeToken(ctx context.Context, userID, clientID, tokenID string) error {
+func (s *UserOAuth) RevokeRefreshToken(ctx context.Context, userID, clientID, tokenID string) error {
 	return s.client.delete(ctx, one, "users", userID, "clients", clientID, "tokens", tokenID)
 }
 
-// RevokeAllTokens revokes all refresh tokens that a client holds for a user. The consents stay: see
+// RevokeAllRefreshTokens revokes all refresh tokens that a client holds for a user. The consents stay: see
 // UserGrants.RevokeAllForClient.
 //
 // DELETE /api/v1/users/{userId}/clients/{clientId}/tokens (revokeTokensForUserAndClient). Scope: okta.users.manage.
 // An unknown user or client is an error that matches ErrNotFound.
-func (s *UserOAuth) RevokeAllTokens(ctx context.Context, userID, clientID string) error {
+func (s *UserOAuth) RevokeAllRefreshTokens(ctx context.Context, userID, clientID string) error {
 	return s.client.delete(ctx, all, "users", userID, "clients", clientID, "tokens")
 }

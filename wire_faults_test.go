@@ -77,9 +77,9 @@ func TestStatusThatIsNoneIsAnError(t *testing.T) {
 	address := rawServer(t, func(_ int, conn net.Conn, _ string) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 000 Weird\r\nContent-Length: 0\r\n\r\n")
 	})
-	var observed okta.Response
+	var observed okta.Attempt
 	err := revoke(t.Context(), newClient(t, nil, at(address), noRetries, func(c *okta.Config) {
-		c.OnResponse = func(r okta.Response) { observed = r }
+		c.OnAttempt = func(_ context.Context, r okta.Attempt) { observed = r }
 	}))
 	require.ErrorContains(t, err, "the answer has the status 0")
 	require.Error(t, observed.Err)
@@ -265,7 +265,7 @@ func TestRevokeFoundDoneIsNoFailureToObservers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var failures []error
 		client := newClient(t, play(lose(errReset), reply(404, notFoundJSON)), func(c *okta.Config) {
-			c.OnResponse = func(r okta.Response) { failures = append(failures, r.Err) }
+			c.OnAttempt = func(_ context.Context, r okta.Attempt) { failures = append(failures, r.Err) }
 		})
 		require.NoError(t, revoke(t.Context(), client))
 		require.Len(t, failures, 2)

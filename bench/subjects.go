@@ -60,7 +60,7 @@ func newTransport() *http.Transport {
 
 func newOurs(url string, maxUse float64) (subject, error) {
 	client, err := okta.NewClient(okta.Config{
-		OrgURL: url, Credentials: okta.APIToken(token), RateLimit: okta.Governor{MaxUse: maxUse},
+		OrgURL: url, Credentials: okta.APIToken(token), RateLimiter: okta.RateLimiter{MaxUse: maxUse},
 	})
 	if err != nil {
 		return subject{}, err

@@ -177,7 +177,7 @@ type cell struct {
 
 	mu       sync.Mutex
 	faulty   int // requests, or dials, that met the fault
-	observed []okta.Response
+	observed []okta.Attempt
 	told     chan struct{} // closed and replaced when observed grows
 	logged   bytes.Buffer
 	broken   []string // invariants that did not hold
@@ -192,7 +192,7 @@ func (c *cell) Write(text []byte) (int, error) {
 	return c.logged.Write(text)
 }
 
-func (c *cell) observe(r okta.Response) {
+func (c *cell) observe(_ context.Context, r okta.Attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.observed = append(c.observed, r)
@@ -318,7 +318,7 @@ func (c *cell) client(s *server, transport *http.Transport) (*okta.Client, error
 		HTTPClient:        &http.Client{Transport: transport},
 		Retry:             okta.Retry{MaxRetries: maxRetries, MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond},
 		Logger:            slog.New(slog.NewTextHandler(c, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		OnResponse:        c.observe,
+		OnAttempt:         c.observe,
 		AllowInsecureHTTP: c.fault.host != "",
 	}
 	if c.fault.host != "" {
@@ -478,7 +478,7 @@ func (c *cell) checkSecrets(seen []*request, err error) {
 		}
 	}
 	for _, r := range c.observed {
-		said["OnResponse"] += fmt.Sprintf("%+v\n", r)
+		said["OnAttempt"] += fmt.Sprintf("%+v\n", r)
 	}
 	for where, text := range said {
 		for _, secret := range secrets {

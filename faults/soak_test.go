@@ -111,7 +111,7 @@ func newSoak(t *testing.T) *soak {
 		Credentials: okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: scopes},
 		HTTPClient:  &http.Client{Transport: s.transport},
 		Retry:       okta.Retry{MaxRetries: 10, MinWait: time.Millisecond, MaxWait: 3 * time.Second},
-		OnResponse: func(r okta.Response) {
+		OnAttempt: func(_ context.Context, r okta.Attempt) {
 			if r.Wait > 0 {
 				s.repeated.Add(1)
 			}
@@ -296,9 +296,9 @@ func (w *worker) call(ctx context.Context, kind, grant, token int) (string, erro
 	case 13:
 		return "UserGrants.RevokeAllForClient", allGone(&w.grants, c.UserGrants.RevokeAllForClient(ctx, w.user, w.app))
 	case 14:
-		return "UserOAuth.RevokeToken", gone(&w.tokens, token, c.UserOAuth.RevokeToken(ctx, w.user, w.app, w.tokens[token]))
+		return "UserOAuth.RevokeRefreshToken", gone(&w.tokens, token, c.UserOAuth.RevokeRefreshToken(ctx, w.user, w.app, w.tokens[token]))
 	case 15:
-		return "UserOAuth.RevokeAllTokens", allGone(&w.tokens, c.UserOAuth.RevokeAllTokens(ctx, w.user, w.app))
+		return "UserOAuth.RevokeAllRefreshTokens", allGone(&w.tokens, c.UserOAuth.RevokeAllRefreshTokens(ctx, w.user, w.app))
 	case 16:
 		return "AuthorizationServerClients.RevokeRefreshToken",
 			gone(&w.tokens, token, c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, w.app, w.tokens[token]))

@@ -118,7 +118,7 @@ func (j *job) revoke(ctx context.Context, apps []okta.OAuth2Client) (code int) {
 		j.out.Print("Revoked: ", what)
 	}
 	for _, app := range apps {
-		report("refresh tokens of "+app.ClientID, j.client.UserOAuth.RevokeAllTokens(ctx, j.user, app.ClientID))
+		report("refresh tokens of "+app.ClientID, j.client.UserOAuth.RevokeAllRefreshTokens(ctx, j.user, app.ClientID))
 	}
 	report("grants", j.client.UserGrants.RevokeAll(ctx, j.user))
 	return code

@@ -109,9 +109,9 @@ func listRefreshTokens(ctx context.Context, client *okta.Client) error {
 
 func revokeRefreshToken(ctx context.Context, client *okta.Client) error {
 	step("5. Revoke one refresh token",
-		`err := client.UserOAuth.RevokeToken(ctx, userID, clientID, tokenID)`,
+		`err := client.UserOAuth.RevokeRefreshToken(ctx, userID, clientID, tokenID)`,
 		`_, err = client.UserOAuth.GetRefreshToken(ctx, userID, clientID, tokenID, nil)`)
-	if err := client.UserOAuth.RevokeToken(ctx, userID, clientID, tokenID); err != nil {
+	if err := client.UserOAuth.RevokeRefreshToken(ctx, userID, clientID, tokenID); err != nil {
 		return err
 	}
 	switch _, err := client.UserOAuth.GetRefreshToken(ctx, userID, clientID, tokenID, nil); {

@@ -44,7 +44,7 @@ func Example() {
 	//    oarann3  expires 2026-01-13 11:00:00  [openid offline_access]
 	//
 	// 5. Revoke one refresh token
-	//    > err := client.UserOAuth.RevokeToken(ctx, userID, clientID, tokenID)
+	//    > err := client.UserOAuth.RevokeRefreshToken(ctx, userID, clientID, tokenID)
 	//    > _, err = client.UserOAuth.GetRefreshToken(ctx, userID, clientID, tokenID, nil)
 	//    oarann1 is gone: errors.Is(err, okta.ErrNotFound) is true
 	//

@@ -76,7 +76,7 @@ func newClient(wire *wire, clientID string, key crypto.Signer) (*okta.Client, er
 	return okta.NewClient(okta.Config{
 		OrgURL:      wire.org.URL,
 		Credentials: okta.ServiceApp{ClientID: clientID, PrivateKey: okta.Signer(key), Scopes: []string{scope}},
-		OnResponse:  wire.observe,
+		OnAttempt:   wire.observe,
 	})
 }
 

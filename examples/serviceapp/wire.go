@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -21,8 +22,8 @@ type wire struct {
 	tokens  []string // in the order in which they were used
 }
 
-// observe is for okta.Config.OnResponse: the org's log does not say why it refused a request.
-func (w *wire) observe(r okta.Response) {
+// observe is for okta.Config.OnAttempt: the org's log does not say why it refused a request.
+func (w *wire) observe(_ context.Context, r okta.Attempt) {
 	if apiErr, ok := errors.AsType[*okta.Error](r.Err); ok && apiErr.OAuth != nil {
 		w.refused.Store(r.RequestID, apiErr.OAuth.Code)
 	}

@@ -24,7 +24,7 @@ func Read(ctx context.Context, client *okta.Client, user string) (*Access, error
 	if a.Grants, err = grants.Collect(ctx); err != nil {
 		return nil, err
 	}
-	apps, err := okta.List[okta.OAuth2Client](ctx, client, nil, "api", "v1", "users", user, "clients")
+	apps, err := okta.List[okta.OAuth2Client](ctx, client, okta.Request{Path: []string{"api", "v1", "users", user, "clients"}})
 	if err != nil {
 		return nil, err
 	}

@@ -6,193 +6,210 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/grantkit/okta/internal/ratelimit"
+	"github.com/grantkit/okta/internal/redact"
 	"github.com/grantkit/okta/internal/retry"
-	"github.com/grantkit/okta/internal/wire"
 )
 
-// Bounds of what is read of one answer.
+// engine is what all calls of a client share. Nothing changes it once it is made.
+type engine struct {
+	root           string // scheme, host and base path of the org, without a trailing slash
+	allowHTTP      bool
+	credentials    authenticator
+	http           http.Client
+	userAgent      string
+	attemptTimeout time.Duration // none if negative
+	retry          retry.Policy
+	limiter        *ratelimit.Governor // nil if disabled
+	logger         *slog.Logger
+	onAttempt      func(context.Context, Attempt)
+}
+
+// Bounds of what is read of one response.
 const (
-	maxAnswer      = 32 << 20
-	maxErrorAnswer = 1 << 20
+	maxBody      = 32 << 20
+	maxErrorBody = 1 << 20
 )
 
-// attempt is one HTTP exchange.
+// anySuccess accepts every 2xx but 206, which is a part only.
+const anySuccess = 0
+
+// request is what a call sends, checked and complete but for the authentication.
+type request struct {
+	method   string
+	url      string   // without the query
+	segments []string // of the path below the org's root; nil for the token endpoint
+	query    url.Values
+	body     []byte
+	accepts  int               // the status that means success, or anySuccess
+	named    bool              // it is one of the documented operations that have a method here
+	single   bool              // it revokes a single grant or token
+	token    bool              // it gets an access token: it is retried like a GET, and its response is a secret
+	auth     callAuthenticator // nil for one of the client's credentials
+}
+
+func (r *request) accepted(status int) bool {
+	if r.accepts != anySuccess {
+		return status == r.accepts
+	}
+	return status >= 200 && status < 300 && status != http.StatusPartialContent
+}
+
+// repeatable reports whether the request may be sent again without knowing what became of it.
+func (r *request) repeatable() bool {
+	return r.method == http.MethodGet || r.method == http.MethodDelete || r.token
+}
+
+// attempt is one HTTP exchange. It is complete, and does not change, once it is handed on.
 type attempt struct {
-	call       *call
-	number     int // counted from 1
+	*request
+	path       string // escaped, without the query
+	number     int    // counted from 1
 	ticket     *ratelimit.Ticket
-	sent       http.Header // nil if nothing was sent
-	secrets    []string    // in what was sent
+	secrets    redact.Secrets // of the authentication
+	sent       bool
 	connection connection
-	status     int // 0 if no answer came
-	header     http.Header
-	requestID  string
-	body       *bytes.Buffer // nil if no answer came
-	truncated  error         // why the body of an error is not the whole
-	limits     ratelimit.Header
-	hasLimits  bool
-	rateLimit  RateLimit     // limits, for the caller
-	reset      time.Duration // until the rate limit's window ends; 0 if unknown
-	err        error         // why there is no answer, or not the whole of a welcome one
+	response   *http.Response // noResponse if none came; its body is in body
+	body       *bytes.Buffer
+	err        error // why no response came, or not the whole of an accepted one
+	failure    error // what is wrong with the attempt: an *Error if a response came; nil if nothing is
 	duration   time.Duration
 }
 
-// make signs the request in, waits until it may go, and sends it. Only then does the attempt's time begin.
-func (a *attempt) make(req *http.Request) (*http.Response, error) {
-	defer a.release()
-	out, err := a.prepare(req)
-	if err != nil {
-		a.err = a.clean(&retry.Final{Err: err})
-		return nil, a.err
+func (a *attempt) requestID() string {
+	return a.secrets.Scrub(a.response.Header.Get("X-Okta-Request-Id"))
+}
+
+// noResponse stands for a response that did not come: its status is 0.
+var noResponse = &http.Response{}
+
+// attempt authenticates req, waits until the rate limiter lets it go, sends it and reads the response. The attempt's time
+// begins when it is sent.
+func (e *engine) attempt(req *http.Request, r *request, number int) *attempt {
+	a := &attempt{request: r, path: req.URL.EscapedPath(), number: number, response: noResponse}
+	defer e.release(a)
+	if err := e.prepare(a, req); err != nil {
+		a.err = a.hidden().Error(&retry.Final{Err: err})
+		a.failure = a.err
+		return a
 	}
-	ctx, cancel := a.call.client.bound(out.Context())
+	ctx, cancel := e.bound(req.Context())
 	defer cancel()
-	if a.call.what == one {
-		ctx = a.connection.trace(ctx)
+	if r.method == http.MethodDelete {
+		_, traces := e.http.Transport.(*http.Transport)
+		ctx = a.connection.trace(ctx, traces)
 	}
-	a.sent = out.Header
+	a.sent = true
 	start := time.Now()
-	resp, err := a.exchange(out.WithContext(ctx))
+	cause := e.exchange(a, req.WithContext(ctx))
 	a.duration = time.Since(start)
-	if err != nil {
-		a.err = a.clean(a.explain(ctx, err))
-		return nil, a.err
+	if cause != nil {
+		cause = e.explain(req.Context(), ctx, cause)
 	}
-	return resp, nil
+	a.judge(cause)
+	return a
 }
 
-// prepare returns the request that may go now.
-func (a *attempt) prepare(req *http.Request) (*http.Request, error) {
-	out := req.Clone(req.Context()) // attempts must not share a header
-	a.call.setHeader(out.Header)
-	if err := a.sign(out); err != nil {
-		return nil, err
+// prepare authenticates the request and waits until it may be sent.
+func (e *engine) prepare(a *attempt, req *http.Request) (err error) {
+	if a.secrets, err = a.auth.authenticate(req.Context(), req); err != nil {
+		return err
 	}
-	if err := a.acquire(req.Context()); err != nil {
-		return nil, err
+	if err = e.acquire(a, req); err != nil || a.ticket.Held == 0 {
+		return err
 	}
-	if a.ticket.Held == 0 {
-		return out, nil
-	}
-	return out, a.sign(out) // what was signed before the wait has aged
-}
-
-func (a *attempt) sign(req *http.Request) (err error) {
-	a.secrets, err = a.call.signer.sign(req.Context(), req)
+	a.secrets, err = a.auth.authenticate(req.Context(), req) // a proof has aged while the request was throttled
 	return err
 }
 
-// acquire waits until the rate limit has room for the request.
-func (a *attempt) acquire(ctx context.Context) error {
-	k := a.call
-	if k.client.governor == nil {
+func (e *engine) acquire(a *attempt, req *http.Request) (err error) {
+	if e.limiter == nil {
 		a.ticket = &ratelimit.Ticket{}
 		return nil
 	}
-	var err error
-	a.ticket, err = k.client.governor.Acquire(ctx, k.bucket)
+	ctx, bucket := req.Context(), e.bucket(req)
+	a.ticket, err = e.limiter.Acquire(ctx, bucket)
 	if exhausted, ok := errors.AsType[*ratelimit.ExhaustedError](err); ok {
-		return &limitedError{exhausted}
+		return &RateLimitError{
+			Bucket: bucket, Reason: ThrottleReason(exhausted.Reason), RetryAt: time.Now().Add(exhausted.Until),
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("%w while the rate limit of %s had no room", ended(ctx), k.bucket)
+		return fmt.Errorf("%w while the rate limit of %s had no room", ended(ctx), bucket)
 	}
 	return nil
 }
 
-// release tells the governor what came of the request.
-func (a *attempt) release() {
+// bucket names the rate limit bucket of a request, which may be to a token endpoint elsewhere.
+func (e *engine) bucket(req *http.Request) string {
+	path := req.URL.EscapedPath()
+	address := req.URL.Scheme + "://" + req.URL.Host + path
+	if below, ok := strings.CutPrefix(address, e.root); ok {
+		path = below
+	}
+	return ratelimit.BucketOf(req.Method, path)
+}
+
+// release tells the limiter what came of the request.
+func (e *engine) release(a *attempt) {
 	switch {
-	case a.ticket == nil || a.call.client.governor == nil:
-	case a.sent == nil:
+	case a.ticket == nil || e.limiter == nil:
+	case !a.sent:
 		a.ticket.Cancel()
 	default:
+		header, said := ratelimit.Read(a.response.Header)
 		a.ticket.Done(ratelimit.Answer{
-			Status: a.status, Header: a.limits, Said: a.hasLimits, Unsent: a.status == 0 && a.unsent(),
+			Status: a.response.StatusCode, Header: header, Said: said, Unsent: a.response == noResponse && a.unsent(),
 		})
 	}
 }
 
-// limitedError is a call that the governor did not let go.
-type limitedError struct{ *ratelimit.ExhaustedError }
-
-func (*limitedError) Is(target error) bool { return target == ErrRateLimited }
-
 // bound gives one attempt its time.
-func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.attemptTimeout < 0 {
+func (e *engine) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if e.attemptTimeout < 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, c.attemptTimeout)
+	return context.WithTimeout(ctx, e.attemptTimeout)
 }
 
-// exchange sends the request and reads the whole answer.
-func (a *attempt) exchange(req *http.Request) (*http.Response, error) {
-	resp, err := a.call.client.http.Transport.RoundTrip(req)
+// exchange sends the request and reads the whole response.
+func (e *engine) exchange(a *attempt, req *http.Request) error {
+	resp, err := e.http.Transport.RoundTrip(req)
 	if resp == nil {
-		return nil, withoutURL(err)
+		return withoutURL(err)
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing is written to it
 	if err != nil {
-		return nil, withoutURL(err)
+		return withoutURL(err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 999 { // the body of a 101 would be the connection
-		return nil, fmt.Errorf("the answer has the status %d", resp.StatusCode)
+		return fmt.Errorf("the response has the status %d", resp.StatusCode)
 	}
-	a.status, a.header = resp.StatusCode, resp.Header
-	a.requestID = scrub(resp.Header.Get("X-Okta-Request-Id"), a.secrets)
-	a.readLimits()
-	err = a.readBody(resp)
-	if a.truncated != nil {
-		a.truncated = a.explain(req.Context(), a.truncated)
+	limit := maxErrorBody
+	if a.accepted(resp.StatusCode) && !a.token {
+		limit = maxBody
 	}
+	a.response, a.body = resp, buffers.Get().(*bytes.Buffer) // the pool contains nothing else
+	err = readAll(a.body, resp, limit)
 	resp.Body = http.NoBody
-	return resp, err
-}
-
-func (a *attempt) readLimits() {
-	a.limits, a.hasLimits = ratelimit.Read(a.header)
-	a.rateLimit = rateLimit(a.limits)
-	if wait, ok := a.limits.UntilReset(); ok && !a.limits.Concurrency() {
-		a.reset = wait
-	}
-}
-
-// readBody reads the whole body of a welcome answer. Of an error's body it reads what it can: the status counts.
-func (a *attempt) readBody(resp *http.Response) error {
-	welcome := a.call.accepted(resp.StatusCode)
-	limit := maxErrorAnswer
-	if welcome && !a.call.signIn {
-		limit = maxAnswer
-	}
-	a.body = buffers.Get().(*bytes.Buffer) // it holds nothing else
-	err := readAll(a.body, resp, limit)
-	if !welcome {
-		a.truncated = err
-		return nil
-	}
-	if err == nil && endsWithConnection(resp) && wire.CutShort(a.body.Bytes()) {
-		return io.ErrUnexpectedEOF
-	}
 	return err
 }
 
-// maxGuess bounds how much memory an answer gets for what it says of its length, before it has shown it.
+// maxGuess bounds how much memory a response gets for its Content-Length, before it has shown that much.
 const maxGuess = 1 << 20
 
 // readAll reads the body of resp up to a limit. One that is longer is final: it would not be shorter the next time.
@@ -208,13 +225,13 @@ func readAll(body *bytes.Buffer, resp *http.Response, limit int) error {
 	return err
 }
 
-// buffers hold the bodies of answers until they are decoded, which copies what it keeps. That halves what a list allocates.
+// buffers hold the bodies of responses until they are decoded, which copies what it keeps. That halves what a list allocates.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // maxPooled is the size up to which a buffer is worth keeping: four full pages of grants.
 const maxPooled = 1 << 20
 
-// recycle gives the body's buffer back. Nothing must read the attempt afterwards.
+// recycle gives the body's buffer back. Nothing must read the body afterwards.
 func (a *attempt) recycle() {
 	if a.body.Cap() <= maxPooled {
 		a.body.Reset()
@@ -223,15 +240,10 @@ func (a *attempt) recycle() {
 	a.body = nil
 }
 
-// endsWithConnection reports whether nothing but the end of the connection ends the body, so that a lost one looks like it.
-func endsWithConnection(resp *http.Response) bool {
-	return resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && resp.ProtoMajor == 1 && !resp.Uncompressed
-}
-
 // withoutURL drops what url.Error adds to a transport's error: the URL.
 func withoutURL(err error) error {
 	if err == nil {
-		return errors.New("the transport returned no answer and no error")
+		return errors.New("the transport returned neither a response nor an error")
 	}
 	if wrapped, ok := err.(*url.Error); ok { //nolint:errorlint // the outermost alone
 		return wrapped.Err
@@ -239,66 +251,40 @@ func withoutURL(err error) error {
 	return err
 }
 
-// explain makes an error match the caller's context when that has ended, whatever the transport says, and tells it
-// apart from the end of the attempt's own time.
-func (a *attempt) explain(ctx context.Context, err error) error {
-	caller := a.call.ctx
+// explain makes an error match the caller's context when that has ended, whatever the transport says, and tells it apart
+// from the end of the attempt's own time.
+func (e *engine) explain(caller, own context.Context, err error) error {
 	if caller.Err() != nil {
 		if errors.Is(err, caller.Err()) {
 			return err
 		}
 		return fmt.Errorf("%w: %w", caller.Err(), err)
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("no complete answer within %v: %w", a.call.client.attemptTimeout, os.ErrDeadlineExceeded)
+	if own.Err() != nil {
+		return fmt.Errorf("no complete response within %v: %w", e.attemptTimeout, os.ErrDeadlineExceeded)
 	}
 	return err
 }
 
-// cleanError is an error whose text is fit to be shown: one line, without secrets and without the query.
-type cleanError struct {
-	text string
-	err  error
-}
-
-func (e *cleanError) Error() string { return e.text }
-
-func (e *cleanError) Unwrap() error { return e.err }
-
-// clean keeps err but for its text, in which transports quote what they please of requests and answers.
-func (a *attempt) clean(err error) error {
-	text := strings.TrimPrefix(err.Error(), "okta: ") // it will stand in another error of the SDK
-	text = quotedAnswer.ReplaceAllString(text, "$1")
-	return &cleanError{text: oneLine(a.hide(text)), err: err}
-}
-
-// quotedAnswer matches what net/http shows of an answer that it cannot read, which may be a token or a cursor.
-var quotedAnswer = regexp.MustCompile(`(?s)(malformed [A-Za-z][\w/. -]*?)\s*[:"].*`)
-
-// hide removes the secrets, the query and the cursor of the request from a text.
-func (a *attempt) hide(text string) string {
-	if query := a.call.rawQuery; query != "" {
-		text = strings.ReplaceAll(text, "?"+query, "")
-		text = scrub(text, []string{query, a.call.query.Get("after")})
-	}
-	return scrub(text, a.secrets)
-}
-
-// failure returns what is wrong with an attempt: an *Error if an answer came, whatever else if none did.
-func (a *attempt) failure() error {
+// judge says what is wrong with the attempt. cause is why there is no response, or why its body is not the whole; of an error's
+// body every part counts.
+func (a *attempt) judge(cause error) {
+	status := a.response.StatusCode
 	switch {
-	case a.status == 0:
-		return a.err
-	case a.err != nil:
-		return newError(a, a.err)
-	case a.call.accepted(a.status):
-		return nil
-	case a.status < 300:
-		return newError(a, fmt.Errorf("%s does not answer with this status", a.call.method))
-	case a.status < 400:
-		return newError(a, redirected(a.header.Get("Location")))
+	case a.response == noResponse:
+		a.err = a.hidden().Error(cause)
+		a.failure = a.err
+	case a.accepted(status) && cause == nil:
+	case a.accepted(status):
+		a.err = a.hidden().Error(cause)
+		a.failure = a.newError(cause)
+	case status < 300:
+		a.failure = a.newError(fmt.Errorf("%s does not respond with this status", a.method))
+	case status < 400:
+		a.failure = a.newError(redirected(a.response.Header.Get("Location")))
+	default:
+		a.failure = a.newError(cause)
 	}
-	return newError(a, a.truncated)
 }
 
 // redirected names the origin that a redirect leads to, and nothing more of it.
@@ -310,49 +296,92 @@ func redirected(location string) error {
 	return fmt.Errorf("redirects are not followed, this one leads to %s://%s", to.Scheme, to.Host)
 }
 
-// outcomeUnknown reports whether the server may have carried the request out although the attempt failed. In read-only mode
-// it has not.
-func (a *attempt) outcomeUnknown(answer *Error) bool {
-	switch {
-	case a.status == 0:
-		return !a.unsent()
-	case answer != nil && answer.Code == CodeReadOnlyMode:
-		return false
+// newError is the one way from a response to an Error. cause says why a response with an accepted status is an error, or
+// why its body is incomplete.
+func (a *attempt) newError(cause error) *Error {
+	secrets := a.hidden()
+	e := &Error{
+		StatusCode:        a.response.StatusCode,
+		RequestID:         a.requestID(),
+		Method:            a.method,
+		Path:              a.path,
+		RateLimit:         rateLimit(a.response.Header),
+		Attempts:          a.number,
+		Body:              []byte(a.secrets.Scrub(string(a.body.Bytes()[:min(a.body.Len(), maxErrorBody)]))),
+		fromTokenEndpoint: a.token,
 	}
-	return a.status >= 500 || a.status < 300
+	if cause != nil {
+		e.cause = secrets.Error(cause)
+	}
+	if a.token && e.StatusCode < http.StatusMultipleChoices {
+		e.Body = []byte(redact.Mark) // it contains an access token
+	}
+	if e.StatusCode >= http.StatusMultipleChoices {
+		e.readBody(a.body.Bytes(), secrets)
+		e.readChallenge(a.response.Header, secrets)
+	}
+	return e
 }
 
-// unsent reports whether an attempt without an answer is known not to have reached the server.
+// hidden are all that the attempt must not show: the secrets of its authentication, the query, and the cursor.
+func (a *attempt) hidden() redact.Secrets {
+	if len(a.query) == 0 {
+		return a.secrets
+	}
+	raw := a.query.Encode()
+	plain, _ := url.QueryUnescape(raw)
+	return append(redact.Secrets{"?" + raw, plain, a.query.Get("after")}, a.secrets...)
+}
+
+// refusal is the attempt's failure if a response came.
+func (a *attempt) refusal() *Error {
+	refusal, _ := errors.AsType[*Error](a.failure)
+	return refusal
+}
+
+// outcomeUnknown reports whether the server may have carried the request out although the attempt failed. In read-only mode
+// it has not.
+func (a *attempt) outcomeUnknown() bool {
+	status := a.response.StatusCode
+	if status == 0 {
+		return !a.unsent()
+	}
+	if refusal := a.refusal(); refusal != nil && refusal.Code == CodeReadOnlyMode {
+		return false
+	}
+	return status >= 500 || status < 300
+}
+
+// unsent reports whether an attempt without a response is known not to have reached the server.
 func (a *attempt) unsent() bool {
 	if dial, ok := errors.AsType[*net.OpError](a.err); ok && dial.Op == "dial" {
 		return true
 	}
-	if a.call.what != one || a.connection.got.Load() {
-		return false
-	}
-	_, traces := a.call.client.http.Transport.(*http.Transport)
-	return traces || a.connection.wanted.Load()
+	return a.method == http.MethodDelete && a.connection.wanted.Load() && !a.connection.got.Load()
 }
 
-// connection is what the transport tells of the way to the server, if it tells anything: without one, nothing was sent.
-type connection struct{ wanted, got atomic.Bool }
+// connection is what the transport tells of the connection to the server, if it tells anything: without one, nothing was sent.
+type connection struct{ wanted, got, reused, responded atomic.Bool }
 
-func (c *connection) trace(ctx context.Context) context.Context {
+// trace returns a context that tells c of the connection. traces is true if the transport is known to tell.
+func (c *connection) trace(ctx context.Context, traces bool) context.Context {
+	c.wanted.Store(traces)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { c.wanted.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
+		GetConn:              func(string) { c.wanted.Store(true) },
+		GotConn:              func(info httptrace.GotConnInfo) { c.got.Store(true); c.reused.Store(info.Reused) },
+		GotFirstResponseByte: func() { c.responded.Store(true) },
 	})
 }
 
-// decode hands the body of the answer to a decoder.
+// stale reports whether a connection that was used before broke before any byte of a response: the server had closed it.
+func (c *connection) stale() bool { return c.reused.Load() && !c.responded.Load() }
+
+// decode hands the body of the response to a decoder.
 func decode[T any](a *attempt, decoder func([]byte) (T, error)) (T, error) {
 	value, err := decoder(a.body.Bytes())
 	if err != nil {
 		var none T
-		return none, newError(a, err)
+		return none, a.newError(err)
 	}
 	return value, nil
 }
-
-// isToken reports whether s can be sent back in a header.
-func isToken(s string) bool { return s != "" && len(s) <= 256 && checkToken(s) == nil }

@@ -9,12 +9,14 @@ import (
 // AuthorizationServerClients reads and revokes the refresh tokens that a custom authorization server issued, client by
 // client and for all users. What it reads describes a token and never contains it.
 //
-// An authServerID is the ID of a custom authorization server, or "default". An ID that is empty, ".", ".." or holds a
-// control character is refused with ErrInvalidArgument before anything is sent. Every other failure that Okta answers is
-// an *Error.
+// An authServerID is the ID of a custom authorization server, or "default". An ID that is empty, ".", "..", or contains
+// "/", "\", ";" or a control character is refused with ErrInvalidArgument before anything is sent. Every error response of
+// Okta is an *Error.
 //
 // Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/AuthorizationServerClients/.
-type AuthorizationServerClients struct{ client *Client }
+type AuthorizationServerClients service
+
+func (s *AuthorizationServerClients) client() *Client { return (*service)(s).of() }
 
 // List reads the clients for which an authorization server has tokens. Okta documents neither parameters nor further
 // pages for it.
@@ -23,7 +25,7 @@ type AuthorizationServerClients struct{ client *Client }
 // Scope: okta.authorizationServers.read.
 // An unknown authorization server is an error that matches ErrNotFound.
 func (s *AuthorizationServerClients) List(ctx context.Context, authServerID string) (*Page[OAuth2Client], error) {
-	return list(ctx, s.client, wire.Array[OAuth2Client], noOptions{}, "authorizationServers", authServerID, "clients")
+	return list(ctx, s.client(), wire.Array[OAuth2Client], noOptions{}, "authorizationServers", authServerID, "clients")
 }
 
 // GetRefreshToken reads one refresh token that an authorization server issued to a client.
@@ -32,27 +34,27 @@ func (s *AuthorizationServerClients) List(ctx context.Context, authServerID stri
 // (getRefreshTokenForAuthorizationServerAndClient). Scope: okta.authorizationServers.read.
 // An unknown authorization server, client or token is an error that matches ErrNotFound.
 func (s *AuthorizationServerClients) GetRefreshToken(ctx context.Context, authServerID, clientID, tokenID string, opts *GetOptions) (*OAuth2RefreshToken, error) {
-	return get(ctx, s.client, decodeRefreshToken, opts, "authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
+	return get(ctx, s.client(), decodeRefreshToken, opts, "authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
 }
 
 // ListRefreshTokens reads the first page of the refresh tokens that an authorization server issued to a client, for all
-// users. Page.All goes on to the others.
+// users. [Page.All] reads the others.
 //
 // GET /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens
 // (listRefreshTokensForAuthorizationServerAndClient). Scope: okta.authorizationServers.read.
 // An unknown authorization server or client is an error that matches ErrNotFound.
 func (s *AuthorizationServerClients) ListRefreshTokens(ctx context.Context, authServerID, clientID string, opts *ListOptions) (*Page[OAuth2RefreshToken], error) {
-	return list(ctx, s.client, decodeRefreshTokens, opts, "authorizationServers", authServerID, "clients", clientID, "tokens")
+	return list(ctx, s.client(), decodeRefreshTokens, opts, "authorizationServers", authServerID, "clients", clientID, "tokens")
 }
 
 // RevokeRefreshToken revokes one refresh token that an authorization server issued to a client.
 //
 // DELETE /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}
 // (revokeRefreshTokenForAuthorizationServerAndClient). Scope: okta.authorizationServers.manage.
-// An unknown authorization server, client or token is an error that matches ErrNotFound, unless it is a retry of this call
-// that finds it gone after an attempt whose answer was lost: then it has been revoked.
+// An unknown authorization server, client or token is an error that matches ErrNotFound, unless a retry of this call does
+// not find it after an attempt whose response was lost or was a 5xx: then it has been revoked.
 func (s *AuthorizationServerClients) RevokeRefreshToken(ctx context.Context, authServerID, clientID, tokenID string) error {
-	return s.client.delete(ctx, one, "authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
+	return s.client().revokeOne(ctx, "authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
 }
 
 // RevokeAllRefreshTokens revokes all refresh tokens that an authorization server issued to a client, for all users.
@@ -61,5 +63,5 @@ func (s *AuthorizationServerClients) RevokeRefreshToken(ctx context.Context, aut
 // (revokeRefreshTokensForAuthorizationServerAndClient). Scope: okta.authorizationServers.manage.
 // An unknown authorization server or client is an error that matches ErrNotFound.
 func (s *AuthorizationServerClients) RevokeAllRefreshTokens(ctx context.Context, authServerID, clientID string) error {
-	return s.client.delete(ctx, all, "authorizationServers", authServerID, "clients", clientID, "tokens")
+	return s.client().revokeAll(ctx, "authorizationServers", authServerID, "clients", clientID, "tokens")
 }

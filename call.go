@@ -8,102 +8,65 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/grantkit/okta/internal/ratelimit"
+	"github.com/grantkit/okta/internal/dpop"
 	"github.com/grantkit/okta/internal/retry"
+	"github.com/grantkit/okta/internal/urlpath"
 )
 
 // Attempt describes one HTTP exchange to Config.OnAttempt.
 type Attempt struct {
+	Operation      string // operationId, such as revokeUserGrant; empty for [Client.Do], [List] and the token endpoint
+	Route          string // template of the path, such as /api/v1/users/{userId}/grants/{grantId}: it holds no IDs
 	Method         string
-	Path           string         // escaped, without the query
-	StatusCode     int            // 0 if no answer came
-	RequestID      string         // X-Okta-Request-Id
-	RateLimit      RateLimit      // zero if the answer did not say
+	Path           string // escaped, without the query
+	StatusCode     int    // 0 if no response came
+	RequestID      string // X-Okta-Request-Id
+	RateLimit      RateLimit
 	Number         int            // counted from 1
 	Throttled      time.Duration  // before the attempt was sent, by Config.RateLimiter
 	ThrottleReason ThrottleReason // empty if it was not throttled
-	Duration       time.Duration  // of the attempt, the reading of its answer included
+	Duration       time.Duration  // of the attempt, from sending the request to the end of the response's body
 	Err            error          // what is wrong with the attempt; nil if nothing is
 	Wait           time.Duration  // before the next attempt; 0 if this was the last
 }
 
-// RateLimit is what an answer says of the bucket in which Okta counted its request.
-type RateLimit struct {
-	Limit     int       // requests in a window of one minute
-	Remaining int       // requests left in it
-	Reset     time.Time // when the next window begins, by Okta's clock
-}
-
-// ThrottleReason says why Config.RateLimiter delays a request.
-type ThrottleReason string
-
-// The reasons for which a request is delayed.
-const (
-	ThrottleWindow      ThrottleReason = "window"      // the window has no room left
-	ThrottleShare       ThrottleReason = "share"       // the client's share of the window is used up
-	ThrottleProbe       ThrottleReason = "probe"       // nothing is known of the window, and another request is finding out
-	ThrottleConcurrency ThrottleReason = "concurrency" // Okta refused to serve so many requests at once
-	ThrottleRefusal     ThrottleReason = "refusal"     // Okta refused a request and did not say until when
-)
-
-func rateLimit(h ratelimit.Header) RateLimit {
-	return RateLimit{Limit: h.Limit, Remaining: h.Remaining, Reset: h.Reset}
-}
-
-// anySuccess accepts every 2xx but 206, which is a part only.
-const anySuccess = 0
-
-// request is what a call sends, checked and complete but for the credentials.
-type request struct {
-	method  string
-	url     string // without the query
-	query   url.Values
-	body    []byte
-	accepts int // the status that means success, or anySuccess
-	what    reach
-	signIn  bool   // it asks the token endpoint, is retried like a GET, and its answer is a secret
-	signer  signer // nil for one of the client's session
-}
-
-func (r request) accepted(status int) bool {
-	if r.accepts != anySuccess {
-		return status == r.accepts
-	}
-	return status >= 200 && status < 300 && status != http.StatusPartialContent
-}
-
-// repeatable reports whether the request may be sent again without knowing what became of it.
-func (r request) repeatable() bool {
-	return r.method == http.MethodGet || r.method == http.MethodDelete || r.signIn
-}
-
-// call is one request and the attempts that are made of it.
+// call is one request and the history of its attempts.
 type call struct {
 	request
-	client   *Client
-	ctx      context.Context // of the caller; the call lives no longer than the function that was given it
-	path     string          // escaped
-	bucket   string          // of the rate limit
-	rawQuery string
-	attempt  *attempt // the latest; nil before the first
-	retries  int      // so far; a renewed sign-in is none
-	first    string   // the first request ID that came
-	answer   *Error   // the latest answer, when that was an error
-	unknown  bool     // some attempt may or may not have been carried out
-	waiting  bool     // another attempt was to follow
+	engine *engine
+	ctx    context.Context // of the caller; the call lives no longer than the function that was given it
+	path   string          // escaped
+
+	sent    int    // attempts that were sent
+	retries int    // of these, those that the retry policy made
+	firstID string // the first request ID
+	refused *Error // the latest error response that was followed by another attempt
+	unknown bool   // some attempt may or may not have been carried out
 }
 
-// send makes the call: the one way in which a request goes out and an answer comes back.
-func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
+// send makes the call: the one way in which a request goes out and a response comes back.
+func (e *engine) send(ctx context.Context, r request) (*attempt, error) {
 	if ctx == nil {
 		return nil, invalid("the context is nil")
 	}
+	req, err := r.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.auth == nil {
+		r.auth = e.credentials.forCall()
+	}
+	k := &call{request: r, engine: e, ctx: ctx, path: req.URL.EscapedPath()}
+	if ctx.Err() != nil {
+		return nil, k.failed(ended(ctx))
+	}
+	return k.result(retry.Run(e.http, req, k.try, k.next))
+}
+
+func (r *request) build(ctx context.Context) (*http.Request, error) {
 	address := r.url
 	if len(r.query) > 0 {
 		address += "?" + r.query.Encode()
@@ -116,139 +79,112 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 	if err != nil {
 		return nil, invalid("no request can be made of the path") // err would show the query
 	}
-	k := &call{request: r, client: c, ctx: ctx, path: req.URL.EscapedPath(), rawQuery: req.URL.RawQuery}
-	k.bucket = c.bucket(req)
-	if k.signer == nil {
-		k.signer = c.session.newSigner()
-	}
-	if ctx.Err() != nil {
-		return nil, k.failed(ended(ctx))
-	}
-	transport := c.http
-	transport.Transport = k
-	err = retry.Run(transport, req, k.next)
-	return k.result(err)
+	return req, nil
 }
 
-// bucket names the rate limit bucket of a request, which may be to a token endpoint elsewhere.
-func (c *Client) bucket(req *http.Request) string {
-	path := req.URL.EscapedPath()
-	address := req.URL.Scheme + "://" + req.URL.Host + path
-	if below, ok := strings.CutPrefix(address, c.root); ok {
-		path = below
+// try makes one attempt.
+func (k *call) try(req *http.Request) (*attempt, *http.Response, error) {
+	out := req.Clone(req.Context()) // attempts must not share a header
+	k.setHeader(out.Header)
+	a := k.engine.attempt(out, &k.request, k.sent+1)
+	if a.sent {
+		k.sent++
 	}
-	return ratelimit.BucketOf(req.Method, path)
-}
-
-// RoundTrip makes one attempt. As the transport of go-retryablehttp's client, it is what that repeats. The answer's body is
-// read here, so that one that breaks off counts as a failed attempt.
-func (k *call) RoundTrip(req *http.Request) (*http.Response, error) {
-	k.attempt, k.waiting = &attempt{call: k, number: k.sent() + 1}, false
-	return k.attempt.make(req)
-}
-
-// sent is the number of requests that went out.
-func (k *call) sent() int {
-	switch {
-	case k.attempt == nil:
-		return 0
-	case k.attempt.sent == nil:
-		return k.attempt.number - 1
+	if k.unknown && k.alreadyRevoked(a) {
+		a.failure = nil
 	}
-	return k.attempt.number
+	if a.response == noResponse {
+		return a, nil, a.err
+	}
+	return a, a.response, nil
 }
 
-// setHeader sets the headers of one attempt, but for those that sign it in.
+// setHeader sets the headers of one attempt, but for those that authenticate it.
 func (k *call) setHeader(header http.Header) {
 	header.Set("Accept", "application/json")
-	header.Set("User-Agent", k.client.userAgent)
+	header.Set("User-Agent", k.engine.userAgent)
 	if k.body != nil {
 		header.Set("Content-Type", "application/json")
 	}
-	if earlier := k.attempt.number - 1; earlier > 0 {
-		header.Set("X-Okta-Retry-Count", strconv.Itoa(earlier))
-		if k.first != "" {
-			header.Set("X-Okta-Retry-For", k.first)
-		}
+	if k.sent == 0 {
+		return
+	}
+	header.Set("X-Okta-Retry-Count", strconv.Itoa(k.sent))
+	if k.firstID != "" {
+		header.Set("X-Okta-Retry-For", k.firstID)
 	}
 }
 
-// next takes stock of the latest attempt and decides whether another follows, and after which wait.
-func (k *call) next() (time.Duration, bool) {
-	a := k.attempt
-	if a == nil || a.sent == nil || k.waiting { // nothing was sent
+// alreadyRevoked reports whether a single revoke found nothing because an earlier attempt of the same call has revoked it. That
+// the user, the client or the server is not found is another matter.
+func (k *call) alreadyRevoked(a *attempt) bool {
+	refusal := a.refusal()
+	return k.single && refusal != nil && refusal.Code == CodeNotFound && a.response.StatusCode == http.StatusNotFound &&
+		!parents[refusal.Resource]
+}
+
+// parents are the resources to which grants and tokens belong.
+var parents = map[string]bool{"User": true, "OAuth2Client": true, "AuthorizationServer": true}
+
+// next decides whether another attempt follows a, and after which wait.
+func (k *call) next(a *attempt) (time.Duration, bool) {
+	if !a.sent {
 		return 0, false
 	}
-	if k.first == "" && isToken(a.requestID) {
-		k.first = a.requestID
+	wait, again := k.plan(a)
+	if again {
+		k.remember(a)
 	}
-	err := a.failure()
-	answer, _ := errors.AsType[*Error](err)
-	if answer != nil {
-		k.answer = answer
-	}
-	k.unknown = k.unknown || a.outcomeUnknown(answer)
-	if k.alreadyGone() {
-		err = nil
-	}
-	wait, again := k.plan(a, answer, err)
-	k.waiting = again
-	k.observe(a, err, wait, again)
+	k.observe(a, wait, again)
 	return wait, again
 }
 
-func (k *call) plan(a *attempt, answer *Error, err error) (time.Duration, bool) {
-	if a.status != 0 && k.signer.renew(a, answer) {
+// remember keeps of an attempt what later attempts and errors need.
+func (k *call) remember(a *attempt) {
+	if id := a.requestID(); k.firstID == "" && len(id) <= 256 && checkToken(id) == nil {
+		k.firstID = id
+	}
+	if refusal := a.refusal(); refusal != nil {
+		k.refused = refusal
+	}
+	k.unknown = k.unknown || a.outcomeUnknown()
+}
+
+func (k *call) plan(a *attempt) (time.Duration, bool) {
+	if a.response != noResponse && k.auth.renew(a.response, a.refusal()) {
 		return 0, true
 	}
-	if err == nil || !k.repeatable() {
+	if a.failure == nil || !k.repeatable() && a.response.StatusCode != http.StatusTooManyRequests {
 		return 0, false
 	}
-	incomplete := a.err
-	if k.undecided() {
-		incomplete = a.truncated
-	}
-	wait, again := k.client.retry.Wait(k.ctx, k.retries+1, retry.Attempt{Status: a.status, Header: a.header, Err: incomplete, Reset: a.reset})
+	wait, again := k.engine.retry.Wait(k.ctx, k.retries+1, retry.Attempt{
+		Status: a.response.StatusCode, Header: a.response.Header, Err: a.err, Reset: untilReset(a.response.Header), Stale: a.connection.stale(),
+	})
 	if again {
 		k.retries++
 	}
 	return wait, again
 }
 
-// alreadyGone reports whether a single revoke found nothing because an earlier attempt of the same call has done it. That the
-// user or the client is not found is another matter.
-func (k *call) alreadyGone() bool {
-	return k.what == one && k.unknown && k.attempt.status == http.StatusNotFound && k.answer.Code == CodeNotFound &&
-		!missingParent.MatchString(k.answer.Summary)
-}
-
-// undecided reports whether a single revoke found nothing, but the part of the answer is lost that says whether that is its own
-// work.
-func (k *call) undecided() bool {
-	return k.what == one && k.unknown && k.attempt.status == http.StatusNotFound && k.attempt.truncated != nil
-}
-
-// missingParent matches how Okta ends the summary of a 404 that is about what the grant or token belongs to.
-var missingParent = regexp.MustCompile(`\((User|OAuth2Client|AuthorizationServer)\)\s*$`)
-
-// result is what the call comes to, with all that is known of a failure. stopped is why the loop ended.
-func (k *call) result(stopped error) (*attempt, error) {
-	a := k.attempt
+// result is what the call comes to, with all that is known of a failure. stopped is why no attempt was made, or why the one that
+// was to follow the last was not.
+func (k *call) result(last *attempt, stopped error) (*attempt, error) {
 	switch {
-	case a == nil:
+	case last == nil:
 		return nil, k.failed(stopped)
-	case k.waiting && a.status == 0:
-		return nil, k.failed(fmt.Errorf("%w; the attempt before: %w", ended(k.ctx), a.err))
-	case k.waiting:
+	case stopped != nil && last.response == noResponse:
+		return nil, k.failed(fmt.Errorf("%w; the attempt before: %w", ended(k.ctx), last.err))
+	case stopped != nil:
 		return nil, k.failed(ended(k.ctx))
-	case a.status == 0:
-		return nil, k.failed(a.err)
-	case a.err == nil && k.accepted(a.status), k.alreadyGone():
-		return a, nil
-	case k.ctx.Err() != nil && retry.Status(a.status): // it would have been tried again
+	case last.failure == nil:
+		return last, nil
+	case last.response == noResponse:
+		return nil, k.failed(last.err)
+	case k.ctx.Err() != nil && retry.Status(last.response.StatusCode): // it would have been retried
+		k.remember(last)
 		return nil, k.failed(ended(k.ctx))
 	}
-	return nil, k.answer
+	return nil, last.failure
 }
 
 // ended is why a context has ended: its error, and its cause if that says more.
@@ -260,53 +196,99 @@ func ended(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// failed wraps the reason why a call got no answer. What an earlier attempt was told is not lost.
+// failed wraps the reason why a call got no response. An error response to an earlier attempt is not lost.
 func (k *call) failed(reason error) error {
-	tries := ""
-	if n := k.sent(); n > 1 {
-		tries = fmt.Sprintf(" [%d attempts]", n)
+	attempts := ""
+	if k.sent > 1 {
+		attempts = fmt.Sprintf(" [%d attempts]", k.sent)
 	}
-	if k.answer == nil {
-		return fmt.Errorf("okta: %s %s: %w%s", k.method, k.path, reason, tries)
+	if k.refused == nil {
+		return fmt.Errorf("okta: %s %s: %w%s", k.method, k.path, reason, attempts)
 	}
-	return fmt.Errorf("okta: %s %s: %w%s; the answer before: %w", k.method, k.path, reason, tries, k.answer)
+	return fmt.Errorf("okta: %s %s: %w%s; the response before: %w", k.method, k.path, reason, attempts, k.refused)
 }
 
-// observe tells the logger and OnAttempt of one attempt.
-func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
-	attrs := []slog.Attr{
-		slog.String("method", k.method),
-		slog.String("path", k.path),
-		slog.Int("status", a.status),
-		slog.String("request_id", a.requestID),
-		slog.Int("attempt", a.number),
-		slog.Duration("duration", a.duration),
-	}
-	if a.ticket.Held > 0 {
-		attrs = append(attrs, slog.Duration("held", a.ticket.Held), slog.String("held_reason", a.ticket.Reason))
-	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
-	}
-	k.client.logger.LogAttrs(k.ctx, slog.LevelDebug, "okta: attempt", attrs...)
-	if again {
-		attrs = append(attrs, slog.Duration("wait", wait))
-		k.client.logger.LogAttrs(k.ctx, slog.LevelWarn, "okta: retry", attrs...)
-	}
-	if k.client.onAttempt == nil {
+// observe tells Config.Logger and Config.OnAttempt of one attempt.
+func (k *call) observe(a *attempt, wait time.Duration, again bool) {
+	if k.engine.onAttempt == nil && !k.engine.logger.Enabled(k.ctx, slog.LevelWarn) {
 		return
 	}
-	k.client.onAttempt(k.ctx, Attempt{
+	seen := Attempt{
+		Route:          k.route(),
 		Method:         k.method,
 		Path:           k.path,
-		StatusCode:     a.status,
-		RequestID:      a.requestID,
-		RateLimit:      a.rateLimit,
+		StatusCode:     a.response.StatusCode,
+		RequestID:      a.requestID(),
+		RateLimit:      rateLimit(a.response.Header),
 		Number:         a.number,
 		Throttled:      a.ticket.Held,
 		ThrottleReason: ThrottleReason(a.ticket.Reason),
 		Duration:       a.duration,
-		Err:            err,
+		Err:            a.failure,
 		Wait:           wait,
-	})
+	}
+	if k.named {
+		seen.Operation = operations[k.method+" "+seen.Route]
+	}
+	k.log(seen, a.refusal(), again)
+	if k.engine.onAttempt != nil {
+		k.engine.onAttempt(k.ctx, seen)
+	}
+}
+
+func (k *call) route() string {
+	if k.segments == nil {
+		return k.path
+	}
+	return urlpath.Route(k.segments)
+}
+
+// log writes a debug line for each attempt, and a warning for each retry, but for what belongs to authenticating with DPoP.
+func (k *call) log(seen Attempt, refusal *Error, again bool) {
+	attrs := []slog.Attr{
+		slog.String("method", seen.Method),
+		slog.String("path", seen.Path),
+		slog.Int("status", seen.StatusCode),
+		slog.String("request_id", seen.RequestID),
+		slog.Int("attempt", seen.Number),
+		slog.Duration("duration", seen.Duration),
+	}
+	if seen.Operation != "" {
+		attrs = append(attrs, slog.String("operation", seen.Operation))
+	}
+	if seen.Throttled > 0 {
+		attrs = append(attrs, slog.Duration("throttled", seen.Throttled),
+			slog.String("throttle_reason", string(seen.ThrottleReason)))
+	}
+	if seen.Err != nil {
+		attrs = append(attrs, slog.String("error", seen.Err.Error()))
+	}
+	k.engine.logger.LogAttrs(k.ctx, slog.LevelDebug, "okta: attempt", attrs...)
+	if !again {
+		return
+	}
+	level := slog.LevelWarn
+	if dpop.Refuses(refusal.oauthCode()) {
+		level = slog.LevelDebug
+	}
+	k.engine.logger.LogAttrs(k.ctx, level, "okta: retry", append(attrs, slog.Duration("wait", seen.Wait))...)
+}
+
+// operations are the documented operations that have a method, by method and route.
+var operations = map[string]string{
+	"GET /api/v1/users/{userId}/grants/{grantId}":                                            "getUserGrant",
+	"GET /api/v1/users/{userId}/grants":                                                      "listUserGrants",
+	"GET /api/v1/users/{userId}/clients/{clientId}/grants":                                   "listGrantsForUserAndClient",
+	"DELETE /api/v1/users/{userId}/grants/{grantId}":                                         "revokeUserGrant",
+	"DELETE /api/v1/users/{userId}/grants":                                                   "revokeUserGrants",
+	"DELETE /api/v1/users/{userId}/clients/{clientId}/grants":                                "revokeGrantsForUserAndClient",
+	"GET /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId}":                         "getRefreshTokenForUserAndClient",
+	"GET /api/v1/users/{userId}/clients/{clientId}/tokens":                                   "listRefreshTokensForUserAndClient",
+	"DELETE /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId}":                      "revokeTokenForUserAndClient",
+	"DELETE /api/v1/users/{userId}/clients/{clientId}/tokens":                                "revokeTokensForUserAndClient",
+	"GET /api/v1/authorizationServers/{authServerId}/clients":                                "listOAuth2ClientsForAuthorizationServer",
+	"GET /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}":    "getRefreshTokenForAuthorizationServerAndClient",
+	"GET /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens":              "listRefreshTokensForAuthorizationServerAndClient",
+	"DELETE /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}": "revokeRefreshTokenForAuthorizationServerAndClient",
+	"DELETE /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens":           "revokeRefreshTokensForAuthorizationServerAndClient",
 }

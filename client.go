@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,15 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"time"
-	"unicode"
 
-	"github.com/grantkit/okta/internal/ratelimit"
-	"github.com/grantkit/okta/internal/retry"
+	"github.com/grantkit/okta/internal/urlpath"
 	"github.com/grantkit/okta/internal/wire"
 )
 
@@ -30,122 +26,33 @@ type Client struct {
 	UserOAuth                  *UserOAuth
 	AuthorizationServerClients *AuthorizationServerClients
 
-	root           string // scheme, host and base path of the org, without a trailing slash
-	session        session
-	http           http.Client
-	allowHTTP      bool
-	userAgent      string
-	attemptTimeout time.Duration // none if negative
-	retry          retry.Policy
-	governor       *ratelimit.Governor // nil if off
-	logger         *slog.Logger
-	onAttempt      func(context.Context, Attempt)
+	engine *engine
 }
 
 // NewClient checks config, copies it and returns a client for it. It does no I/O. An error names the field that is wrong
 // and matches ErrInvalidArgument.
 func NewClient(config Config) (*Client, error) {
-	root, err := config.root()
+	e, err := config.engine()
 	if err != nil {
-		return nil, err
-	}
-	if err := config.checkUserAgent(); err != nil {
-		return nil, err
-	}
-	policy, err := config.Retry.policy()
-	if err != nil {
-		return nil, err
-	}
-	governor, err := config.RateLimiter.governor()
-	if err != nil {
-		return nil, err
-	}
-	c := &Client{
-		root:           root,
-		http:           httpClient(config.HTTPClient),
-		allowHTTP:      config.AllowInsecureHTTP,
-		userAgent:      userAgent(config.UserAgent),
-		attemptTimeout: config.attemptTimeout(),
-		retry:          policy,
-		governor:       governor,
-		logger:         config.Logger,
-		onAttempt:      config.OnAttempt,
-	}
-	if c.logger == nil {
-		c.logger = slog.New(slog.DiscardHandler)
-	}
-	if c.session, err = config.session(c); err != nil {
 		return nil, err
 	}
 	for _, warning := range config.warnings {
-		c.logger.Warn(warning)
+		e.logger.Warn(warning)
 	}
-	c.UserGrants = &UserGrants{c}
-	c.UserOAuth = &UserOAuth{c}
+	c := &Client{engine: e}
+	c.UserGrants, c.UserOAuth = &UserGrants{c}, &UserOAuth{c}
 	c.AuthorizationServerClients = &AuthorizationServerClients{c}
 	return c, nil
 }
 
-// httpClient copies the caller's client, or makes one. It follows no redirect: a credential would go where a server
-// says, and a DELETE might become a GET.
-func httpClient(given *http.Client) http.Client {
-	client := http.Client{Transport: http.DefaultTransport}
-	if given != nil {
-		client = *given
-	} else if _, ok := client.Transport.(*http.Transport); ok { // otherwise it is somebody's on purpose, such as httpmock's
-		client.Transport = sharedPool()
+// service is what the services are: a way to the client. A service that is nil or zero has none, and its calls fail.
+type service struct{ owner *Client }
+
+func (s *service) of() *Client {
+	if s == nil {
+		return nil
 	}
-	if client.Transport == nil {
-		client.Transport = http.DefaultTransport
-	}
-	client.Timeout = 0 // NewClient makes it part of attemptTimeout
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return client
-}
-
-// sharedPool is the transport of all clients that bring none.
-var sharedPool = sync.OnceValue(newPool)
-
-// maxIdleConns is for the workers of a bulk: each needs a connection, and a client talks to one host.
-const maxIdleConns = 512
-
-// newPool is like http.DefaultTransport, but with room for more idle connections.
-func newPool() *http.Transport {
-	pool := &http.Transport{}
-	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
-		pool = standard.Clone()
-	}
-	pool.MaxIdleConns, pool.MaxIdleConnsPerHost = maxIdleConns, maxIdleConns
-	return pool
-}
-
-func userAgent(product string) string {
-	own := fmt.Sprintf("grantkit-okta/%s (%s; %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return strings.TrimSpace(product + " " + own)
-}
-
-// BucketState is what a client knows of one of Okta's rate limit buckets.
-type BucketState struct {
-	RateLimit                // of the latest window; zero if none is known
-	Used      int            // requests of this client in that window
-	InFlight  int            // requests that are sent and not answered yet
-	Waiting   int            // requests that are held back
-	Reason    ThrottleReason // why they are
-}
-
-// RateLimits returns what the client knows of each bucket, by the bucket's name, such as /api/v1/users. A route whose bucket is not
-// documented has one of its own, such as "GET /api/v1/apps/{id}". It is empty when Config.RateLimiter is off.
-func (c *Client) RateLimits() map[string]BucketState {
-	states := map[string]BucketState{}
-	if c.governor == nil {
-		return states
-	}
-	for name, s := range c.governor.States() {
-		states[name] = BucketState{
-			RateLimit: rateLimit(s.Header), Used: s.Used, InFlight: s.InFlight, Waiting: s.Waiting, Reason: ThrottleReason(s.Reason),
-		}
-	}
-	return states
+	return s.owner
 }
 
 // Format prints the org, and nothing else of the client, under every fmt verb.
@@ -158,10 +65,10 @@ func (c *Client) LogValue() slog.Value { return slog.StringValue(c.name()) }
 func (c *Client) MarshalJSON() ([]byte, error) { return json.Marshal(c.name()) }
 
 func (c *Client) name() string {
-	if c == nil {
+	if c == nil || c.engine == nil {
 		return "okta.Client(nil)"
 	}
-	return "okta.Client(" + c.root + ")"
+	return "okta.Client(" + c.engine.root + ")"
 }
 
 // Request is a request to a route of Okta for which there is no method here.
@@ -169,19 +76,22 @@ type Request struct {
 	Method string     // http.MethodGet if empty
 	Path   []string   // segments from the org's root, such as "api", "v1", "users", userID; each is escaped by itself
 	Query  url.Values // may be nil
-	Body   any        // sent as encoding/json writes it; nil for none
+	Body   any        // written by encoding/json; nil for none
 }
 
-// Do sends one request with everything that the services have: sign-in, retries (of GET and DELETE), limits, errors and
-// observation. Where out is not nil, the answer must be one JSON object, which is decoded into it: members match by their
-// exact names. Every status but 2xx, and 206, is an *Error. For lists that go over several pages, use List.
+// Do sends one request with everything that the services have: authentication, retries, rate limiting, errors and
+// observation. If out is not nil, the response must be one JSON object, which is decoded into it: members match by their exact
+// names. Every status but 2xx, and 206, is an *Error. For lists of several pages, use [List].
 //
-// A path segment that is empty, ".", ".." or holds a control character is refused with ErrInvalidArgument.
+// GET and DELETE are retried as [Retry] says. A POST, PUT or PATCH is retried after a 429, which says that it was not done, and
+// after nothing else.
+//
+// A path segment that is empty, ".", "..", or contains "/", "\\", ";" or a control character is refused with ErrInvalidArgument.
 func (c *Client) Do(ctx context.Context, req Request, out any) error {
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		return invalid("out is %T: it must be a pointer that is not nil", out)
 	}
-	r, err := req.prepare(c)
+	r, err := req.prepare()
 	if err != nil {
 		return err
 	}
@@ -193,21 +103,15 @@ func (c *Client) Do(ctx context.Context, req Request, out any) error {
 	return err
 }
 
-func (r Request) prepare(c *Client) (request, error) {
-	path, err := join(r.Path)
-	if err != nil {
-		return request{}, err
-	}
-	prepared := request{method: r.Method, url: c.root + path, query: r.Query, accepts: anySuccess}
-	if prepared.method == "" {
-		prepared.method = http.MethodGet
-	}
+func (r Request) prepare() (request, error) {
+	prepared := request{method: cmp.Or(r.Method, http.MethodGet), segments: r.Path, query: r.Query, accepts: anySuccess}
 	if !slices.Contains(methods, prepared.method) {
 		return request{}, invalid("the method %q is not one of %s", r.Method, strings.Join(methods, ", "))
 	}
 	if r.Body == nil {
 		return prepared, nil
 	}
+	var err error
 	if prepared.body, err = json.Marshal(r.Body); err != nil {
 		return request{}, invalid("the body cannot be written as JSON: %v", err)
 	}
@@ -216,17 +120,28 @@ func (r Request) prepare(c *Client) (request, error) {
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
+// send sends a request to a path below the org's root.
+func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
+	if c == nil || c.engine == nil {
+		return nil, invalid("the client is nil or zero: NewClient makes one")
+	}
+	path, err := urlpath.Join(r.segments)
+	if err != nil {
+		return nil, invalid("%v", err)
+	}
+	r.url = c.engine.root + path
+	return c.engine.send(ctx, r)
+}
+
 // get reads one object below /api/v1.
 func get[T any](ctx context.Context, c *Client, decoder func([]byte) (*T, error), opts options, segments ...string) (*T, error) {
 	query, err := opts.query()
 	if err != nil {
 		return nil, err
 	}
-	path, err := join(api(segments))
-	if err != nil {
-		return nil, err
-	}
-	a, err := c.send(ctx, request{method: http.MethodGet, url: c.root + path, query: query, accepts: http.StatusOK})
+	a, err := c.send(ctx, request{
+		method: http.MethodGet, segments: api(segments), query: query, accepts: http.StatusOK, named: true,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -237,61 +152,21 @@ func get[T any](ctx context.Context, c *Client, decoder func([]byte) (*T, error)
 	return value, err
 }
 
-// reach is how much a DELETE takes away.
-type reach bool
+// revokeOne revokes the one grant or token below /api/v1 that the path names. If a retry does not find it after an attempt whose
+// outcome is unknown, it has been revoked.
+func (c *Client) revokeOne(ctx context.Context, segments ...string) error {
+	return c.delete(ctx, request{segments: api(segments), single: true})
+}
 
-const (
-	one reach = true  // one thing: when it is found gone after an attempt whose outcome is unknown, it has been revoked
-	all reach = false // a collection: that it is not found always means that the caller named the wrong one
-)
+// revokeAll revokes a collection below /api/v1. A 404 always means that the path names something that does not exist.
+func (c *Client) revokeAll(ctx context.Context, segments ...string) error {
+	return c.delete(ctx, request{segments: api(segments)})
+}
 
-// delete revokes what stands below /api/v1. Nothing but 204 is taken for success.
-func (c *Client) delete(ctx context.Context, what reach, segments ...string) error {
-	path, err := join(api(segments))
-	if err != nil {
-		return err
-	}
-	_, err = c.send(ctx, request{method: http.MethodDelete, url: c.root + path, accepts: http.StatusNoContent, what: what})
+func (c *Client) delete(ctx context.Context, r request) error {
+	r.method, r.accepts, r.named = http.MethodDelete, http.StatusNoContent, true
+	_, err := c.send(ctx, r)
 	return err
 }
 
 func api(segments []string) []string { return append([]string{"api", "v1"}, segments...) }
-
-// join makes a path of segments, each escaped so that the server gets exactly these. It refuses those that a server or a
-// proxy would take for another path: DELETE .../grants/{grantId} with an empty ID would revoke all grants.
-func join(segments []string) (string, error) {
-	if len(segments) == 0 {
-		return "", invalid("the path has no segments")
-	}
-	var path strings.Builder
-	for i, segment := range segments {
-		if i == 0 && strings.Contains(segment, "/") {
-			return "", invalid("the path is to be given segment by segment, not as %q", segment)
-		}
-		if reason := refuse(segment); reason != "" {
-			return "", invalid("the path segment %s %s", position(segments, i), reason)
-		}
-		path.WriteByte('/')
-		path.WriteString(url.PathEscape(segment))
-	}
-	return path.String(), nil
-}
-
-func refuse(segment string) string {
-	switch {
-	case segment == "":
-		return "is empty"
-	case segment == "." || segment == "..":
-		return fmt.Sprintf("is %q", segment)
-	case strings.ContainsFunc(segment, unicode.IsControl):
-		return "holds a control character"
-	}
-	return ""
-}
-
-func position(segments []string, i int) string {
-	if i == 0 {
-		return "at the start"
-	}
-	return fmt.Sprintf("after %q", segments[i-1])
-}

@@ -33,7 +33,7 @@ func TestDo(t *testing.T) {
 	}
 	err := client.Do(t.Context(), okta.Request{
 		Method: http.MethodPost,
-		Path:   []string{"api", "v1", "users", "joe@acme.com", "a/b"},
+		Path:   []string{"api", "v1", "users", "joe@acme.com", "a b"},
 		Query:  url.Values{"activate": {"true"}},
 		Body:   map[string]any{"x": 1},
 	}, &user)
@@ -41,7 +41,7 @@ func TestDo(t *testing.T) {
 	assert.Equal(t, "joe@acme.com", user.Profile.Login)
 	sent := server.requests[0]
 	assert.Equal(t, "POST", sent.Method)
-	assert.Equal(t, orgURL+"/api/v1/users/joe@acme.com/a%2Fb?activate=true", sent.URL.String())
+	assert.Equal(t, orgURL+"/api/v1/users/joe@acme.com/a%20b?activate=true", sent.URL.String())
 	assert.Equal(t, "application/json", sent.Header.Get("Content-Type"))
 	body, err := io.ReadAll(sent.Body)
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func TestListOfAnyRoute(t *testing.T) {
 	)
 	client := newClient(t, server)
 	query := url.Values{"limit": {"1"}}
-	page, err := okta.List[okta.OAuth2Client](t.Context(), client, okta.Request{Path: []string{"api", "v1", "users", "a/b", "clients"}, Query: query})
+	page, err := okta.List[okta.OAuth2Client](t.Context(), client, okta.Request{Path: []string{"api", "v1", "users", "a b", "clients"}, Query: query})
 	require.NoError(t, err)
 	var got []string
 	for c, err := range page.All(t.Context()) {
@@ -106,7 +106,7 @@ func TestListOfAnyRoute(t *testing.T) {
 		got = append(got, c.ClientID)
 	}
 	assert.Equal(t, []string{"1", "2"}, got)
-	assert.Equal(t, orgURL+"/api/v1/users/a%2Fb/clients?after=2&limit=1", server.requests[1].URL.String())
+	assert.Equal(t, orgURL+"/api/v1/users/a%20b/clients?after=2&limit=1", server.requests[1].URL.String())
 	assert.Equal(t, url.Values{"limit": {"1"}}, query, "the caller's query is left alone")
 
 	_, err = okta.List[okta.OAuth2Client](t.Context(), newClient(t, refuse(t)), okta.Request{})
@@ -156,12 +156,14 @@ func TestOnAttempt(t *testing.T) {
 			slow(lose(errReset)), slow(reply(200, `[]`, "X-Okta-Request-Id: r3")),
 		)
 		client := newClient(t, server, func(c *okta.Config) { c.OnAttempt = func(_ context.Context, r okta.Attempt) { got = append(got, r) } })
-		_, err := client.UserGrants.List(t.Context(), "a/b", &okta.ListUserGrantsOptions{After: "CURSOR"})
+		_, err := client.UserGrants.List(t.Context(), "a b", &okta.ListUserGrantsOptions{After: "CURSOR"})
 		require.NoError(t, err)
 		require.Len(t, got, 3)
 		for i, r := range got {
 			assert.Equal(t, "GET", r.Method)
-			assert.Equal(t, "/api/v1/users/a%2Fb/grants", r.Path)
+			assert.Equal(t, "/api/v1/users/a%20b/grants", r.Path)
+			assert.Equal(t, "/api/v1/users/{userId}/grants", r.Route)
+			assert.Equal(t, "listUserGrants", r.Operation)
 			assert.Equal(t, i+1, r.Number)
 			assert.Equal(t, time.Second, r.Duration)
 			assert.NotContains(t, sprint("%+v", r), "CURSOR")

@@ -9,22 +9,23 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/grantkit/okta/internal/ratelimit"
 	"github.com/grantkit/okta/internal/retry"
 )
 
-// Config is what NewClient makes a Client of. OrgURL and Credentials are required; the zero value of every other field is
-// the default that its comment names.
+// Config configures a [Client]. OrgURL and Credentials are required; the zero value of every other field is the default that its
+// comment names.
 type Config struct {
 	// OrgURL is where the org's API lives, such as https://acme.okta.com. A port and a base path are kept; userinfo, a query
 	// and a fragment are refused. It has to be https, but for loopback addresses and AllowInsecureHTTP.
 	OrgURL string
 
-	// Credentials sign the requests in: APIToken, BearerToken, TokenSource or ServiceApp.
+	// Credentials authenticate the requests: APIToken, BearerToken, TokenSource or ServiceApp.
 	Credentials Credentials
 
 	// HTTPClient carries the requests; its Transport, Jar and Timeout (of one attempt) are used, and it is never changed.
@@ -32,14 +33,19 @@ type Config struct {
 	// and that honours HTTPS_PROXY and NO_PROXY.
 	HTTPClient *http.Client `json:"-"`
 
+	// WrapTransport wraps the transport that carries the requests, for example with otelhttp.NewTransport, once for each client.
+	// It gets the transport of HTTPClient, or else the shared connection pool, which a transport of its own would lose.
+	// Default: none.
+	WrapTransport func(http.RoundTripper) http.RoundTripper `json:"-"`
+
 	// UserAgent stands before the SDK's own name in the User-Agent header, such as "acme-offboarding/1.2".
 	UserAgent string
 
-	// AttemptTimeout bounds one attempt, the reading of its answer included. Default: 30 s; negative: no bound. The
-	// context bounds the whole call, but for the Token method of a TokenSource.
+	// AttemptTimeout bounds one attempt, including the reading of its response. Default: 30 s; negative: no bound. The
+	// context bounds the whole call, except for the Token method of a TokenSource.
 	AttemptTimeout time.Duration
 
-	// Retry says how often, and after which waits, a GET or DELETE is tried again.
+	// Retry says how often, and after which waits, a GET or DELETE is retried.
 	Retry Retry
 
 	// RateLimiter says how much of Okta's rate limits the client may use.
@@ -49,9 +55,8 @@ type Config struct {
 	// no logging.
 	Logger *slog.Logger `json:"-"`
 
-	// OnAttempt is called once for each attempt, those at the token endpoint included, with the context of its call. It must
-	// be safe for concurrent use.
-	// Default: none.
+	// OnAttempt is called after each attempt, including those at the token endpoint, with the context of its call: a value in
+	// that context can lead a request ID back to the call. It must be safe for concurrent use. Default: none.
 	OnAttempt func(context.Context, Attempt) `json:"-"`
 
 	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the clear.
@@ -60,41 +65,14 @@ type Config struct {
 	warnings []string // of LoadConfig, for Logger
 }
 
-// Retry bounds the retries of a GET or DELETE: after a lost connection, an answer cut short, and the statuses 429, 500,
-// 502, 503 and 504. Waits double from MinWait on, with jitter; a 429 waits until its window ends by the server's
-// clock; Retry-After counts up to MaxWait. A wait that would be longer than MaxWait or end after the context's deadline is
-// not begun: the call returns its error at once. Waits are silent unless Config.Logger or Config.OnAttempt tells of them.
+// Retry configures the retries of a GET or DELETE: after a lost connection, a response that is cut short, and the statuses 429,
+// 500, 502, 503 and 504. Waits double from MinWait on, with jitter; a 429 waits until its window ends by the server's clock;
+// Retry-After counts up to MaxWait. If a wait would be longer than MaxWait or end after the context's deadline, the call returns
+// its error at once. The first retry after a DELETE found that the server had closed an idle connection does not wait.
 type Retry struct {
 	MaxRetries int           // attempts after the first; default 4, negative: none
 	MinWait    time.Duration // default 500 ms
 	MaxWait    time.Duration // default 70 s: one rate limit window of a minute, and some slack
-}
-
-// RateLimiter holds requests back, first come, first served, while Okta has no room for them, so that they are not refused: it
-// follows the rate limit headers of each bucket by Okta's clock. A request that could not go before its context's deadline
-// fails at once with an error that matches ErrRateLimited.
-//
-// The reasons for which it holds a request back are: "window", which has no room left; "share", which is used up; "probe": nothing
-// is known of the window, and another request is finding out; "concurrency": Okta refused to serve so many at once;
-// "refusal": Okta refused a request and did not say until when.
-type RateLimiter struct {
-	// MaxUse is the share of each window that the client may use, such as 0.5 for half of it: the rest is left to sign-ins
-	// and other tools of the org, which share its limits. Default: 1, all of it.
-	MaxUse float64
-
-	// Disabled lets every request go at once.
-	Disabled bool
-}
-
-// governor checks g and makes what it describes, or nil if that is off.
-func (g RateLimiter) governor() (*ratelimit.Governor, error) {
-	if !(g.MaxUse >= 0 && g.MaxUse <= 1) {
-		return nil, invalid("Config.RateLimiter.MaxUse is not between 0 and 1")
-	}
-	if g.Disabled {
-		return nil, nil //nolint:nilnil // there is none
-	}
-	return ratelimit.NewGovernor(cmp.Or(g.MaxUse, 1)), nil
 }
 
 const (
@@ -103,6 +81,95 @@ const (
 	defaultMinWait        = 500 * time.Millisecond
 	defaultMaxWait        = 70 * time.Second
 )
+
+// engine checks c and makes what the calls of a client share.
+func (c Config) engine() (*engine, error) {
+	root, reason := checkOrgURL(c.OrgURL, c.AllowInsecureHTTP)
+	if reason != "" {
+		return nil, invalid("Config.OrgURL %s", reason)
+	}
+	if err := c.checkUserAgent(); err != nil {
+		return nil, err
+	}
+	e := &engine{
+		root:           root,
+		allowHTTP:      c.AllowInsecureHTTP,
+		userAgent:      userAgent(c.UserAgent),
+		attemptTimeout: c.attemptTimeout(),
+		logger:         c.Logger,
+		onAttempt:      c.OnAttempt,
+	}
+	if e.logger == nil {
+		e.logger = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if e.http, err = c.httpClient(); err != nil {
+		return nil, err
+	}
+	if e.retry, err = c.retryPolicy(); err != nil {
+		return nil, err
+	}
+	if e.limiter, err = c.RateLimiter.limiter(); err != nil {
+		return nil, err
+	}
+	e.credentials, err = c.authenticator(e)
+	return e, err
+}
+
+func (c Config) authenticator(e *engine) (authenticator, error) {
+	if v := reflect.ValueOf(c.Credentials); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, invalid("Config.Credentials is missing: use APIToken, BearerToken, TokenSource or ServiceApp")
+	}
+	a, err := c.Credentials.authenticator(e)
+	if err != nil {
+		return nil, invalid("Config.Credentials: %v", err)
+	}
+	return a, nil
+}
+
+// httpClient copies HTTPClient, or makes one. It follows no redirect: a credential would go where a server says, and a DELETE
+// might become a GET.
+func (c Config) httpClient() (http.Client, error) {
+	client := http.Client{Transport: http.DefaultTransport}
+	if c.HTTPClient != nil {
+		client = *c.HTTPClient
+	} else if _, ok := client.Transport.(*http.Transport); ok { // otherwise it is somebody's on purpose, such as httpmock's
+		client.Transport = sharedPool()
+	}
+	if client.Transport == nil {
+		client.Transport = http.DefaultTransport
+	}
+	if c.WrapTransport != nil {
+		client.Transport = c.WrapTransport(client.Transport)
+	}
+	if client.Transport == nil {
+		return http.Client{}, invalid("Config.WrapTransport returned nil")
+	}
+	client.Timeout = 0 // it is a part of attemptTimeout
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return client, nil
+}
+
+// sharedPool is the transport of all clients that bring none.
+var sharedPool = sync.OnceValue(newPool)
+
+// maxIdleConns is for the workers of a bulk: each needs a connection, and a client talks to one host.
+const maxIdleConns = 512
+
+// newPool is like http.DefaultTransport, but with room for more idle connections.
+func newPool() *http.Transport {
+	pool := &http.Transport{}
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+		pool = standard.Clone()
+	}
+	pool.MaxIdleConns, pool.MaxIdleConnsPerHost = maxIdleConns, maxIdleConns
+	return pool
+}
+
+func userAgent(product string) string {
+	own := fmt.Sprintf("grantkit-okta/%s (%s; %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return strings.TrimSpace(product + " " + own)
+}
 
 // attemptTimeout is the shorter of AttemptTimeout and HTTPClient.Timeout, and negative if there is none.
 func (c Config) attemptTimeout() time.Duration {
@@ -119,8 +186,9 @@ func (c Config) attemptTimeout() time.Duration {
 	return min(timeout, c.HTTPClient.Timeout)
 }
 
-// policy checks r and fills in the defaults.
-func (r Retry) policy() (retry.Policy, error) {
+// retryPolicy checks Retry and fills in the defaults.
+func (c Config) retryPolicy() (retry.Policy, error) {
+	r := c.Retry
 	if r.MinWait < 0 {
 		return retry.Policy{}, invalid("Config.Retry.MinWait is negative")
 	}
@@ -130,10 +198,7 @@ func (r Retry) policy() (retry.Policy, error) {
 	if r.MinWait > 0 && r.MaxWait > 0 && r.MinWait > r.MaxWait {
 		return retry.Policy{}, invalid("Config.Retry.MinWait is longer than MaxWait")
 	}
-	p := retry.Policy{MaxRetries: r.MaxRetries, MinWait: r.MinWait, MaxWait: r.MaxWait}
-	if p.MaxRetries == 0 {
-		p.MaxRetries = defaultMaxRetries
-	}
+	p := retry.Policy{MaxRetries: cmp.Or(r.MaxRetries, defaultMaxRetries), MinWait: r.MinWait, MaxWait: r.MaxWait}
 	if p.MaxWait == 0 {
 		p.MaxWait = max(defaultMaxWait, p.MinWait)
 	}
@@ -141,15 +206,6 @@ func (r Retry) policy() (retry.Policy, error) {
 		p.MinWait = min(defaultMinWait, p.MaxWait)
 	}
 	return p, nil
-}
-
-// root returns OrgURL without a trailing slash, once it is known to be one that credentials may be sent to.
-func (c Config) root() (string, error) {
-	root, reason := checkOrgURL(c.OrgURL, c.AllowInsecureHTTP)
-	if reason != "" {
-		return "", invalid("Config.OrgURL %s", reason)
-	}
-	return root, nil
 }
 
 // checkOrgURL is checkURL, with what goes wrong with the addresses of orgs.
@@ -194,11 +250,11 @@ func refuseURL(u *url.URL, address string, allowHTTP bool) string {
 	case !validPort(u.Port()):
 		return "has a port that is not between 1 and 65535"
 	case u.User != nil:
-		return "holds a user name or password: sign in with Config.Credentials"
+		return "contains a user name or password: authenticate with Config.Credentials"
 	case strings.Contains(address, "?"):
-		return "holds a query"
+		return "contains a query"
 	case strings.Contains(address, "#"):
-		return "holds a fragment"
+		return "contains a fragment"
 	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
 		return "is http, which would show the credentials to the network: use https"
 	}
@@ -217,27 +273,11 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
-func (c Config) session(client *Client) (session, error) {
-	if v := reflect.ValueOf(c.Credentials); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		return nil, invalid("Config.Credentials is missing: use APIToken, BearerToken, TokenSource or ServiceApp")
-	}
-	s, err := c.Credentials.session(client)
-	if err != nil {
-		return nil, invalid("Config.Credentials: %v", err)
-	}
-	return s, nil
-}
-
 func (c Config) checkUserAgent() error {
 	for _, b := range []byte(c.UserAgent) {
 		if b < ' ' || b > '~' {
-			return invalid("Config.UserAgent holds a control character or a character beyond ASCII")
+			return invalid("Config.UserAgent contains a control character or a character beyond ASCII")
 		}
 	}
 	return nil
-}
-
-// invalid is the error for what the caller got wrong. It matches ErrInvalidArgument.
-func invalid(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrInvalidArgument, fmt.Sprintf(format, args...))
 }

@@ -5,32 +5,39 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
+	"regexp"
 	"strings"
-	"unicode"
 
 	"github.com/grantkit/okta/internal/challenge"
+	"github.com/grantkit/okta/internal/redact"
 	"github.com/grantkit/okta/internal/wire"
 )
 
-// What an error is about, for errors.Is.
+// Sentinels for errors.Is.
 var (
-	// ErrInvalidArgument: the call was wrong in itself, and nothing was sent.
+	// ErrInvalidArgument: an argument or the configuration is wrong, and nothing was sent.
 	ErrInvalidArgument = errors.New("okta: invalid argument")
+	// ErrAuthentication: the client got no access token, because the token endpoint or the TokenSource refused, or the private
+	// key could not sign. No other call will succeed either: a batch should stop here.
+	ErrAuthentication = errors.New("okta: authentication failed")
 	// ErrUnauthorized: Okta does not accept the credentials (401).
 	ErrUnauthorized = errors.New("okta: unauthorized")
-	// ErrForbidden: the credentials may not do this (403).
+	// ErrForbidden: the credentials do not permit this (403).
 	ErrForbidden = errors.New("okta: forbidden")
 	// ErrNotFound: the resource does not exist, or not for these credentials (404).
 	ErrNotFound = errors.New("okta: not found")
-	// ErrRateLimited: a rate limit is used up and would not be free in time. Okta has said so (429, an *Error), or
-	// Config.RateLimiter has not let the call go. A call that ended otherwise, after an attempt that was answered 429,
-	// matches it too.
+	// ErrRateLimited: a rate limit is exhausted and will not be reset in time. Okta has refused the request (429, an *Error),
+	// or Config.RateLimiter has not sent it (a *RateLimitError). A call that failed otherwise after a 429 matches it too.
 	ErrRateLimited = errors.New("okta: rate limited")
 )
 
-// ErrorCode is Okta's code for a kind of error. There are more than two hundred; these are the ones that the operations
-// here meet. The list is at https://developer.okta.com/docs/reference/error-codes/.
+// invalid is the error for a wrong argument. It matches ErrInvalidArgument.
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrInvalidArgument, fmt.Sprintf(format, args...))
+}
+
+// ErrorCode is Okta's code for a kind of error. There are more than two hundred; the constants are those that these operations
+// return. The list is at https://developer.okta.com/docs/reference/error-codes/.
 type ErrorCode string
 
 // Okta's error codes.
@@ -49,26 +56,27 @@ const (
 	CodeRateLimitExceeded    ErrorCode = "E0000047" // 429
 )
 
-// Error is an answer of Okta, or of something on the way to it, that is not what the operation promises: every status
-// but the operation's own, and a 200 whose body is not what it must be. It keeps all that the answer said. Its text is for
-// people and may change; programs read the fields and use errors.Is with the Err variables.
+// Error is a response of Okta, or of something on the way to it, that is not what the operation promises: every status but the
+// operation's own, and a 200 whose body is not what it must be. It keeps everything that the response said. Its text is for
+// people and may change; programs read the fields and use errors.Is with the sentinels.
 type Error struct {
 	StatusCode int       // HTTP status
 	Code       ErrorCode // Okta's code, such as E0000006; empty if the body is not Okta's
 	Summary    string    // Okta's description
+	Resource   string    // type that an E0000007 names as not found, such as User or OAuth2Client; empty if it names none
 	Link       string    // Okta's errorLink
 	ID         string    // Okta's errorId
 	Causes     []ErrorCause
-	OAuth      *OAuthError // what OAuth said, such as which scope is missing; nil if nothing
+	OAuth      *OAuthError // OAuth's error, such as which scope is missing; nil if there is none
 	RequestID  string      // X-Okta-Request-Id: what Okta's support asks for
 	Method     string      // of the request
 	Path       string      // of the request, escaped, without the query
-	RateLimit  RateLimit   // zero if the answer did not say
-	Attempts   int         // made when this answer came
-	Body       []byte      // as received, up to 1 MiB, with the credential blotted out
+	RateLimit  RateLimit   // zero if the response has no rate limit headers
+	Attempts   int         // including the one that got this response
+	Body       []byte      // as received, up to 1 MiB, with credentials redacted
 
-	signIn bool  // the answer is that of the token endpoint
-	cause  error // why the body could not be used
+	fromTokenEndpoint bool
+	cause             error // why the body could not be used
 }
 
 // ErrorCause is one reason for an error, such as a parameter that failed validation.
@@ -83,102 +91,76 @@ type OAuthError struct {
 	Scope       string // the scopes that the request needs
 }
 
-// newError is the one way from an answer to an Error. cause says why an answer whose status was welcome is an error, or
-// why its body is incomplete.
-func newError(a *attempt, cause error) *Error {
-	e := &Error{
-		StatusCode: a.status,
-		RequestID:  a.requestID,
-		Method:     a.call.method,
-		Path:       a.call.path,
-		RateLimit:  a.rateLimit,
-		Attempts:   a.number,
-		Body:       []byte(scrub(string(a.body.Bytes()[:min(a.body.Len(), maxErrorAnswer)]), a.secrets)),
-		signIn:     a.call.signIn,
-	}
-	if cause != nil {
-		e.cause = a.clean(cause)
-	}
-	if a.call.signIn && a.status < http.StatusMultipleChoices {
-		e.Body = []byte(redaction) // it holds an access token
-	}
-	if a.status >= http.StatusMultipleChoices {
-		e.readBody(a)
-		e.readChallenge(a)
-	}
-	return e
-}
+// resource matches the type at the end of the summary of an E0000007: "Not found: Resource not found: 00u1 (User)".
+var resource = regexp.MustCompile(`\((\w+)\)\s*$`)
 
-// readBody takes what it can from a body in Okta's form or in OAuth's. Any other body stays in Body alone.
-func (e *Error) readBody(a *attempt) {
-	body, err := wire.Members(a.body.Bytes())
+// readBody reads a body in Okta's form or in OAuth's. Any other body stays in Body alone.
+func (e *Error) readBody(body []byte, secrets redact.Secrets) {
+	members, err := wire.Members(body)
 	if err != nil {
 		return
 	}
-	if echoes(body, a.secrets) { // perhaps in a spelling of JSON's that scrub does not know
-		e.Body = []byte(redaction)
+	if secrets.In(members) { // perhaps in a spelling of JSON's that Scrub does not know
+		e.Body = []byte(redact.Mark)
 	}
 	text := func(member any) string {
 		s, _ := member.(string)
-		return a.hide(s)
+		return secrets.Scrub(s)
 	}
-	e.Code, e.Summary = ErrorCode(text(body["errorCode"])), text(body["errorSummary"])
-	e.Link, e.ID = text(body["errorLink"]), text(body["errorId"])
-	causes, _ := body["errorCauses"].([]any)
+	e.Code, e.Summary = ErrorCode(text(members["errorCode"])), text(members["errorSummary"])
+	e.Link, e.ID = text(members["errorLink"]), text(members["errorId"])
+	if found := resource.FindStringSubmatch(e.Summary); found != nil && e.Code == CodeNotFound {
+		e.Resource = found[1]
+	}
+	causes, _ := members["errorCauses"].([]any)
 	for _, cause := range causes {
 		member, _ := cause.(map[string]any)
 		e.Causes = append(e.Causes, ErrorCause{Summary: text(member["errorSummary"])})
 	}
-	if code := text(body["error"]); code != "" {
-		e.OAuth = &OAuthError{Code: code, Description: text(body["error_description"])}
+	if code := text(members["error"]); code != "" {
+		e.OAuth = &OAuthError{Code: code, Description: text(members["error_description"])}
 	}
 }
 
-// echoes reports whether a decoded JSON value holds a secret anywhere.
-func echoes(value any, secrets []string) bool {
-	switch v := value.(type) {
-	case string:
-		return scrub(v, secrets) != v
-	case []any:
-		return slices.ContainsFunc(v, func(item any) bool { return echoes(item, secrets) })
-	case map[string]any:
-		for name, member := range v {
-			if echoes(name, secrets) || echoes(member, secrets) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// readChallenge takes what WWW-Authenticate says: all there is when a bearer token lacks a scope.
-func (e *Error) readChallenge(a *attempt) {
-	params, ok := challenge.Read(a.header.Values("WWW-Authenticate"))
+// readChallenge reads WWW-Authenticate, which is all there is when a bearer token lacks a scope.
+func (e *Error) readChallenge(header http.Header, secrets redact.Secrets) {
+	params, ok := challenge.Read(header.Values("WWW-Authenticate"))
 	if !ok {
 		return
 	}
 	e.OAuth = &OAuthError{
-		Code:        a.hide(params["error"]),
-		Description: a.hide(params["error_description"]),
-		Scope:       a.hide(params["scope"]),
+		Code:        secrets.Scrub(params["error"]),
+		Description: secrets.Scrub(params["error_description"]),
+		Scope:       secrets.Scrub(params["scope"]),
 	}
+}
+
+// oauthCode is the code of OAuth's error, empty if there is none.
+func (e *Error) oauthCode() string {
+	if e == nil || e.OAuth == nil {
+		return ""
+	}
+	return e.OAuth.Code
 }
 
 // Error says in one line what went wrong, where, and under which request ID.
 func (e *Error) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "okta: %s %s: %s", e.Method, e.Path, e.kind())
 	if text := e.description(); text != "" {
 		b.WriteString(": " + text)
 	}
 	if len(e.Causes) > 0 {
-		fmt.Fprintf(&b, " (%s)", oneLine(e.reasons()))
+		fmt.Fprintf(&b, " (%s)", redact.Line(e.reasons()))
 	}
 	if e.OAuth != nil && e.OAuth.Scope != "" {
-		fmt.Fprintf(&b, " (needs the scope %s)", oneLine(e.OAuth.Scope))
+		fmt.Fprintf(&b, " (needs the scope %s)", redact.Line(e.OAuth.Scope))
 	}
 	if e.cause != nil {
-		fmt.Fprintf(&b, ": unusable answer: %v", e.cause)
+		fmt.Fprintf(&b, ": unusable response: %v", e.cause)
 	}
 	b.WriteString(e.reference())
 	return b.String()
@@ -187,18 +169,18 @@ func (e *Error) Error() string {
 func (e *Error) kind() string {
 	switch {
 	case e.Code != "":
-		return fmt.Sprintf("%d %s", e.StatusCode, oneLine(string(e.Code)))
-	case e.OAuth != nil && e.OAuth.Code != "":
-		return fmt.Sprintf("%d %s", e.StatusCode, oneLine(e.OAuth.Code))
+		return fmt.Sprintf("%d %s", e.StatusCode, redact.Line(string(e.Code)))
+	case e.oauthCode() != "":
+		return fmt.Sprintf("%d %s", e.StatusCode, redact.Line(e.oauthCode()))
 	}
 	return strings.TrimSpace(fmt.Sprintf("%d %s", e.StatusCode, http.StatusText(e.StatusCode)))
 }
 
 func (e *Error) description() string {
 	if e.Summary == "" && e.OAuth != nil {
-		return oneLine(e.OAuth.Description)
+		return redact.Line(e.OAuth.Description)
 	}
-	return oneLine(e.Summary)
+	return redact.Line(e.Summary)
 }
 
 func (e *Error) reasons() string {
@@ -212,7 +194,7 @@ func (e *Error) reasons() string {
 func (e *Error) reference() string {
 	id := "no request ID"
 	if e.RequestID != "" {
-		id = "request " + oneLine(e.RequestID)
+		id = "request " + redact.Line(e.RequestID)
 	}
 	if e.Attempts > 1 {
 		return fmt.Sprintf(" [%s, %d attempts]", id, e.Attempts)
@@ -220,37 +202,52 @@ func (e *Error) reference() string {
 	return " [" + id + "]"
 }
 
-// Is makes an Error match the Err variable of its status.
+// Is makes an Error match the sentinel of its status. A refusal of the token endpoint matches ErrAuthentication, and never
+// ErrNotFound: what the call names may well exist.
 func (e *Error) Is(target error) bool {
+	if e == nil {
+		return false
+	}
 	switch target {
+	case ErrAuthentication:
+		passes := e.StatusCode >= http.StatusInternalServerError || e.StatusCode == http.StatusTooManyRequests
+		return e.fromTokenEndpoint && !passes
 	case ErrUnauthorized:
 		return e.StatusCode == http.StatusUnauthorized
 	case ErrForbidden:
 		return e.StatusCode == http.StatusForbidden
 	case ErrNotFound:
-		return e.StatusCode == http.StatusNotFound && !e.signIn // what the call names may well exist
+		return e.StatusCode == http.StatusNotFound && !e.fromTokenEndpoint
 	case ErrRateLimited:
 		return e.StatusCode == http.StatusTooManyRequests
 	}
 	return false
 }
 
-// Unwrap returns why the answer could not be used, where its status alone does not say so.
-func (e *Error) Unwrap() error { return e.cause }
+// Unwrap returns why the response could not be used, where its status alone does not say so.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
 
-// LogValue implements slog.LogValuer: what an operator looks for, without the body.
+// LogValue implements slog.LogValuer: what an operator needs, without the body.
 func (e *Error) LogValue() slog.Value {
+	if e == nil {
+		return slog.StringValue("<nil>")
+	}
 	attrs := []slog.Attr{
 		slog.String("method", e.Method),
 		slog.String("path", e.Path),
 		slog.Int("status", e.StatusCode),
 		slog.String("code", string(e.Code)),
-		slog.String("summary", oneLine(e.Summary)),
+		slog.String("summary", redact.Line(e.Summary)),
 		slog.String("request_id", e.RequestID),
 		slog.Int("attempts", e.Attempts),
 	}
 	if len(e.Causes) > 0 {
-		attrs = append(attrs, slog.String("causes", oneLine(e.reasons())))
+		attrs = append(attrs, slog.String("causes", redact.Line(e.reasons())))
 	}
 	if e.OAuth != nil {
 		attrs = append(attrs, slog.String("oauth_error", e.OAuth.Code), slog.String("scope", e.OAuth.Scope))
@@ -259,19 +256,4 @@ func (e *Error) LogValue() slog.Value {
 		attrs = append(attrs, slog.String("cause", e.cause.Error()))
 	}
 	return slog.GroupValue(attrs...)
-}
-
-// oneLine makes a text that came from outside fit for one line of a terminal or a log.
-func oneLine(text string) string {
-	const most = 500
-	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
-	if len(runes) > most {
-		runes = append(runes[:most:most], '…')
-	}
-	for i, r := range runes {
-		if !unicode.IsPrint(r) {
-			runes[i] = ' '
-		}
-	}
-	return string(runes)
 }

@@ -240,7 +240,7 @@ func TestWhatA200OfAListMustBe(t *testing.T) {
 			assert.Nil(t, page)
 			answer := requireAnswer(t, err)
 			assert.Equal(t, 200, answer.StatusCode)
-			assert.Contains(t, err.Error(), "unusable answer")
+			assert.Contains(t, err.Error(), "unusable response")
 			assert.Contains(t, err.Error(), "[request req-1]")
 			assert.Equal(t, body, string(answer.Body[:min(len(body), 1<<20)]))
 			assert.Error(t, errors.Unwrap(err))
@@ -254,7 +254,7 @@ func TestWhatA200OfAnObjectMustBe(t *testing.T) {
 		"empty": "", "null": "null", "array": `[{"id":"1"}]`, "number": "7", "text after it": `{"id":"1"} {}`, "no end": `{"id":"1"`,
 	} {
 		err := failedGet(t, reply(200, body))
-		assert.Contains(t, err.Error(), "unusable answer", name)
+		assert.Contains(t, err.Error(), "unusable response", name)
 		_, err2 := newClient(t, play(reply(200, body)), noRetries).UserOAuth.GetRefreshToken(t.Context(), "u", "c", "t", nil)
 		assert.Error(t, err2, name)
 	}

@@ -231,7 +231,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 	for want, environment := range map[string][]string{
 		"orgUrl (OKTA_CLIENT_ORGURL) must begin with https://":               {"OKTA_CLIENT_ORGURL=SECRET.okta.com"},
 		"orgUrl (OKTA_CLIENT_ORGURL) is a template":                          {"OKTA_CLIENT_ORGURL=https://{yourOktaDomain}"},
-		"orgUrl (OKTA_CLIENT_ORGURL) holds a user name":                      {"OKTA_CLIENT_ORGURL=https://u:SECRET@acme.okta.com"},
+		"orgUrl (OKTA_CLIENT_ORGURL) contains a user name":                   {"OKTA_CLIENT_ORGURL=https://u:SECRET@acme.okta.com"},
 		"authorizationMode (OKTA_CLIENT_AUTHORIZATIONMODE) is not SSWS":      {"OKTA_CLIENT_AUTHORIZATIONMODE=SECRET"},
 		"authorizationMode is missing: there is a token and a private key":   {"OKTA_CLIENT_TOKEN=SECRET", "OKTA_CLIENT_JWK=SECRET"},
 		"token (OKTA_CLIENT_TOKEN) is not a token":                           {"OKTA_CLIENT_TOKEN=SECRET SECRET"},

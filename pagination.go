@@ -3,34 +3,32 @@ package okta
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"iter"
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
-	"sync"
+	"slices"
 
 	"github.com/grantkit/okta/internal/linkheader"
 	"github.com/grantkit/okta/internal/wire"
 )
 
-// Page is one page of a list, and the way to those that follow. It never changes; Next returns another.
+// Page is one page of a list, and the way to the next. It never changes; Next returns another one. A Page that has only Items
+// is a last page.
 type Page[T any] struct {
 	Items     []T       // may be empty although more pages follow
-	RequestID string    // X-Okta-Request-Id of the answer
-	RateLimit RateLimit // what the answer said of its bucket
+	RequestID string    // X-Okta-Request-Id of the response
+	RateLimit RateLimit // of the response
 
-	list   *pageList[T]
-	next   *request // nil on the last page
-	number int      // counted from 1
+	cursor string
+	next   func(context.Context) (*Page[T], error) // nil on the last page
 }
 
-// pageList is what the pages of a list share.
-type pageList[T any] struct {
-	client  *Client
-	decoder func([]byte) ([]T, error)
-	query   url.Values // of the first request
-	trail   trail
+// NewPage makes a page for the tests of code that reads lists. cursor is what Cursor returns. next is called by Next, Pages, All
+// and Collect; without it, the page is the last one.
+func NewPage[T any](items []T, cursor string, next func(context.Context) (*Page[T], error)) *Page[T] {
+	return &Page[T]{Items: items, cursor: cursor, next: next}
 }
 
 // List reads the first page of a list at a route for which there is no method here. The request is a GET without a body; its
@@ -40,7 +38,15 @@ func List[T any](ctx context.Context, c *Client, req Request) (*Page[T], error) 
 	if req.Method != "" && req.Method != http.MethodGet || req.Body != nil {
 		return nil, invalid("a list is read with GET and without a body")
 	}
-	return first(ctx, c, wire.Array[T], req.Query, req.Path)
+	return readList(ctx, c, wire.Array[T], request{segments: slices.Clone(req.Path), query: clone(req.Query)})
+}
+
+func clone(query url.Values) url.Values {
+	copied := maps.Clone(query)
+	for name, values := range copied {
+		copied[name] = slices.Clone(values)
+	}
+	return copied
 }
 
 // list reads the first page of a list below /api/v1.
@@ -49,21 +55,26 @@ func list[T any](ctx context.Context, c *Client, decoder func([]byte) ([]T, erro
 	if err != nil {
 		return nil, err
 	}
-	return first(ctx, c, decoder, query, api(segments))
+	return readList(ctx, c, decoder, request{segments: api(segments), query: query, named: true})
 }
 
-func first[T any](ctx context.Context, c *Client, decoder func([]byte) ([]T, error), query url.Values, segments []string) (*Page[T], error) {
-	path, err := join(segments)
-	if err != nil {
-		return nil, err
-	}
-	l := &pageList[T]{client: c, decoder: decoder, query: maps.Clone(query)}
-	l.trail.visit(query.Get("after"), 1)
-	return l.fetch(ctx, request{method: http.MethodGet, url: c.root + path, query: l.query, accepts: http.StatusOK}, 1)
+func readList[T any](ctx context.Context, c *Client, decoder func([]byte) ([]T, error), r request) (*Page[T], error) {
+	r.method, r.accepts = http.MethodGet, http.StatusOK
+	l := &lister[T]{client: c, decoder: decoder, request: r}
+	return l.page(ctx, r.query, nil)
 }
 
-// fetch reads the page with the given number.
-func (l *pageList[T]) fetch(ctx context.Context, r request, number int) (*Page[T], error) {
+// lister reads the pages of a list.
+type lister[T any] struct {
+	client  *Client
+	decoder func([]byte) ([]T, error)
+	request request // the first one
+}
+
+// page reads the page to which query leads. before are the pages that led to it.
+func (l *lister[T]) page(ctx context.Context, query url.Values, before *trail) (*Page[T], error) {
+	r := l.request
+	r.query = query
 	a, err := l.client.send(ctx, r)
 	if err != nil {
 		return nil, err
@@ -72,66 +83,91 @@ func (l *pageList[T]) fetch(ctx context.Context, r request, number int) (*Page[T
 	if err != nil {
 		return nil, err
 	}
-	next, err := l.following(r, a.header.Values("Link"))
-	if err != nil {
-		return nil, newError(a, err)
+	page := &Page[T]{Items: items, RequestID: a.requestID(), RateLimit: rateLimit(a.response.Header)}
+	target, found, err := linkheader.Find(a.response.Header.Values("Link"), "next")
+	if err == nil && found {
+		err = l.lead(page, target, before.and(query.Get("after")))
 	}
-	if next != nil && !l.trail.visit(next.query.Get("after"), number+1) {
-		return nil, newError(a, errors.New("the next link leads back to a page that was read before"))
+	if err != nil {
+		return nil, a.newError(err)
 	}
 	a.recycle()
-	return &Page[T]{Items: items, RequestID: a.requestID, RateLimit: a.rateLimit, list: l, next: next, number: number}, nil
+	return page, nil
 }
 
-// following returns the request for the next page, or nil if there is none: the same request, with what the next link adds to
-// the query. What the caller asked for stays as it was, but for the cursor. What else the link says is not followed: its
-// host may be that of a proxy's other side.
-func (l *pageList[T]) following(r request, links []string) (*request, error) {
-	target, found, err := linkheader.Find(links, "next")
-	if err != nil || !found {
-		return nil, err
-	}
-	_, rawQuery, _ := strings.Cut(target, "?")
-	rawQuery, _, _ = strings.Cut(rawQuery, "#")
-	query, err := url.ParseQuery(rawQuery)
-	if err != nil {
-		return nil, errors.New("the query of the next link cannot be read")
-	}
+// lead leads page to its successor: to the same request, with the query of the next link laid below the list's own, but for
+// the cursor. What else the link says is not followed: its host may be that of the other side of a proxy.
+func (l *lister[T]) lead(page *Page[T], target string, t *trail) error {
+	query := linkheader.Query(target)
 	cursor := query.Get("after")
 	if cursor == "" {
-		return nil, errors.New("the next link has no cursor")
+		return errors.New("the next link has no cursor")
 	}
-	maps.Copy(query, l.query)
+	if t.has(cursor) {
+		return errors.New("the next link leads back to a page that was read before")
+	}
+	maps.Copy(query, l.request.query)
 	query.Set("after", cursor)
-	r.query = query
-	return &r, nil
+	page.cursor = cursor
+	page.next = func(ctx context.Context) (*Page[T], error) { return l.page(ctx, query, t) }
+	return nil
+}
+
+// trail is the chain of cursors that led to a page, by their hashes: a server that sends a cursor again would keep its
+// readers for ever. Each page has its own: a list may be read twice, with another result.
+type trail struct {
+	cursor uint64
+	before *trail
+}
+
+var trailSeed = maphash.MakeSeed()
+
+func (t *trail) and(cursor string) *trail {
+	return &trail{cursor: maphash.String(trailSeed, cursor), before: t}
+}
+
+func (t *trail) has(cursor string) bool {
+	hash := maphash.String(trailSeed, cursor)
+	for ; t != nil; t = t.before {
+		if t.cursor == hash {
+			return true
+		}
+	}
+	return false
 }
 
 // HasNext reports whether another page follows.
-func (p *Page[T]) HasNext() bool { return p.next != nil }
+func (p *Page[T]) HasNext() bool { return p != nil && p.next != nil }
 
-// Cursor returns the value of After with which the list can be carried on after this page, later or elsewhere, and "" if
-// it ends here. It goes with the same filters.
+// Cursor returns the value of After with which the list can be resumed after this page, later or elsewhere, and "" if it ends
+// here. It goes with the same filters.
 func (p *Page[T]) Cursor() string {
-	if p.next == nil {
+	if !p.HasNext() {
 		return ""
 	}
-	return p.next.query.Get("after")
+	return p.cursor
 }
 
-// Next reads the page that follows. After an error it may be called again. On the last page, the error matches
-// ErrInvalidArgument.
+// Next reads the next page. After an error it may be called again. On the last page, the error matches ErrInvalidArgument.
 func (p *Page[T]) Next(ctx context.Context) (*Page[T], error) {
-	if p.next == nil {
+	if !p.HasNext() {
 		return nil, invalid("there is no page after the last one")
 	}
-	return p.list.fetch(ctx, *p.next, p.number+1)
+	next, err := p.next(ctx)
+	if err == nil && next == nil {
+		return nil, invalid("the function next of NewPage returned neither a page nor an error")
+	}
+	return next, err
 }
 
 // Pages returns this page and all that follow, each read when it is asked for. It ends after the last page or after one
 // error.
 func (p *Page[T]) Pages(ctx context.Context) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
+		if p == nil {
+			yield(nil, invalid("the page is nil"))
+			return
+		}
 		page := p
 		for yield(page, nil) && page.HasNext() {
 			next, err := page.Next(ctx)
@@ -172,25 +208,4 @@ func (p *Page[T]) Collect(ctx context.Context) ([]T, error) {
 		items = append(items, page.Items...)
 	}
 	return items, nil
-}
-
-// trail remembers which cursor led to which page of a list, for all its pages: a server that sends a cursor again would
-// keep its readers for ever.
-type trail struct {
-	mu    sync.Mutex
-	pages map[string]int
-}
-
-// visit reports whether cursor may lead to the page with the given number: it must not lead to another one already.
-func (t *trail) visit(cursor string, number int) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if known, ok := t.pages[cursor]; ok {
-		return known == number
-	}
-	if t.pages == nil {
-		t.pages = map[string]int{}
-	}
-	t.pages[cursor] = number
-	return true
 }

@@ -9,23 +9,31 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/grantkit/okta/internal/dpop"
+	"github.com/grantkit/okta/internal/expiring"
 	"github.com/grantkit/okta/internal/jws"
+	"github.com/grantkit/okta/internal/redact"
+	"github.com/grantkit/okta/internal/wire"
 )
 
-// ServiceApp signs in as a service app of the org: with access tokens that its private key gets from the token endpoint
-// (OAuth client credentials, RFC 7523). The client has one token, fetched when it is first needed, and once however many calls
-// wait for it. It is renewed ahead of its end in the background, which takes at most 90 s and outlasts the call that began it.
+// ServiceApp authenticates as a service app of the org, with access tokens from the token endpoint (OAuth client credentials,
+// RFC 7523). Beside its scopes, the app needs an admin role: without one, Okta shows it nothing.
 //
-// Tokens are bound to a key of the client's own (DPoP, RFC 9449) where the app demands it, as new apps do by default; the
-// client finds that out by itself.
+// A client has one token, which serves all calls. It is fetched when it is first needed, and refreshed in the background before
+// it expires. A fetch takes at most 90 s and may outlive the call that began it: it serves the next one. If Okta refuses a
+// token with a 401, the client fetches another one, once; if that is refused, too, calls return Okta's error, and the next fetch
+// waits 2 s to about a minute.
 //
-// What the token endpoint refuses is an *Error of POST /oauth2/v1/token, such as 401 invalid_client; it never matches
-// ErrNotFound.
+// If the app requires DPoP (RFC 9449), as new apps do by default, the client notices it and binds tokens to a key of its own.
+//
+// If the token endpoint refuses, the error is an *Error of POST /oauth2/v1/token, such as 401 invalid_client. It matches
+// ErrAuthentication and never ErrNotFound.
 type ServiceApp struct {
 	// ClientID is the app's ID, such as 0oa1abcdefGHIJKL2345.
 	ClientID string
@@ -43,12 +51,12 @@ type ServiceApp struct {
 	// TokenURL is the token endpoint. Default: /oauth2/v1/token of the org.
 	TokenURL string
 
-	// DPoP demands bound tokens from the first request on, and refuses others. It saves one round trip at the first
-	// sign-in of an app that demands them anyway.
+	// DPoP requires tokens that are bound to a key, from the first request on, and refuses others. It saves one round trip
+	// if the app requires them anyway.
 	DPoP bool
 }
 
-// PrivateKey is a key that signs a service app in. It comes from PEM, JWK or Signer, and prints as redacted.
+// PrivateKey is the key that authenticates a service app. It comes from PEM, JWK or Signer, and prints as redacted.
 type PrivateKey struct {
 	redacted
 	load func() (crypto.Signer, string, error)
@@ -67,14 +75,14 @@ func JWK(text string) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) { return jws.ParseJWK(text) }}
 }
 
-// Signer is a private key that is somewhere else, such as in an HSM or a KMS. It must be safe for concurrent use.
+// Signer is a private key that is kept elsewhere, such as in an HSM or a KMS. It must be safe for concurrent use.
 func Signer(signer crypto.Signer) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) { return signer, "", nil }}
 }
 
-func (app ServiceApp) session(c *Client) (session, error) {
+func (app ServiceApp) authenticator(e *engine) (authenticator, error) {
 	if checkToken(app.ClientID) != nil {
-		return nil, errors.New("ServiceApp.ClientID is empty or holds a character that no client ID has")
+		return nil, errors.New("ServiceApp.ClientID is empty or contains a character that no client ID has")
 	}
 	if err := app.checkScopes(); err != nil {
 		return nil, err
@@ -83,17 +91,19 @@ func (app ServiceApp) session(c *Client) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokenURL := c.root + "/oauth2/v1/token"
+	tokenURL := e.root + "/oauth2/v1/token"
 	if app.TokenURL != "" {
 		var reason string
-		if tokenURL, reason = checkURL(app.TokenURL, c.allowHTTP); reason != "" {
+		if tokenURL, reason = checkURL(app.TokenURL, e.allowHTTP); reason != "" {
 			return nil, errors.New("ServiceApp.TokenURL " + reason)
 		}
 	}
-	s := &serviceSession{client: c, clientID: app.ClientID, key: key, scope: strings.Join(app.Scopes, " "), tokenURL: tokenURL}
+	s := &serviceAuthenticator{
+		engine: e, clientID: app.ClientID, key: key, scope: strings.Join(app.Scopes, " "), tokenURL: tokenURL, dpop: app.DPoP,
+	}
+	s.tokens = expiring.New(fetchTimeout, s.fetch)
 	if app.DPoP {
-		s.demandBound = true
-		s.proofKey, err = jws.NewProofKey()
+		err = s.prover.Bind()
 	}
 	return s, err
 }
@@ -103,7 +113,7 @@ func (app ServiceApp) checkScopes() error {
 		return errors.New("ServiceApp.Scopes is empty")
 	}
 	if slices.ContainsFunc(app.Scopes, func(scope string) bool { return checkToken(scope) != nil }) {
-		return errors.New("ServiceApp.Scopes holds an empty scope, or one with a character that no scope has")
+		return errors.New("ServiceApp.Scopes contains an empty scope, or one with a character that no scope has")
 	}
 	return nil
 }
@@ -123,93 +133,128 @@ func (app ServiceApp) key() (*jws.Key, error) {
 	return key, nil
 }
 
-// serviceSession signs the calls of a client in as a service app.
-type serviceSession struct {
-	client      *Client
-	clientID    string
-	key         *jws.Key
-	scope       string
-	tokenURL    string
-	demandBound bool
+// serviceAuthenticator authenticates the calls of a client as a service app.
+type serviceAuthenticator struct {
+	engine   *engine
+	clientID string
+	key      *jws.Key
+	scope    string
+	tokenURL string
+	dpop     bool // tokens that are not bound are refused
 
-	tokens tokenCache
-
-	mu         sync.Mutex
-	proofKey   *jws.ProofKey // nil while tokens are not bound
-	tokenNonce string        // for proofs to the token endpoint
-	apiNonce   string        // for proofs to the API
-	skew       time.Duration // server's clock minus ours
+	tokens *expiring.Cache[*accessToken]
+	prover dpop.Prover
 }
 
-func (s *serviceSession) newSigner() signer { return &serviceSigner{session: s} }
-
-// serviceSigner signs the attempts of one call of the API in.
-type serviceSigner struct {
-	session  *serviceSession
-	token    *accessToken // of the latest attempt
-	renewed  bool         // a second token has been asked for
-	borrowed bool         // one that another call had asked for has been tried
-	proofs   proofTrouble
+// accessToken is a token of the token endpoint.
+type accessToken struct {
+	value redact.Secret
+	key   *dpop.Key // nil if the token is not bound to one
 }
 
-func (g *serviceSigner) sign(ctx context.Context, req *http.Request) ([]string, error) {
-	token, err := g.session.tokens.get(ctx, g.session.mint)
+func (s *serviceAuthenticator) forCall() callAuthenticator { return &apiAuthenticator{service: s} }
+
+// apiAuthenticator authenticates the attempts of one call of the API.
+type apiAuthenticator struct {
+	service *serviceAuthenticator
+	token   *accessToken // of the latest attempt
+	renewed int          // how often another token was asked for
+	repairs dpop.Repairs
+}
+
+func (c *apiAuthenticator) authenticate(ctx context.Context, req *http.Request) (redact.Secrets, error) {
+	token, err := c.service.tokens.Get(ctx)
+	if err != nil && err == ctx.Err() { //nolint:errorlint // another error comes from the fetch
+		return nil, ended(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	g.token = token
-	if token.proofKey == nil {
+	c.token = token
+	if token.key == nil {
 		return authorize(req, "Bearer", token.value()), nil
 	}
-	proof, err := g.session.prove(req, token.proofKey, token.value())
+	proof, err := c.service.prover.Prove(req, dpop.API, token.key, token.value())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrAuthentication, err)
 	}
-	req.Header.Set("DPoP", proof)
 	return append(authorize(req, "DPoP", token.value()), proof), nil
 }
 
-// renew mends what can be mended of a refused sign-in: the nonce or the clock of a proof, which Okta refuses with a 400 or a
-// 401, or else the token, once.
-func (g *serviceSigner) renew(a *attempt, failure *Error) bool {
-	s := g.session
-	fresh := s.learnNonce(&s.apiNonce, a)
-	if failure == nil || a.status != http.StatusBadRequest && a.status != http.StatusUnauthorized {
+// maxRenewals is how many other tokens a call tries after a 401: one that another call has fetched, and one of its own.
+const maxRenewals = 2
+
+// renew repairs what can be repaired of a refused request: the nonce or the clock of a proof, which Okta refuses with a 400 or
+// a 401, or else the token.
+func (c *apiAuthenticator) renew(resp *http.Response, refusal *Error) bool {
+	s := c.service
+	fresh := s.prover.Learn(dpop.API, resp.Header)
+	if resp.StatusCode != http.StatusUnauthorized {
+		s.tokens.Accepted(c.token)
+	}
+	if refusal == nil || !refusesAuthentication(resp) {
 		return false
 	}
-	if g.token.proofKey != nil && failure.refusesProof() && g.proofs.mended(s, a, failure, fresh) {
-		return true
+	if code := refusal.oauthCode(); c.token.key != nil && dpop.Refuses(code) {
+		return c.repairs.Possible(&s.prover, resp.Header, code, fresh)
 	}
-	if g.renewed || a.status != http.StatusUnauthorized {
+	if resp.StatusCode != http.StatusUnauthorized || c.renewed == maxRenewals {
 		return false
 	}
-	if !s.tokens.drop(g.token) { // another call has got a new one meanwhile: that is worth a try
-		again := !g.borrowed
-		g.borrowed = true
-		return again
+	c.renewed++
+	return s.tokens.Refused(c.token)
+}
+
+func refusesAuthentication(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusUnauthorized
+}
+
+// fetchTimeout bounds one fetch of a token, including its retries: a rate limit window and some slack.
+const fetchTimeout = 90 * time.Second
+
+// fetch asks the token endpoint for a token.
+func (s *serviceAuthenticator) fetch(ctx context.Context) (*accessToken, time.Time, error) {
+	auth := &tokenAuthenticator{service: s}
+	a, err := s.engine.send(ctx, request{
+		method: http.MethodPost, url: s.tokenURL, accepts: http.StatusOK, token: true, auth: auth,
+	})
+	if err != nil && ctx.Err() != nil {
+		err = late(err)
 	}
-	g.renewed = true
-	return true
-}
-
-// tokenSigner signs the attempts of one token request in. Each has an assertion, and a proof, of its own.
-type tokenSigner struct {
-	session  *serviceSession
-	asked    time.Time     // when the latest attempt began
-	proofKey *jws.ProofKey // of the latest attempt
-	proofs   proofTrouble
-}
-
-func (g *tokenSigner) sign(_ context.Context, req *http.Request) ([]string, error) {
-	s := g.session
-	g.asked = time.Now()
-	s.mu.Lock()
-	g.proofKey = s.proofKey
-	now := time.Now().Add(s.skew)
-	s.mu.Unlock()
-	assertion, err := s.key.Assertion(s.clientID, s.tokenURL, now)
 	if err != nil {
-		return nil, fmt.Errorf("sign the client assertion: %w", err)
+		return nil, time.Time{}, err
+	}
+	var lifetime time.Duration
+	token, err := decode(a, func(body []byte) (token *accessToken, err error) {
+		token, lifetime, err = auth.read(body)
+		return token, err
+	})
+	return token, auth.asked.Add(lifetime), err
+}
+
+// late is the error of a fetch that took too long. It does not match the error of a context: that would seem to be a caller's.
+func late(err error) error {
+	timeout := fmt.Errorf("no access token within %v: %w", fetchTimeout, os.ErrDeadlineExceeded)
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		return fmt.Errorf("%w; the response before: %w", timeout, refusal)
+	}
+	return timeout
+}
+
+// tokenAuthenticator authenticates the attempts of one token request. Each has an assertion, and a proof, of its own.
+type tokenAuthenticator struct {
+	service *serviceAuthenticator
+	asked   time.Time // when the latest attempt began
+	key     *dpop.Key // to which the latest attempt binds the token; nil for none
+	repairs dpop.Repairs
+}
+
+func (c *tokenAuthenticator) authenticate(_ context.Context, req *http.Request) (redact.Secrets, error) {
+	s := c.service
+	c.asked, c.key = time.Now(), s.prover.Key()
+	assertion, err := s.key.Assertion(s.clientID, s.tokenURL, s.prover.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%w: sign the client assertion: %w", ErrAuthentication, err)
 	}
 	setForm(req, url.Values{
 		"grant_type":            {"client_credentials"},
@@ -217,140 +262,81 @@ func (g *tokenSigner) sign(_ context.Context, req *http.Request) ([]string, erro
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 		"client_assertion":      {assertion},
 	})
-	if g.proofKey == nil {
-		return []string{assertion}, nil
+	if c.key == nil {
+		return redact.Secrets{assertion}, nil
 	}
-	proof, err := s.prove(req, g.proofKey, "")
+	proof, err := s.prover.Prove(req, dpop.TokenEndpoint, c.key, "")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrAuthentication, err)
 	}
-	req.Header.Set("DPoP", proof)
-	return []string{assertion, proof}, nil
-}
-
-// renew mends a refusal: it begins to bind tokens if that is demanded, or takes over the server's nonce or clock.
-func (g *tokenSigner) renew(a *attempt, failure *Error) bool {
-	s := g.session
-	fresh := s.learnNonce(&s.tokenNonce, a)
-	if failure == nil || a.status != http.StatusBadRequest && a.status != http.StatusUnauthorized {
-		return false
-	}
-	if g.proofKey == nil && failure.refusesProof() {
-		return s.beginBinding() == nil
-	}
-	return g.proofs.mended(s, a, failure, fresh)
+	return redact.Secrets{assertion, proof}, nil
 }
 
 func setForm(req *http.Request, form url.Values) {
 	text := form.Encode()
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Close = true // net/http logs what follows an answer on a connection that it keeps: here, it might be a token
+	req.Close = true // net/http logs what follows a response on a connection that it keeps: here, it might be a token
 	req.ContentLength = int64(len(text))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
 	req.Body, _ = req.GetBody()
 }
 
-// proofTrouble counts what a call has already tried to have its assertions and proofs accepted.
-type proofTrouble struct {
-	nonces int
-	clock  bool // the server's has been believed
-	proof  bool // another proof has been made
-}
-
-const maxNonces = 3 // in one call: a server may change its nonce while a request is on its way
-
-// mended reports whether the answer to a refused request brought what the next one needs: a nonce that is fresh, or a clock
-// that differs from what was believed. A proof may also have been used up, when a transport sent its request twice.
-func (p *proofTrouble) mended(s *serviceSession, a *attempt, failure *Error, fresh bool) bool {
-	if failure.OAuth != nil && failure.OAuth.Code == "use_dpop_nonce" {
-		p.nonces++
-		return fresh && p.nonces <= maxNonces
-	}
-	if p.clock {
-		s.forgetClock() // it was no help
+// renew repairs what can be repaired of a refused token request: it begins to bind tokens if that is required, or takes over the
+// server's nonce or clock.
+func (c *tokenAuthenticator) renew(resp *http.Response, refusal *Error) bool {
+	s := c.service
+	fresh := s.prover.Learn(dpop.TokenEndpoint, resp.Header)
+	if refusal == nil || !refusesAuthentication(resp) {
 		return false
 	}
-	p.clock = s.learnClock(a)
-	again := p.clock || !p.proof && failure.refusesProof()
-	p.proof = true
-	return again
+	code := refusal.oauthCode()
+	if c.key == nil && dpop.Refuses(code) {
+		return s.prover.Bind() == nil
+	}
+	return c.repairs.Possible(&s.prover, resp.Header, code, fresh)
 }
 
-// prove returns a proof for req, signed by key.
-func (s *serviceSession) prove(req *http.Request, key *jws.ProofKey, accessToken string) (string, error) {
-	s.mu.Lock()
-	nonce, now := s.apiNonce, time.Now().Add(s.skew)
-	if accessToken == "" {
-		nonce = s.tokenNonce
-	}
-	s.mu.Unlock()
-	r := jws.Request{Method: req.Method, URL: proofURL(req.URL), AccessToken: accessToken, Nonce: nonce}
-	proof, err := key.Proof(r, now)
+// read reads a token, and its lifetime, from a response of the token endpoint. No error quotes the response.
+func (c *tokenAuthenticator) read(body []byte) (*accessToken, time.Duration, error) {
+	members, err := wire.Members(body)
 	if err != nil {
-		return "", fmt.Errorf("sign the DPoP proof: %w", err)
+		return nil, 0, errors.New("it is not a JSON object")
 	}
-	return proof, nil
-}
-
-// proofURL is a URL as a proof names it: without query and fragment, and spelled as Okta compares it, which is with little
-// more escaped than what would end the path.
-func proofURL(u *url.URL) string {
-	return u.Scheme + "://" + u.Host + proofPath.Replace(u.Path)
-}
-
-var proofPath = strings.NewReplacer("%", "%25", " ", "%20", `"`, "%22", "#", "%23", "?", "%3F")
-
-// refusesProof reports whether the answer is about the proof of a DPoP request.
-func (e *Error) refusesProof() bool {
-	return e.OAuth != nil && (e.OAuth.Code == "use_dpop_nonce" || e.OAuth.Code == "invalid_dpop_proof")
-}
-
-// beginBinding makes the key to which tokens are bound from now on.
-func (s *serviceSession) beginBinding() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.proofKey != nil {
-		return nil
+	value, _ := members["access_token"].(string)
+	kind, _ := members["token_type"].(string)
+	if value == "" {
+		return nil, 0, errors.New("it contains no access_token")
 	}
-	key, err := jws.NewProofKey()
-	s.proofKey = key
-	return err
+	if checkToken(value) != nil {
+		return nil, 0, errors.New("its access_token contains a character that no token has")
+	}
+	token, lifetime := &accessToken{value: redact.New(value)}, lifetime(members["expires_in"])
+	switch {
+	case strings.EqualFold(kind, "DPoP") && c.key != nil:
+		token.key = c.key
+		return token, lifetime, nil
+	case strings.EqualFold(kind, "Bearer") && !c.service.dpop:
+		return token, lifetime, nil
+	case strings.EqualFold(kind, "Bearer"):
+		return nil, 0, errors.New("its token is not bound, which ServiceApp.DPoP requires")
+	}
+	return nil, 0, errors.New("its token_type is not one that was asked for")
 }
 
-// learnNonce takes over the nonce of an answer, and reports whether there was one.
-func (s *serviceSession) learnNonce(nonce *string, a *attempt) bool {
-	given := a.header.Get("DPoP-Nonce")
-	if !isToken(given) {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*nonce = given
-	return true
-}
+const (
+	defaultLifetime = 5 * time.Minute // when the endpoint does not say; Okta's tokens live for an hour
+	maxLifetime     = 24 * time.Hour
+)
 
-// maxSkew is how far clocks may be apart before the server's is believed, which costs an attempt.
-const maxSkew = 30 * time.Second
-
-// learnClock takes over the server's clock, and reports whether it differs much from what was believed of it.
-func (s *serviceSession) learnClock(a *attempt) bool {
-	date, err := http.ParseTime(a.header.Get("Date"))
-	if err != nil {
-		return false
+// lifetime reads expires_in, in seconds.
+func lifetime(value any) time.Duration {
+	seconds, ok := value.(float64)
+	if s, isText := value.(string); isText {
+		n, err := strconv.ParseFloat(s, 64)
+		seconds, ok = n, err == nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	skew := time.Until(date)
-	if (skew - s.skew).Abs() <= maxSkew {
-		return false
+	if !ok || !(seconds > 0) {
+		return defaultLifetime
 	}
-	s.skew = skew
-	return true
-}
-
-// forgetClock goes back to our own clock.
-func (s *serviceSession) forgetClock() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.skew = 0
+	return time.Duration(min(seconds, maxLifetime.Seconds()) * float64(time.Second))
 }

@@ -423,7 +423,7 @@ func TestProofs(t *testing.T) {
 	page, err := client.UserGrants.List(t.Context(), user.Login, &okta.ListUserGrantsOptions{Limit: 5})
 	require.NoError(t, err)
 	assert.Empty(t, page.Items)
-	require.ErrorIs(t, client.UserGrants.Revoke(t.Context(), user.ID, "a/b"), okta.ErrNotFound)
+	require.ErrorIs(t, client.UserGrants.Revoke(t.Context(), user.ID, "a,b'c"), okta.ErrNotFound)
 	network.requireFresh(t)
 
 	var jwks []any
@@ -811,7 +811,7 @@ func TestTokenEndpointsAnswersThatAreNotOktas(t *testing.T) {
 	assert.NotContains(t, err.Error(), "secret=1")
 
 	_, err = answers(t, p, 204, "")
-	require.ErrorContains(t, err, "POST does not answer with this status")
+	require.ErrorContains(t, err, "POST does not respond with this status")
 
 	server, err := answers(t, p, 401, `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`)
 	require.ErrorContains(t, err, "401 E0000011: Invalid token provided")
@@ -882,21 +882,21 @@ func TestMalformedAnswersOfTheTokenEndpoint(t *testing.T) {
 		"empty":                  {p, "", "it is not a JSON object"},
 		"null":                   {p, "null", "it is not a JSON object"},
 		"array":                  {p, `[{"access_token":"` + hiddenToken + `"}]`, "it is not a JSON object"},
-		"cut":                    {p, `{"access_token":"` + hiddenToken + `"`, "unexpected EOF"},
+		"cut":                    {p, `{"access_token":"` + hiddenToken + `"`, "it is not a JSON object"},
 		"two objects":            {p, `{"access_token":"` + hiddenToken + `"}{}`, "it is not a JSON object"},
 		"NaN":                    {p, `{"access_token":"` + hiddenToken + `","token_type":"Bearer","expires_in":NaN}`, "it is not a JSON object"},
-		"no token":               {p, `{"token_type":"Bearer","expires_in":3600}`, "it holds no access_token"},
-		"empty token":            {p, `{"access_token":"","token_type":"Bearer"}`, "it holds no access_token"},
-		"token is a number":      {p, `{"access_token":12345678,"token_type":"Bearer"}`, "it holds no access_token"},
-		"another spelling":       {p, `{"ACCESS_TOKEN":"` + hiddenToken + `","token_type":"Bearer"}`, "it holds no access_token"},
-		"token with a line end":  {p, `{"access_token":"` + hiddenToken + `\r\nX: y","token_type":"Bearer"}`, "its access_token holds a character that no token has"},
-		"token with a space":     {p, `{"access_token":"` + hiddenToken + ` b","token_type":"Bearer"}`, "its access_token holds a character that no token has"},
-		"token beyond ASCII":     {p, `{"access_token":"` + hiddenToken + `é","token_type":"Bearer"}`, "its access_token holds a character that no token has"},
+		"no token":               {p, `{"token_type":"Bearer","expires_in":3600}`, "it contains no access_token"},
+		"empty token":            {p, `{"access_token":"","token_type":"Bearer"}`, "it contains no access_token"},
+		"token is a number":      {p, `{"access_token":12345678,"token_type":"Bearer"}`, "it contains no access_token"},
+		"another spelling":       {p, `{"ACCESS_TOKEN":"` + hiddenToken + `","token_type":"Bearer"}`, "it contains no access_token"},
+		"token with a line end":  {p, `{"access_token":"` + hiddenToken + `\r\nX: y","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
+		"token with a space":     {p, `{"access_token":"` + hiddenToken + ` b","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
+		"token beyond ASCII":     {p, `{"access_token":"` + hiddenToken + `é","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
 		"no type":                {p, `{"access_token":"` + hiddenToken + `","expires_in":3600}`, "its token_type is not one that was asked for"},
 		"unknown type":           {p, `{"access_token":"` + hiddenToken + `","token_type":"mac"}`, "its token_type is not one that was asked for"},
 		"type is a number":       {p, `{"access_token":"` + hiddenToken + `","token_type":1}`, "its token_type is not one that was asked for"},
 		"DPoP without a proof":   {p, `{"access_token":"` + hiddenToken + `","token_type":"DPoP"}`, "its token_type is not one that was asked for"},
-		"Bearer though demanded": {demands, `{"access_token":"` + hiddenToken + `","token_type":"Bearer"}`, "its token is not bound, which ServiceApp.DPoP demands"},
+		"Bearer though demanded": {demands, `{"access_token":"` + hiddenToken + `","token_type":"Bearer"}`, "its token is not bound, which ServiceApp.DPoP requires"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -907,7 +907,7 @@ func TestMalformedAnswersOfTheTokenEndpoint(t *testing.T) {
 			err := getDemo(t.Context(), c.client(t, server, noRetries, func(c *okta.Config) {
 				c.Logger, c.OnAttempt = logger, func(_ context.Context, r okta.Attempt) { observed = append(observed, r) }
 			}))
-			require.ErrorContains(t, err, "POST /oauth2/v1/token: 200 OK: unusable answer: "+c.text+" [request req-1]")
+			require.ErrorContains(t, err, "POST /oauth2/v1/token: 200 OK: unusable response: "+c.text+" [request req-1]")
 			answer := requireAnswer(t, err)
 			assert.Equal(t, 200, answer.StatusCode)
 			assert.Len(t, server.requests, 1)
@@ -988,8 +988,8 @@ func badApps(t *testing.T) map[string]badApp {
 	tokenURL := func(u string) func(*okta.ServiceApp) { return func(a *okta.ServiceApp) { a.TokenURL = u } }
 	scopes := func(s ...string) func(*okta.ServiceApp) { return func(a *okta.ServiceApp) { a.Scopes = s } }
 	const (
-		noClientID = "ClientID is empty or holds a character that no client ID has"
-		badScope   = "Scopes holds an empty scope, or one with a character that no scope has"
+		noClientID = "ClientID is empty or contains a character that no client ID has"
+		badScope   = "Scopes contains an empty scope, or one with a character that no scope has"
 		neither    = "PrivateKey: the key is neither RSA nor ECDSA"
 		isNil      = "PrivateKey: the signer is nil"
 		noPublic   = "PrivateKey: the signer has no public key"
@@ -1039,9 +1039,9 @@ func badApps(t *testing.T) map[string]badApp {
 		"empty scope":           {scopes(usersRead, ""), badScope},
 		"two scopes in one":     {scopes("okta.users.read okta.users.manage"), badScope},
 		"token URL http":        {tokenURL("http://acme.okta.com/oauth2/v1/token"), "TokenURL is http, which would show the credentials to the network: use https"},
-		"token URL query":       {tokenURL("https://acme.okta.com/oauth2/v1/token?hidden=1"), "TokenURL holds a query"},
-		"token URL fragment":    {tokenURL("https://acme.okta.com/oauth2/v1/token#hidden"), "TokenURL holds a fragment"},
-		"token URL userinfo":    {tokenURL("https://u:hidden@acme.okta.com/oauth2/v1/token"), "TokenURL holds a user name or password: sign in with Config.Credentials"},
+		"token URL query":       {tokenURL("https://acme.okta.com/oauth2/v1/token?hidden=1"), "TokenURL contains a query"},
+		"token URL fragment":    {tokenURL("https://acme.okta.com/oauth2/v1/token#hidden"), "TokenURL contains a fragment"},
+		"token URL userinfo":    {tokenURL("https://u:hidden@acme.okta.com/oauth2/v1/token"), "TokenURL contains a user name or password: authenticate with Config.Credentials"},
 		"token URL path":        {tokenURL("/oauth2/v1/token"), "TokenURL must begin with https://"},
 		"token URL unparsable":  {tokenURL("https://acme.okta.com:hidden"), "TokenURL is not a URL"},
 		"token URL other":       {tokenURL("ftp://acme.okta.com/"), "TokenURL must begin with https://"},
@@ -1212,7 +1212,8 @@ func TestSignerThatFails(t *testing.T) {
 	for _, name := range []string{"RSA", "P-256"} {
 		app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(brokenVault{vault{keys()[name]}}), Scopes: []string{usersRead}}
 		err := get(t.Context(), newClient(t, refuse(t), func(c *okta.Config) { c.Credentials = app }))
-		require.ErrorContains(t, err, "okta: GET /api/v1/users/u/grants/g: POST /oauth2/v1/token: sign the client assertion: ")
+		require.ErrorContains(t, err, "okta: GET /api/v1/users/u/grants/g: POST /oauth2/v1/token: authentication failed: sign the client assertion: ")
+		require.ErrorIs(t, err, okta.ErrAuthentication)
 		require.ErrorContains(t, err, "the HSM is sealed")
 		assert.NotContains(t, err.Error(), "\n")
 		assert.NotContains(t, err.Error(), "\x1b")
@@ -1267,7 +1268,7 @@ func TestEchoesOfSignInSecretsAreNotShown(t *testing.T) {
 			continue
 		}
 		assert.Equal(&failed, []any{"other"}, []any{hidden}, "what testify prints, of a client with a token")
-		require.Contains(t, string(failed), "proofKey: ")
+		require.Contains(t, string(failed), "prover: ")
 		show(hidden, &hidden)
 		text, err := json.Marshal(any(okta.Config{Credentials: p.config}))
 		require.NoError(t, err)

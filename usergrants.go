@@ -8,26 +8,28 @@ import (
 
 // UserGrants reads and revokes the consent grants of users: which client may have which scope on a user's behalf.
 //
-// A userID is the ID of an existing user. An ID that is empty, ".", ".." or holds a control character is refused with
-// ErrInvalidArgument before anything is sent. Every other failure that Okta answers is an *Error.
+// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";" or a control character is
+// refused with ErrInvalidArgument before anything is sent. Every error response of Okta is an *Error.
 //
 // Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserGrant/.
-type UserGrants struct{ client *Client }
+type UserGrants service
+
+func (s *UserGrants) client() *Client { return (*service)(s).of() }
 
 // Get reads one consent grant of a user.
 //
 // GET /api/v1/users/{userId}/grants/{grantId} (getUserGrant). Scope: okta.users.read.
 // An unknown user or grant is an error that matches ErrNotFound.
 func (s *UserGrants) Get(ctx context.Context, userID, grantID string, opts *GetOptions) (*OAuth2ScopeConsentGrant, error) {
-	return get(ctx, s.client, wire.Object[OAuth2ScopeConsentGrant], opts, "users", userID, "grants", grantID)
+	return get(ctx, s.client(), wire.Object[OAuth2ScopeConsentGrant], opts, "users", userID, "grants", grantID)
 }
 
-// List reads the first page of a user's consent grants, for all clients. Page.All goes on to the others.
+// List reads the first page of a user's consent grants, for all clients. [Page.All] reads the others.
 //
 // GET /api/v1/users/{userId}/grants (listUserGrants). Scope: okta.users.read.
 // An unknown user is an error that matches ErrNotFound; a user without grants has an empty page.
 func (s *UserGrants) List(ctx context.Context, userID string, opts *ListUserGrantsOptions) (*Page[OAuth2ScopeConsentGrant], error) {
-	return list(ctx, s.client, wire.Array[OAuth2ScopeConsentGrant], opts, "users", userID, "grants")
+	return list(ctx, s.client(), wire.Array[OAuth2ScopeConsentGrant], opts, "users", userID, "grants")
 }
 
 // ListForClient reads the first page of the consent grants that a user gave to one client.
@@ -35,16 +37,16 @@ func (s *UserGrants) List(ctx context.Context, userID string, opts *ListUserGran
 // GET /api/v1/users/{userId}/clients/{clientId}/grants (listGrantsForUserAndClient). Scope: okta.users.read.
 // An unknown user or client is an error that matches ErrNotFound.
 func (s *UserGrants) ListForClient(ctx context.Context, userID, clientID string, opts *ListOptions) (*Page[OAuth2ScopeConsentGrant], error) {
-	return list(ctx, s.client, wire.Array[OAuth2ScopeConsentGrant], opts, "users", userID, "clients", clientID, "grants")
+	return list(ctx, s.client(), wire.Array[OAuth2ScopeConsentGrant], opts, "users", userID, "clients", clientID, "grants")
 }
 
-// Revoke revokes one consent grant of a user. Tokens already issued under it stay valid: see UserOAuth.RevokeRefreshToken.
+// Revoke revokes one consent grant of a user. Tokens already issued under it stay valid: see [UserOAuth.RevokeRefreshToken].
 //
 // DELETE /api/v1/users/{userId}/grants/{grantId} (revokeUserGrant). Scope: okta.users.manage.
-// An unknown user or grant is an error that matches ErrNotFound, unless it is a retry of this call that finds it gone after
-// an attempt whose answer was lost: then it has been revoked.
+// An unknown user or grant is an error that matches ErrNotFound, unless a retry of this call does not find it after an
+// attempt whose response was lost or was a 5xx: then it has been revoked.
 func (s *UserGrants) Revoke(ctx context.Context, userID, grantID string) error {
-	return s.client.delete(ctx, one, "users", userID, "grants", grantID)
+	return s.client().revokeOne(ctx, "users", userID, "grants", grantID)
 }
 
 // RevokeAll revokes all consent grants of a user, for all clients. Tokens already issued under them stay valid.
@@ -52,14 +54,14 @@ func (s *UserGrants) Revoke(ctx context.Context, userID, grantID string) error {
 // DELETE /api/v1/users/{userId}/grants (revokeUserGrants). Scope: okta.users.manage.
 // An unknown user is an error that matches ErrNotFound.
 func (s *UserGrants) RevokeAll(ctx context.Context, userID string) error {
-	return s.client.delete(ctx, all, "users", userID, "grants")
+	return s.client().revokeAll(ctx, "users", userID, "grants")
 }
 
 // RevokeAllForClient revokes all consent grants that a user gave to one client. Tokens already issued under them stay
-// valid: see UserOAuth.RevokeAllRefreshTokens.
+// valid: see [UserOAuth.RevokeAllRefreshTokens].
 //
 // DELETE /api/v1/users/{userId}/clients/{clientId}/grants (revokeGrantsForUserAndClient). Scope: okta.users.manage.
 // An unknown user or client is an error that matches ErrNotFound.
 func (s *UserGrants) RevokeAllForClient(ctx context.Context, userID, clientID string) error {
-	return s.client.delete(ctx, all, "users", userID, "clients", clientID, "grants")
+	return s.client().revokeAll(ctx, "users", userID, "clients", clientID, "grants")
 }

@@ -5,43 +5,45 @@ import "context"
 // UserOAuth reads and revokes the refresh tokens that clients hold for users. What it reads describes a token and never
 // contains it.
 //
-// A userID is the ID of an existing user. An ID that is empty, ".", ".." or holds a control character is refused with
-// ErrInvalidArgument before anything is sent. Every other failure that Okta answers is an *Error.
+// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";" or a control character is
+// refused with ErrInvalidArgument before anything is sent. Every error response of Okta is an *Error.
 //
 // Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserOAuth/.
-type UserOAuth struct{ client *Client }
+type UserOAuth service
+
+func (s *UserOAuth) client() *Client { return (*service)(s).of() }
 
 // GetRefreshToken reads one refresh token that a client holds for a user.
 //
 // GET /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (getRefreshTokenForUserAndClient). Scope: okta.users.read.
 // An unknown user, client or token is an error that matches ErrNotFound.
 func (s *UserOAuth) GetRefreshToken(ctx context.Context, userID, clientID, tokenID string, opts *GetOptions) (*OAuth2RefreshToken, error) {
-	return get(ctx, s.client, decodeRefreshToken, opts, "users", userID, "clients", clientID, "tokens", tokenID)
+	return get(ctx, s.client(), decodeRefreshToken, opts, "users", userID, "clients", clientID, "tokens", tokenID)
 }
 
-// ListRefreshTokens reads the first page of the refresh tokens that a client holds for a user. Page.All goes on to the
+// ListRefreshTokens reads the first page of the refresh tokens that a client holds for a user. [Page.All] reads the
 // others.
 //
 // GET /api/v1/users/{userId}/clients/{clientId}/tokens (listRefreshTokensForUserAndClient). Scope: okta.users.read.
 // An unknown user or client is an error that matches ErrNotFound.
 func (s *UserOAuth) ListRefreshTokens(ctx context.Context, userID, clientID string, opts *ListOptions) (*Page[OAuth2RefreshToken], error) {
-	return list(ctx, s.client, decodeRefreshTokens, opts, "users", userID, "clients", clientID, "tokens")
+	return list(ctx, s.client(), decodeRefreshTokens, opts, "users", userID, "clients", clientID, "tokens")
 }
 
-// RevokeRefreshToken revokes one refresh token and the access tokens issued with it. The consent stays: see UserGrants.Revoke.
+// RevokeRefreshToken revokes one refresh token and the access tokens issued with it. The consent stays: see [UserGrants.Revoke].
 //
 // DELETE /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (revokeTokenForUserAndClient). Scope: okta.users.manage.
-// An unknown user, client or token is an error that matches ErrNotFound, unless it is a retry of this call that finds it
-// gone after an attempt whose answer was lost: then it has been revoked.
+// An unknown user, client or token is an error that matches ErrNotFound, unless a retry of this call does not find it
+// after an attempt whose response was lost or was a 5xx: then it has been revoked.
 func (s *UserOAuth) RevokeRefreshToken(ctx context.Context, userID, clientID, tokenID string) error {
-	return s.client.delete(ctx, one, "users", userID, "clients", clientID, "tokens", tokenID)
+	return s.client().revokeOne(ctx, "users", userID, "clients", clientID, "tokens", tokenID)
 }
 
 // RevokeAllRefreshTokens revokes all refresh tokens that a client holds for a user. The consents stay: see
-// UserGrants.RevokeAllForClient.
+// [UserGrants.RevokeAllForClient].
 //
 // DELETE /api/v1/users/{userId}/clients/{clientId}/tokens (revokeTokensForUserAndClient). Scope: okta.users.manage.
 // An unknown user or client is an error that matches ErrNotFound.
 func (s *UserOAuth) RevokeAllRefreshTokens(ctx context.Context, userID, clientID string) error {
-	return s.client.delete(ctx, all, "users", userID, "clients", clientID, "tokens")
+	return s.client().revokeAll(ctx, "users", userID, "clients", clientID, "tokens")
 }

@@ -69,7 +69,7 @@ func TestSwitchedProtocolsDoNotHang(t *testing.T) {
 		<-done
 	})
 	err := revoke(t.Context(), newClient(t, nil, at(address), noRetries))
-	require.ErrorContains(t, err, "the answer has the status 101")
+	require.ErrorContains(t, err, "the response has the status 101")
 }
 
 func TestStatusThatIsNoneIsAnError(t *testing.T) {
@@ -81,7 +81,7 @@ func TestStatusThatIsNoneIsAnError(t *testing.T) {
 	err := revoke(t.Context(), newClient(t, nil, at(address), noRetries, func(c *okta.Config) {
 		c.OnAttempt = func(_ context.Context, r okta.Attempt) { observed = r }
 	}))
-	require.ErrorContains(t, err, "the answer has the status 0")
+	require.ErrorContains(t, err, "the response has the status 0")
 	require.Error(t, observed.Err)
 }
 

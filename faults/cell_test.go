@@ -336,6 +336,9 @@ func (c *cell) client(s *server, transport *http.Transport) (*okta.Client, error
 	if c.fault.stalls && c.mode != deadline {
 		config.AttemptTimeout = shortAttempt
 	}
+	if c.shape.name == "token" && c.mode == deadline { // the fetch goes on when the call has ended
+		config.AttemptTimeout, config.Retry.MaxRetries = 2*shortCall, -1
+	}
 	if c.shape.name == "token" {
 		key, err := serviceKey()
 		if err != nil {
@@ -534,9 +537,9 @@ var reasons = []struct {
 	{"no-tls", says("HTTP response to HTTPS client", "does not look like a TLS handshake")},
 	{"malformed", says("malformed HTTP", "malformed MIME")},
 	{"gzip", says("gzip: ", "flate: ")},
-	{"json", says("JSON", "does not fit", "it holds no access_token")},
+	{"json", says("JSON", "does not fit", "it contains no access_token")},
 	{"long", says("longer than", "more than")},
-	{"status", says("does not answer with this status", "the answer has the status")},
+	{"status", says("does not respond with this status", "the response has the status")},
 	{"redirect", says("redirects are not followed")},
 	{"link", says("link")},
 	{"big-header", says("headers exceeded", "header longer than")},

@@ -113,20 +113,3 @@ func TestEscapedEchoesInBodiesThatCannotBeRead(t *testing.T) {
 		s.stop()
 	}
 }
-
-// TestRevokeThatFindsACut404: the retry of a revoke whose answer was lost is told that the grant is not there, in an answer that
-// is cut short. It has to ask again, or to believe it; an error would stay although the grant is revoked.
-func TestRevokeThatFindsACut404(t *testing.T) {
-	t.Parallel()
-	org := oktatest.NewDemo()
-	t.Cleanup(org.Close)
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	client, err := okta.NewClient(okta.Config{
-		OrgURL: org.URL, Credentials: okta.APIToken(oktatest.DemoToken), HTTPClient: &http.Client{Transport: transport},
-		Retry: okta.Retry{MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond},
-	})
-	require.NoError(t, err)
-	org.Next(oktatest.DropAnswer(), oktatest.CutBody(20))
-	require.NoError(t, client.UserGrants.Revoke(t.Context(), oktatest.DemoUserID, oktatest.DemoGrantID))
-}

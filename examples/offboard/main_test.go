@@ -294,7 +294,7 @@ func TestUsage(t *testing.T) {
 		"no token":      {env(url, ""), []string{"00uann"}, "set both OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN"},
 		"no URL":        {env("", token), []string{"00uann"}, "set both OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN"},
 		"wrong URL":     {env("http://acme.okta.com", token), []string{"00uann"}, "Config.OrgURL is http"},
-		"wrong token":   {env(url, "00 token"), []string{"00uann"}, "Config.Credentials: the token holds a space"},
+		"wrong token":   {env(url, "00 token"), []string{"00uann"}, "Config.Credentials: the token contains a space"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@ package linkheader
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -190,4 +191,30 @@ func (p *parser) atEnd() bool {
 
 func (p *parser) fail(what string) error {
 	return fmt.Errorf("byte %d: %s", p.pos, what)
+}
+
+// Query reads the query of a target as far as it can be read. A "%" or ";" that should have been escaped stands for itself, and
+// so does a "#" in the parameter after, which holds a cursor; in any other parameter it begins a fragment. An empty
+// after does not count.
+func Query(target string) url.Values {
+	query := url.Values{}
+	_, raw, _ := strings.Cut(target, "?")
+	for parameter := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(parameter, "=")
+		name = unescape(name)
+		if name != "after" {
+			value, _, _ = strings.Cut(value, "#")
+		}
+		if name != "" && (name != "after" || value != "") {
+			query.Add(name, unescape(value))
+		}
+	}
+	return query
+}
+
+func unescape(text string) string {
+	if plain, err := url.QueryUnescape(text); err == nil {
+		return plain
+	}
+	return text
 }

@@ -20,15 +20,17 @@ import (
 type Policy struct {
 	MaxRetries int           // attempts after the first
 	MinWait    time.Duration // shortest wait between attempts
-	MaxWait    time.Duration // longest wait between attempts
+	MaxWait    time.Duration // longest wait between attempts: a longer one is not begun
+	Cut        time.Duration // a longer wait is cut to this; 0 for no cut
 }
 
 // Attempt is what one attempt came to, as far as a retry depends on it.
 type Attempt struct {
-	Status int           // 0 when no answer came
-	Header http.Header   // of the answer
-	Err    error         // why the answer is missing or incomplete
+	Status int           // 0 if no response came
+	Header http.Header   // of the response
+	Err    error         // why the response is missing or incomplete
 	Reset  time.Duration // how long the rate limit's window still lasts, if known; 0 if not
+	Stale  bool          // a connection that was used before broke before any byte of a response
 }
 
 // Wait returns how long to wait before retry number n, counted from 1, and false when there must be none: because the
@@ -38,11 +40,18 @@ func (p Policy) Wait(ctx context.Context, n int, a Attempt) (time.Duration, bool
 	if n > p.MaxRetries || ctx.Err() != nil || !retryable(a) {
 		return 0, false
 	}
+	if a.Stale && n == 1 {
+		return 0, true
+	}
 	longest := p.MaxWait
 	if deadline, ok := ctx.Deadline(); ok {
 		longest = min(longest, time.Until(deadline)-1)
 	}
 	shortest, span := p.wait(n, a)
+	if p.Cut > 0 {
+		shortest = min(shortest, p.Cut)
+		span = min(span, p.Cut-shortest)
+	}
 	if shortest > longest {
 		return 0, false
 	}
@@ -134,26 +143,37 @@ func isCertificateError(err error) bool {
 	return verification || authority || host || invalid
 }
 
-// Run makes attempts on go-retryablehttp until next, asked after each of them, says that no other must follow. Each
-// attempt is one round trip of client's transport, which knows more of it than go-retryablehttp does; so next decides, and
-// what Run returns is only why the loop ended: nil, the last attempt's error, or that of the context.
+// Run makes attempts with try, on go-retryablehttp, until next says that none follows. It returns the last attempt. The
+// error is nil unless a wait was cut short by the context, or no attempt could be made.
 //
-// The loop gets a client of its own, because it closes idle connections when it gives up.
-func Run(client http.Client, req *http.Request, next func() (wait time.Duration, again bool)) error {
+// The response that try returns beside its attempt must have been read: it is for client's cookie jar. The loop gets a client
+// of its own, because it closes idle connections when it gives up.
+func Run[A any](
+	client http.Client, req *http.Request,
+	try func(*http.Request) (A, *http.Response, error), next func(A) (wait time.Duration, again bool),
+) (last A, err error) {
 	retryable, err := retryablehttp.FromRequest(req)
 	if err != nil {
-		return err
+		return last, err
 	}
 	header := req.Header.Clone() // a cookie jar adds to the request's own
 	var wait time.Duration
+	made, waiting := false, false
+	client.Transport = roundTripper(func(r *http.Request) (resp *http.Response, err error) {
+		made, waiting = true, false
+		last, resp, err = try(r)
+		return resp, err
+	})
 	loop := retryablehttp.Client{
 		HTTPClient:   &client,
 		RetryMax:     math.MaxInt,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 		CheckRetry: func(context.Context, *http.Response, error) (bool, error) {
-			var again bool
-			wait, again = next()
-			return again, nil
+			if made && !waiting {
+				wait, waiting = next(last)
+				return waiting, nil
+			}
+			return false, nil
 		},
 		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return wait },
 		PrepareRetry: func(r *http.Request) error { r.Header = header.Clone(); return nil },
@@ -162,5 +182,12 @@ func Run(client http.Client, req *http.Request, next func() (wait time.Duration,
 	if resp != nil {
 		_ = resp.Body.Close()
 	}
-	return err
+	if made && !waiting {
+		return last, nil
+	}
+	return last, err
 }
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

@@ -1,6 +1,7 @@
 package retry_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -86,19 +87,41 @@ func TestRun(t *testing.T) {
 	t.Parallel()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://acme.okta.com", http.NoBody)
 	require.NoError(t, err)
+	for _, most := range []int{1, 2, 4} {
+		transport := &steps{failures: 3}
+		try := func(r *http.Request) (int, *http.Response, error) {
+			resp, err := transport.RoundTrip(r) //nolint:bodyclose // it has none
+			return transport.made, resp, err
+		}
+		last, err := retry.Run(http.Client{}, req, try, func(n int) (time.Duration, bool) {
+			assert.Equal(t, transport.made, n, "next gets the attempt that try made")
+			return time.Nanosecond, n < most
+		})
+		require.NoError(t, err, "a failed attempt tells of itself")
+		assert.Equal(t, most, last)
+	}
+}
 
-	transport := &steps{failures: 3}
-	err = retry.Run(http.Client{Transport: transport}, req, func() (time.Duration, bool) { return time.Nanosecond, transport.made < 4 })
+func TestRunThatIsCutShortInAWait(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://acme.okta.com", http.NoBody)
 	require.NoError(t, err)
-	assert.Equal(t, 4, transport.made)
+	try := func(*http.Request) (string, *http.Response, error) { return "first", nil, io.EOF }
+	last, err := retry.Run(http.Client{}, req, try, func(string) (time.Duration, bool) { cancel(); return time.Hour, true })
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, "first", last)
+}
 
-	transport = &steps{failures: 3}
-	err = retry.Run(http.Client{Transport: transport}, req, func() (time.Duration, bool) { return time.Nanosecond, transport.made < 2 })
-	require.ErrorIs(t, err, io.EOF)
-	assert.Equal(t, 2, transport.made)
-
+func TestRunThatCannotBegin(t *testing.T) {
+	t.Parallel()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://acme.okta.com", http.NoBody)
+	require.NoError(t, err)
 	req.Body = io.NopCloser(failing{})
-	require.Error(t, retry.Run(http.Client{Transport: transport}, req, func() (time.Duration, bool) { return 0, false }))
+	try := func(*http.Request) (string, *http.Response, error) { return "made", nil, nil }
+	last, err := retry.Run(http.Client{}, req, try, func(string) (time.Duration, bool) { return 0, false })
+	require.Error(t, err)
+	assert.Empty(t, last)
 }
 
 type failing struct{}

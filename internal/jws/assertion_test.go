@@ -2,12 +2,10 @@ package jws_test
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/elliptic"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/big"
 	"testing"
 	"time"
@@ -113,59 +111,6 @@ func TestAssertionOfASignerThatLosesItsKey(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestProof(t *testing.T) {
-	t.Parallel()
-	key, err := jws.NewProofKey()
-	require.NoError(t, err)
-	base := map[string]any{"htm": "DELETE", "htu": "https://acme.okta.com/x", "iat": float64(now.Unix())}
-	for name, c := range map[string]struct {
-		nonce, token string
-		more         map[string]any
-	}{
-		"neither": {},
-		"nonce":   {nonce: "n1", more: map[string]any{"nonce": "n1"}},
-		// RFC 9449, section 7.1
-		"token": {token: "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU", more: map[string]any{"ath": "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"}},
-		"both":  {nonce: "n1", token: "x", more: map[string]any{"nonce": "n1", "ath": "LXEWQrcmsEQBYnyp-6wy9chTD7GQPMTbAiWHF5IaSIE"}},
-	} {
-		text, err := key.Proof(jws.Request{Method: "DELETE", URL: "https://acme.okta.com/x", AccessToken: c.token, Nonce: c.nonce}, now)
-		require.NoError(t, err)
-		header, claims := read(t, text, nil)
-		assert.Equal(t, "ES256", header.Algorithm)
-		assert.Equal(t, "dpop+jwt", header.ExtraHeaders[jose.HeaderType])
-		assert.True(t, header.JSONWebKey.IsPublic())
-		assert.Empty(t, header.KeyID)
-		public, ok := header.JSONWebKey.Key.(*ecdsa.PublicKey)
-		require.True(t, ok)
-		assert.Equal(t, elliptic.P256(), public.Curve)
-		want := map[string]any{"jti": claims["jti"]}
-		for _, part := range []map[string]any{base, c.more} {
-			maps.Copy(want, part)
-		}
-		assert.Equal(t, want, claims, name)
-	}
-}
-
-func TestProofsDiffer(t *testing.T) {
-	t.Parallel()
-	ids, keys := map[any]bool{}, map[string]bool{}
-	for range 3 {
-		key, err := jws.NewProofKey()
-		require.NoError(t, err)
-		for range 3 {
-			text, err := key.Proof(jws.Request{Method: "GET", URL: "https://acme.okta.com"}, now)
-			require.NoError(t, err)
-			header, claims := read(t, text, nil)
-			ids[claims["jti"]] = true
-			public, err := header.JSONWebKey.MarshalJSON()
-			require.NoError(t, err)
-			keys[string(public)] = true
-		}
-	}
-	assert.Len(t, ids, 9)
-	assert.Len(t, keys, 3)
-}
-
 // failure collects what a failed assertion prints, which looks behind pointers.
 type failure string
 
@@ -187,9 +132,4 @@ func TestKeysAreNotPrinted(t *testing.T) {
 			assert.NotContains(t, text, hidden)
 		}
 	}
-	proofKey, err := jws.NewProofKey()
-	require.NoError(t, err)
-	var failed failure
-	assert.Equal(&failed, []any{"other"}, []any{proofKey})
-	assert.NotContains(t, string(failed)+fmt.Sprintf("%+v %#v", proofKey, proofKey), "PrivateKey")
 }

@@ -1,0 +1,138 @@
+package dpop_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grantkit/okta/internal/dpop"
+)
+
+func bound(t *testing.T) *dpop.Prover {
+	t.Helper()
+	p := &dpop.Prover{}
+	require.NoError(t, p.Bind())
+	return p
+}
+
+// prove returns the header and the claims of a new proof, and its text.
+func prove(t *testing.T, p *dpop.Prover, server dpop.Server, url, accessToken string) (jose.Header, map[string]any, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, url, http.NoBody)
+	require.NoError(t, err)
+	text, err := p.Prove(req, server, p.Key(), accessToken)
+	require.NoError(t, err)
+	assert.Equal(t, text, req.Header.Get("DPoP"))
+	token, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256})
+	require.NoError(t, err)
+	claims := map[string]any{}
+	require.NoError(t, token.Claims(token.Headers[0].JSONWebKey, &claims))
+	return token.Headers[0], claims, text
+}
+
+func TestProofClaims(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := bound(t)
+		p.Learn(dpop.API, http.Header{"Dpop-Nonce": {"n1"}})
+		header, claims, _ := prove(t, p, dpop.TokenEndpoint, "https://acme.okta.com/x?y=z", "")
+		assert.Equal(t, "dpop+jwt", header.ExtraHeaders[jose.HeaderType])
+		assert.Empty(t, header.KeyID)
+		public, ok := header.JSONWebKey.Key.(*ecdsa.PublicKey)
+		require.True(t, ok, "nothing private")
+		assert.Equal(t, elliptic.P256(), public.Curve)
+		assert.Len(t, claims["jti"], 26)
+		assert.Equal(t, map[string]any{
+			"jti": claims["jti"], "htm": "DELETE", "htu": "https://acme.okta.com/x", "iat": float64(time.Now().Unix()),
+		}, claims, "the nonce of the API is not the token endpoint's")
+
+		// The access token and its hash are those of RFC 9449, section 7.1.
+		_, claims, _ = prove(t, p, dpop.API, "https://acme.okta.com/x", "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU")
+		assert.Equal(t, "n1", claims["nonce"])
+		assert.Equal(t, "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo", claims["ath"])
+	})
+}
+
+func TestProofsDiffer(t *testing.T) {
+	t.Parallel()
+	ids, keys := map[any]bool{}, map[string]bool{}
+	for range 3 {
+		p := bound(t)
+		for range 3 {
+			require.NoError(t, p.Bind(), "a second time changes nothing")
+			header, claims, _ := prove(t, p, dpop.API, "https://acme.okta.com/", "")
+			ids[claims["jti"]] = true
+			public, err := header.JSONWebKey.MarshalJSON()
+			require.NoError(t, err)
+			keys[string(public)] = true
+		}
+	}
+	assert.Len(t, ids, 9)
+	assert.Len(t, keys, 3)
+}
+
+func TestTargetIsSpelledAsOktaComparesIt(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/o'hara,x@y": "/o'hara,x@y", "/a%20b": "/a%20b", "/50%25": "/50%25", "/%C3%A9": "/é", "/a%3Fb%23c%22": "/a%3Fb%23c%22",
+	} {
+		_, claims, _ := prove(t, bound(t), dpop.API, "https://acme.okta.com"+path, "")
+		assert.Equal(t, "https://acme.okta.com"+want, claims["htu"])
+	}
+}
+
+func TestNonceThatCannotBeOneIsNotLearned(t *testing.T) {
+	t.Parallel()
+	p := bound(t)
+	assert.True(t, p.Learn(dpop.API, http.Header{"Dpop-Nonce": {"good"}}))
+	for _, bad := range []string{"", "a b", "é", "a\x00", strings.Repeat("n", 257)} {
+		assert.False(t, p.Learn(dpop.API, http.Header{"Dpop-Nonce": {bad}}), "%q", bad)
+	}
+	_, claims, _ := prove(t, p, dpop.API, "https://acme.okta.com/", "")
+	assert.Equal(t, "good", claims["nonce"])
+}
+
+func TestRepairsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var r dpop.Repairs
+		p := bound(t)
+		for i := range 5 {
+			assert.Equal(t, i < 3, r.Possible(p, nil, "use_dpop_nonce", true), "nonce %d", i)
+		}
+		r = dpop.Repairs{}
+		assert.False(t, r.Possible(p, nil, "use_dpop_nonce", false), "a demand that names no nonce")
+		assert.True(t, r.Possible(p, nil, "invalid_dpop_proof", false), "another proof, once")
+		assert.False(t, r.Possible(p, nil, "invalid_dpop_proof", false))
+
+		r = dpop.Repairs{}
+		ahead := http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}
+		assert.True(t, r.Possible(p, ahead, "invalid_client", false), "the server's clock, once")
+		assert.InDelta(t, time.Hour, time.Until(p.Now()), float64(time.Second))
+		assert.False(t, r.Possible(p, ahead, "invalid_client", false))
+		assert.Zero(t, time.Until(p.Now()), "a clock that was no help is forgotten")
+	})
+}
+
+// failure collects what a failed assertion prints, which looks behind pointers.
+type failure string
+
+func (f *failure) Errorf(format string, args ...any) { *f += failure(fmt.Sprintf(format, args...)) }
+
+func TestKeyIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	p := bound(t)
+	var failed failure
+	assert.Equal(&failed, []any{"other"}, []any{p})
+	assert.NotContains(t, string(failed)+fmt.Sprintf("%+v %#v", p.Key(), p.Key()), "PrivateKey")
+}

@@ -289,3 +289,18 @@ func TestOtherSuccessStatusesAreErrors(t *testing.T) {
 		assert.Len(t, server.requests, 1)
 	}
 }
+
+// "No such user" and "no such grant" are both an E0000007: the summary ends with the type of what is missing.
+func TestResourceThatWasNotFound(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		notFoundJSON: "OAuth2ScopeConsentGrant",
+		`{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: 00u1 (User)"}`:                 "User",
+		`{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: 0oa1 (OAuth2Client) "}`:        "OAuth2Client",
+		`{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: a (b) (AuthorizationServer)"}`: "AuthorizationServer",
+		`{"errorCode":"E0000007","errorSummary":"Not found: Resource (User) not found"}`:                       "",
+		`{"errorCode":"E0000008","errorSummary":"The requested path was not found (User)"}`:                    "",
+	} {
+		assert.Equal(t, want, failedGet(t, reply(404, body)).Resource, body)
+	}
+}

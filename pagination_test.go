@@ -325,3 +325,68 @@ func TestPagesPassOnTheirContext(t *testing.T) {
 	assert.Equal(t, "one", server.requests[0].Context().Value(key{}))
 	assert.Equal(t, "two", server.requests[1].Context().Value(key{}))
 }
+
+// What happens between two readings of a list must not make the second one fail.
+func TestListIsReadTwiceWithRevokesInBetween(t *testing.T) {
+	t.Parallel()
+	org, client := startDemo(t)
+	page, err := client.UserGrants.List(t.Context(), ann, &okta.ListUserGrantsOptions{Limit: 5})
+	require.NoError(t, err)
+	before := ids(t, page)
+	require.Len(t, before, 45)
+	for _, id := range before[5:25] {
+		require.NoError(t, client.UserGrants.Revoke(t.Context(), ann, id))
+	}
+	after := ids(t, page)
+	assert.Subset(t, before, after)
+	assert.Equal(t, before[:5], after[:5])
+	for _, grant := range org.Grants() {
+		if grant.UserID == ann {
+			assert.Contains(t, after, grant.ID)
+		}
+	}
+}
+
+// The cursor of a next link is taken from a query that is not well-formed, too.
+func TestCursorOfAQueryThatIsNotWellFormed(t *testing.T) {
+	t.Parallel()
+	for query, cursor := range map[string]string{
+		"after=a&x=1;2":         "a",
+		"x=1;2&after=a":         "a",
+		"x=100%&after=a":        "a",
+		"after=50%25&x=%zz":     "50%",
+		"after=50%zz":           "50%zz",
+		"after=a;b":             "a;b",
+		"after=&after=a":        "a",
+		"after=a&after=":        "a",
+		"after=a#b":             "a#b",
+		"after=a#b&limit=200":   "a#b",
+		"limit=200#x&after=a":   "a",
+		"after=a%23b":           "a#b",
+		"after=a%2Bb+c&after=x": "a+b c",
+	} {
+		server := play(reply(200, `[{"id":"1"}]`, "Link: <"+orgURL+"/x?"+query+`>; rel="next"`), reply(200, `[{"id":"2"}]`))
+		page, err := newClient(t, server).UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{ScopeID: "s"})
+		require.NoError(t, err, query)
+		assert.Equal(t, cursor, page.Cursor(), query)
+		_, err = page.Next(t.Context())
+		require.NoError(t, err, query)
+		sent := server.requests[1].URL.Query()
+		assert.Equal(t, []string{cursor}, sent["after"], query)
+		assert.Equal(t, "s", sent.Get("scopeId"), query)
+		assert.Equal(t, "200", sent.Get("limit"), query)
+	}
+}
+
+// The filters of a list are its own: what the caller does with the query afterwards does not matter.
+func TestQueryIsCopiedDeeply(t *testing.T) {
+	t.Parallel()
+	server := play(reply(200, `[{"id":"1"}]`, `Link: <?after=1>; rel="next"`), reply(200, `[]`))
+	req := okta.Request{Path: []string{"api", "v1", "users"}, Query: url.Values{"filter": {"a"}}}
+	page, err := okta.List[okta.OAuth2Client](t.Context(), newClient(t, server), req)
+	require.NoError(t, err)
+	req.Query["filter"][0], req.Path[2] = "b", "apps"
+	_, err = page.Next(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, orgURL+"/api/v1/users?after=1&filter=a", server.requests[1].URL.String())
+}

@@ -145,7 +145,7 @@ func (s Secrets) Error(err error) error {
 }
 
 // quotedResponse matches what net/http shows of a response that it cannot read, which may be a token or a cursor.
-var quotedResponse = regexp.MustCompile(`(?s)(malformed [A-Za-z][\w/. -]*?)\s*[:"].*`)
+var quotedResponse = regexp.MustCompile(`(?s)((?:malformed|bad) [A-Za-z][\w/. -]*?|transfer encodings?|Content-Length headers; got)\s*[:"\[].*`)
 
 // cleanError is an error whose text may be shown.
 type cleanError struct {

@@ -19,7 +19,6 @@ import (
 
 	"github.com/grantkit/okta/internal/ratelimit"
 	"github.com/grantkit/okta/internal/retry"
-	"github.com/grantkit/okta/internal/wire"
 )
 
 // Bounds of what is read of one answer.
@@ -186,9 +185,6 @@ func (a *attempt) readBody(resp *http.Response) error {
 		a.truncated = err
 		return nil
 	}
-	if err == nil && endsWithConnection(resp) && wire.CutShort(a.body.Bytes()) {
-		return io.ErrUnexpectedEOF
-	}
 	return err
 }
 
@@ -221,11 +217,6 @@ func (a *attempt) recycle() {
 		buffers.Put(a.body)
 	}
 	a.body = nil
-}
-
-// endsWithConnection reports whether nothing but the end of the connection ends the body, so that a lost one looks like it.
-func endsWithConnection(resp *http.Response) bool {
-	return resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && resp.ProtoMajor == 1 && !resp.Uncompressed
 }
 
 // withoutURL drops what url.Error adds to a transport's error: the URL.

@@ -882,7 +882,7 @@ func TestMalformedAnswersOfTheTokenEndpoint(t *testing.T) {
 		"empty":                  {p, "", "it is not a JSON object"},
 		"null":                   {p, "null", "it is not a JSON object"},
 		"array":                  {p, `[{"access_token":"` + hiddenToken + `"}]`, "it is not a JSON object"},
-		"cut":                    {p, `{"access_token":"` + hiddenToken + `"`, "unexpected EOF"},
+		"cut":                    {p, `{"access_token":"` + hiddenToken + `"`, "it is not a JSON object"},
 		"two objects":            {p, `{"access_token":"` + hiddenToken + `"}{}`, "it is not a JSON object"},
 		"NaN":                    {p, `{"access_token":"` + hiddenToken + `","token_type":"Bearer","expires_in":NaN}`, "it is not a JSON object"},
 		"no token":               {p, `{"token_type":"Bearer","expires_in":3600}`, "it holds no access_token"},

@@ -58,8 +58,8 @@ func TestAnswersCutAtEveryByte(t *testing.T) {
 						switch {
 						case got == "ok/2":
 							again.Add(1)
-						case n == head && framing.name == "end of the connection" && end == "closed" && s.method != http.MethodDelete:
-							failed.Add(1) // an answer without a body is whole, and not what was promised
+						case n >= head && framing.name == "end of the connection" && end == "closed" && s.method != http.MethodDelete:
+							failed.Add(1) // nothing tells that more was to come, but it is not what was promised
 							assert.Equal(t, "200+json/1", got, where)
 						case got == "ok/1": // all was there, but for the end of the last chunk
 							assert.Equal(t, "DELETE chunks", s.method+" "+framing.name, where)

@@ -110,14 +110,4 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-func TestCutShort(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]bool{
-		`[{"id":"a"}`: true, `[`: true, `{"a`: true, `[{},`: true, `tru`: true, `"x`: true,
-		``: false, ` `: false, `[]`: false, `{}`: false, `[] x`: false, `<html>`: false, `[}`: false,
-	} {
-		assert.Equal(t, want, wire.CutShort([]byte(text)), text)
-	}
-}
-
 func deep(n int) string { return strings.Repeat("[", n) }

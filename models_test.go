@@ -3,8 +3,12 @@ package okta_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grantkit/okta"
@@ -41,6 +45,210 @@ func links(text string) okta.Links {
 		panic(err)
 	}
 	return links
+}
+
+func TestLinksGet(t *testing.T) {
+	t.Parallel()
+	all := links(`{
+		"self": {"href": "https://a/self", "title": "T", "name": "N", "type": "text/html", "templated": true, "hints": {"allow": ["GET"]}},
+		"app": [{"href": "https://a/app1"}, {"href": "https://a/app2"}],
+		"a\u0070i": {"href": "https://a/api"},
+		"odd": {"href": "https://a/odd", "title": 7, "templated": "yes", "hints": [], "deprecation": {}}
+	}`)
+	for relation, want := range map[string]okta.Link{
+		"self": {
+			Href: "https://a/self", Title: "T", Name: "N", Type: "text/html", Templated: true,
+			Hints: okta.LinkHints{Allow: []string{http.MethodGet}},
+		},
+		"app": {Href: "https://a/app1"}, "api": {Href: "https://a/api"}, "odd": {Href: "https://a/odd"},
+	} {
+		got, ok := all.Get(relation)
+		assert.True(t, ok, relation)
+		assert.Equal(t, want, got, relation)
+	}
+	for _, relation := range []string{"", "Self", "href", "user"} {
+		got, ok := all.Get(relation)
+		assert.False(t, ok, relation)
+		assert.Zero(t, got, relation)
+	}
+}
+
+// listed returns the links as lines of relation and address.
+func listed(links okta.Links) string {
+	var lines strings.Builder
+	for relation, link := range links.All() {
+		fmt.Fprintln(&lines, relation, link.Href)
+	}
+	return lines.String()
+}
+
+func TestLinksAllKeepsOrderAndArrays(t *testing.T) {
+	t.Parallel()
+	all := links(`{"user":{"href":"1"},"app":[{"href":"2"},{"href":"3"}],"none":[],"client":{"href":"4"},"app":{"href":"5"}}`)
+	assert.Equal(t, "user 1\napp 2\napp 3\nclient 4\napp 5\n", listed(all))
+	for relation := range all.All() {
+		assert.Equal(t, "user", relation)
+		break
+	}
+}
+
+func TestMalformedLinksAreLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, malformed := range []string{
+		`"https://a"`, `7`, `null`, `true`, `{}`, `{"href":7}`, `{"href":""}`, `{"href":null}`, `{"title":"T"}`, `[]`, `[[{"href":"x"}]]`,
+	} {
+		all := links(`{"app":` + malformed + `,"self":{"href":"1"},"both":[` + malformed + `,{"href":"2"}]}`)
+		assert.Equal(t, "self 1\nboth 2\n", listed(all), malformed)
+		_, ok := all.Get("app")
+		assert.False(t, ok, malformed)
+		both, ok := all.Get("both")
+		assert.True(t, ok, malformed)
+		assert.Equal(t, "2", both.Href, malformed)
+	}
+	for _, text := range []string{`[]`, `"x"`, `7`, `null`, `[{"app":{"href":"1"}}]`} {
+		assert.Empty(t, listed(links(text)), text)
+	}
+	for _, broken := range []string{``, `{`, `{"app`, `{"app":`, `{"app":{"href":"1"`, `{app}`, `}`} { // what no decoder passes on
+		var all okta.Links
+		require.NoError(t, all.UnmarshalJSON([]byte(broken)), broken)
+		assert.Empty(t, listed(all), broken)
+	}
+}
+
+func TestLinksAreEncodedAsTheyCame(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"app":[{"href":"1","new":{"x":[1,2]}}],"self":{}}`, `{}`, `[]`, `"x"`} {
+		encoded, err := json.Marshal(okta.OAuth2Client{ClientID: "0oa1", Links: links(text)})
+		require.NoError(t, err)
+		assert.Equal(t, `{"client_id":"0oa1","_links":`+text+`}`, string(encoded))
+	}
+	for _, none := range []okta.Links{{}, links("null")} {
+		assert.True(t, none.IsZero())
+		encoded, err := json.Marshal(okta.OAuth2Client{ClientID: "0oa1", Links: none})
+		require.NoError(t, err)
+		assert.Equal(t, `{"client_id":"0oa1"}`, string(encoded))
+		encoded, err = json.Marshal(none)
+		require.NoError(t, err)
+		assert.Equal(t, "null", string(encoded))
+	}
+	page, err := readGrants(t, "[{\"_links\":{\"app\":{\"href\":\"a\xffb\"}}}]")
+	require.NoError(t, err)
+	encoded, err := json.Marshal(page.Items[0].Links)
+	require.NoError(t, err)
+	assert.Equal(t, "{\"app\":{\"href\":\"a\uFFFDb\"}}", string(encoded))
+}
+
+func readGrants(t *testing.T, body string) (*okta.Page[okta.OAuth2ScopeConsentGrant], error) {
+	t.Helper()
+	return newClient(t, play(reply(http.StatusOK, body)), noRetries).UserGrants.List(t.Context(), "u", nil)
+}
+
+func TestOddMemberDoesNotFailThePage(t *testing.T) {
+	t.Parallel()
+	for member, values := range map[string][]string{
+		"created":     {`""`, `"yesterday"`, `7`, `{}`, `[]`, `true`, `null`},
+		"lastUpdated": {`"2026-13-45T00:00:00Z"`, `-1`},
+		"createdBy":   {`"00u1"`, `[]`, `7`, `null`, `{"id":7,"type":[]}`},
+		"_embedded":   {`[]`, `"scope"`, `null`, `{"scope":[]}`, `{"scope":{"id":7}}`},
+		"_links":      {`null`},
+		"new":         {`[{}]`, `""`},
+	} {
+		for _, value := range values {
+			page, err := readGrants(t, `[{"id":"1","`+member+`":`+value+`,"scopeId":"openid"},`+grantJSON+`]`)
+			require.NoError(t, err, "%s: %s", member, value)
+			assert.Equal(t, []okta.OAuth2ScopeConsentGrant{{ID: "1", ScopeID: "openid"}, grant}, page.Items, "%s: %s", member, value)
+		}
+	}
+	page, err := readGrants(t, `[{"id":"1","_links":[7],"created":""}]`)
+	require.NoError(t, err)
+	assert.Equal(t, []okta.OAuth2ScopeConsentGrant{{ID: "1", Links: links("[7]")}}, page.Items)
+}
+
+func TestOddMembersOfOtherModelsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	grant, err := newClient(t, play(reply(http.StatusOK, `{"id":"1","created":"","createdBy":"00u1"}`))).UserGrants.Get(t.Context(), "u", "g", nil)
+	require.NoError(t, err)
+	assert.Equal(t, okta.OAuth2ScopeConsentGrant{ID: "1"}, *grant)
+
+	const tokenText = `{"client_id":"1","expiresAt":"never","scopes":["a"],"_embedded":{"scopes":[{"id":7,"name":"a","description":{},"_links":7}]}}`
+	token := okta.OAuth2RefreshToken{
+		ClientID: "1", Scopes: []string{"a"},
+		Embedded: okta.RefreshTokenEmbedded{Scopes: []okta.OAuth2RefreshTokenScope{{Name: "a", Links: links("7")}}},
+	}
+	one, err := newClient(t, play(reply(http.StatusOK, tokenText))).UserOAuth.GetRefreshToken(t.Context(), "u", "c", "t", nil)
+	require.NoError(t, err)
+	assert.Equal(t, token, *one)
+	tokens, err := newClient(t, play(reply(http.StatusOK, "["+tokenText+"]"))).UserOAuth.ListRefreshTokens(t.Context(), "u", "c", nil)
+	require.NoError(t, err)
+	assert.Equal(t, []okta.OAuth2RefreshToken{token}, tokens.Items)
+
+	clients, err := newClient(t, play(reply(http.StatusOK, `[{"client_id":"1","client_name":[],"client_uri":7,"logo_uri":{}}]`))).
+		AuthorizationServerClients.List(t.Context(), "a")
+	require.NoError(t, err)
+	assert.Equal(t, []okta.OAuth2Client{{ClientID: "1"}}, clients.Items)
+}
+
+func TestMembersThatDecisionsHangOnAreStrict(t *testing.T) {
+	t.Parallel()
+	for _, member := range []string{"id", "clientId", "userId", "scopeId", "issuer", "status", "source"} {
+		for _, value := range []string{`7`, `{}`, `[]`, `["x"]`, `true`} {
+			_, err := readGrants(t, `[{"id":"1"},{"created":"","`+member+`":`+value+`}]`)
+			require.ErrorContains(t, err, `"/1/`+member+`" does not fit`, value)
+		}
+	}
+	for member, values := range map[string][]string{
+		"clientId": {`7`}, "client_id": {`7`}, "status": {`[]`}, "scopes": {`"openid"`, `7`, `{}`, `[7]`, `["openid",7]`, `[["openid"]]`},
+	} {
+		for _, value := range values {
+			body := `{"created":"","` + member + `":` + value + `}`
+			_, err := newClient(t, play(reply(http.StatusOK, body))).UserOAuth.GetRefreshToken(t.Context(), "u", "c", "t", nil)
+			require.ErrorContains(t, err, `at "/`+member, value)
+			_, err = newClient(t, play(reply(http.StatusOK, "["+body+"]"))).UserOAuth.ListRefreshTokens(t.Context(), "u", "c", nil)
+			require.ErrorContains(t, err, `at "/0/`+member, value)
+		}
+	}
+	_, err := newClient(t, play(reply(http.StatusOK, `[{"client_id":7}]`))).AuthorizationServerClients.List(t.Context(), "a")
+	require.ErrorContains(t, err, `"/0/client_id"`)
+}
+
+// The SDK uses a page's buffer again, so that nothing of it may be kept.
+func TestDecodedGrantsDoNotShareTheBuffer(t *testing.T) {
+	t.Parallel()
+	buffer := []byte("[" + grantJSON + "]")
+	grants, err := wire.Array[okta.OAuth2ScopeConsentGrant](buffer)
+	require.NoError(t, err)
+	for i := range buffer {
+		buffer[i] = 'x'
+	}
+	assert.Equal(t, []okta.OAuth2ScopeConsentGrant{grant}, grants)
+}
+
+func TestListedGrantTakesAtMostFourAllocations(t *testing.T) { //nolint:paralleltest // it counts those of the process
+	page := pageOfGrants(200)
+	allocations := testing.AllocsPerRun(5, func() {
+		_, err := wire.Array[okta.OAuth2ScopeConsentGrant](page)
+		require.NoError(t, err)
+	})
+	assert.LessOrEqual(t, allocations/200, 4.0)
+}
+
+func TestExtendedModelKeepsLinksAndLeavesOutTimes(t *testing.T) {
+	t.Parallel()
+	type extended struct {
+		okta.OAuth2ScopeConsentGrant
+
+		Extra string    `json:"extra"`
+		When  time.Time `json:"when"`
+	}
+	const text = `{"id":"1","created":"","when":"","_links":{"app":{"href":"https://a"}},"extra":"x"}`
+	want := extended{OAuth2ScopeConsentGrant: okta.OAuth2ScopeConsentGrant{ID: "1", Links: links(`{"app":{"href":"https://a"}}`)}, Extra: "x"}
+	page, err := okta.List[extended](t.Context(), newClient(t, play(reply(http.StatusOK, "["+text+"]"))), okta.Request{Path: []string{"api"}})
+	require.NoError(t, err)
+	assert.Equal(t, []extended{want}, page.Items)
+
+	var standard extended
+	require.NoError(t, json.Unmarshal([]byte(strings.ReplaceAll(text, `""`, "null")), &standard))
+	assert.Equal(t, want, standard)
 }
 
 func BenchmarkDecodePageOfGrants(b *testing.B) {

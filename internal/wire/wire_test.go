@@ -1,9 +1,11 @@
 package wire_test
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -95,8 +97,96 @@ func TestArrayIsBounded(t *testing.T) {
 	require.ErrorContains(t, err, "it holds more than 400000 objects")
 	_, err = wire.Object[thing]([]byte(`{"x":` + text + "}"))
 	require.ErrorContains(t, err, "it holds more than 400000 objects")
+	_, err = wire.Object[thing]([]byte(`{"x":[` + strings.Repeat("1,", 2<<20+1) + "1]}"))
+	require.ErrorContains(t, err, "it holds more than 2097152 values")
 	_, err = wire.Array[struct{ X [1 << 20]byte }]([]byte("[" + strings.Repeat("{},", 200) + "{}]"))
 	require.ErrorContains(t, err, "the array has more than 128 objects")
+}
+
+type record struct {
+	ID    string    `json:"id"`
+	Names []string  `json:"names"`
+	Note  string    `json:"note"`
+	Flag  bool      `json:"flag"`
+	Inner thing     `json:"inner"`
+	At    time.Time `json:"at"`
+}
+
+var ids = []string{"id", "names"}
+
+func TestUnreadableTimesStayZero(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{`""`, `"x"`, `7`, `{}`, `[{}]`, `false`, `null`, `"2026-01-02"`} {
+		text := `{"id":"a","at":` + at + `,"note":"n"}`
+		want := record{ID: "a", Note: "n"}
+		one, err := wire.Object[record]([]byte(text))
+		require.NoError(t, err, at)
+		assert.Equal(t, want, *one, at)
+		all, err := wire.Array[record]([]byte("[{}," + text + "]"))
+		require.NoError(t, err, at)
+		assert.Equal(t, []record{{}, want}, all, at)
+	}
+	got, err := wire.Array[record]([]byte(`[{"at":""},{"at":"2026-01-02T03:04:05.678\u005a"}]`))
+	require.NoError(t, err)
+	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), got[1].At, "the others are read all the same")
+
+	filled := got[1]
+	require.NoError(t, wire.ObjectInto([]byte(`{"at":""}`), &filled))
+	assert.Zero(t, filled.At, "what was there before does not pass for what was read")
+}
+
+func TestLooseLeavesOutWhatIsNotEssential(t *testing.T) {
+	t.Parallel()
+	for _, odd := range []string{
+		`"note":7`, `"note":{}`, `"note":null`, `"flag":"yes"`, `"flag":0`, `"inner":"x"`, `"inner":[]`, `"inner":{"id":7}`,
+		`"inner":{"tags":{}}`, `"at":""`, `"note":7,"inner":"x","at":[]`,
+	} {
+		text := `{"id":"a",` + odd + `,"names":["b"]}`
+		want := record{ID: "a", Names: []string{"b"}}
+		one, err := wire.LooseObject[record]([]byte(text), ids)
+		require.NoError(t, err, odd)
+		assert.Equal(t, want, *one, odd)
+		all, err := wire.LooseArray[record]([]byte("["+text+",{}]"), ids)
+		require.NoError(t, err, odd)
+		assert.Equal(t, []record{want, {}}, all, odd)
+	}
+	for odd, where := range map[string]string{
+		`"id":7`: "/id", `"id":{}`: "/id", `"names":"b"`: "/names", `"names":[7]`: "/names/0", `"names":["b",[]]`: "/names/1",
+	} {
+		text := `{"at":"","note":7,` + odd + `}`
+		_, err := wire.LooseObject[record]([]byte(text), ids)
+		require.ErrorContains(t, err, `at "`+where+`" does not fit`, odd)
+		_, err = wire.LooseArray[record]([]byte("[{},"+text+"]"), ids)
+		require.ErrorContains(t, err, `at "/1`+where+`" does not fit`, odd)
+	}
+	for _, odd := range []string{`"note":7`, `"flag":"yes"`, `"inner":"x"`, `"inner":{"id":7}`} {
+		_, err := wire.Array[record]([]byte(`[{"at":"",` + odd + `}]`))
+		require.ErrorContains(t, err, "does not fit", "Array is strict: %s", odd)
+	}
+	for _, text := range []string{`[{"at":""},`, `[{"note":7}]]`, `[{"note":7,"note":8}]`, `[{"note":7},null]`, `[{"note":[}]`} {
+		_, err := wire.LooseArray[record]([]byte(text), ids)
+		require.Error(t, err, text)
+	}
+}
+
+func TestRelations(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"a":{"x":1},"b":[1,{"y":[2]}],"c":[],"a":null}`: `a={"x":1} b=1 b={"y":[2]} a=null `,
+		"{\"\\u0061\xff\":\"\xff\"}":                      "a\uFFFD=\"\xff\" ",
+		`{}`:                                              "", `[]`: "", `[{"a":1}]`: "", `7`: "", ``: "", `x`: "",
+		`{"a":1,"b`: "a=1 ", `{"a":1,"b":`: "a=1 ", `{"a":1,"b":[1,`: "a=1 ", `{"a":1]`: "a=1 ", `{"a":1 "b":2}`: "a=1 ",
+	} {
+		var got strings.Builder
+		for name, value := range wire.Relations(text) {
+			fmt.Fprintf(&got, "%s=%s ", name, value)
+		}
+		assert.Equal(t, want, got.String(), text)
+	}
+	for name := range wire.Relations(`{"a":[1,2],"b":3}`) {
+		assert.Equal(t, "a", name)
+		break
+	}
 }
 
 func TestMembers(t *testing.T) {

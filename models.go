@@ -30,9 +30,9 @@ const (
 // OAuth2ScopeConsentGrant is a consent: the client ClientID may have the scope ScopeID on behalf of the user UserID.
 // It outlasts the tokens that were issued under it.
 //
-// A member that Okta did not send is zero. So is a time that cannot be parsed, and any other member of the wrong JSON type. In
-// ID, ClientID, UserID, ScopeID, Issuer, Status and Source, the wrong type is an error: decisions hang on them. Okta may send
-// null for any member.
+// A member that Okta did not send, or sent as null, is zero. So is a time that cannot be parsed, and a member of the wrong
+// JSON type: nobody should lose a list over one of them. But decisions hang on ID, ClientID, UserID, ScopeID, Issuer, Status
+// and Source: there, the wrong type is an error.
 type OAuth2ScopeConsentGrant struct {
 	ID          string        `json:"id,omitzero"`
 	ClientID    string        `json:"clientId,omitzero"`
@@ -65,8 +65,8 @@ type GrantScope struct {
 }
 
 // OAuth2RefreshToken describes a refresh token that the client ClientID holds for the user UserID. It never contains
-// the token itself. Members that are missing or of the wrong JSON type are treated as those of [OAuth2ScopeConsentGrant];
-// the wrong type in Scopes is an error, too.
+// the token itself. Missing and wrong members are treated as those of [OAuth2ScopeConsentGrant]; the wrong type in Scopes
+// is an error, too.
 type OAuth2RefreshToken struct {
 	ID          string               `json:"id,omitzero"`
 	ClientID    string               `json:"clientId,omitzero"`
@@ -95,8 +95,8 @@ type OAuth2RefreshTokenScope struct {
 	Links       Links  `json:"_links,omitzero"`
 }
 
-// OAuth2Client is an app that holds tokens or grants. Members that are missing or of the wrong JSON type are treated as those
-// of [OAuth2ScopeConsentGrant].
+// OAuth2Client is an app that holds tokens or grants. Missing and wrong members are treated as those of
+// [OAuth2ScopeConsentGrant].
 type OAuth2Client struct {
 	ClientID   string `json:"client_id,omitzero"`
 	ClientName string `json:"client_name,omitzero"`
@@ -105,17 +105,15 @@ type OAuth2Client struct {
 	Links      Links  `json:"_links,omitzero"`
 }
 
-// Links are the links of an object by their relations, such as "self" or "app". They are kept as the JSON text that Okta sent
-// and decoded by Get and All; encoding/json writes the same text. The SDK never follows a link.
-//
-// The zero value has no links. A test can make others with json.Unmarshal. Links may be copied and compared with ==, which
-// compares the texts.
-type Links struct{ text string }
+// Links are the links of an object by their relations, such as "self" or "app". They are the JSON text that Okta sent, and
+// empty if Okta sent none. [Links.Get] and [Links.All] decode it; encoding/json writes the same text. The SDK never follows a
+// link.
+type Links string
 
-// Get returns the link with a relation. If there are several, it is the first. It returns false if there is none that can be
-// read and has an Href.
+// Get returns the first link with a relation, and false if there is none. A link that cannot be read, or that has no Href,
+// does not count.
 func (l Links) Get(relation string) (Link, bool) {
-	for name, text := range wire.Relations(l.text) {
+	for name, text := range wire.Relations(string(l)) {
 		if name != relation {
 			continue
 		}
@@ -126,11 +124,11 @@ func (l Links) Get(relation string) (Link, bool) {
 	return Link{}, false
 }
 
-// All returns the links with their relations, in Okta's order. A relation with several links comes several times. Links that
-// cannot be read or have no Href are left out.
+// All returns the links with their relations, in the order of the text. A relation comes once for each of its links. Links
+// that cannot be read, or that have no Href, are left out.
 func (l Links) All() iter.Seq2[string, Link] {
 	return func(yield func(string, Link) bool) {
-		for relation, text := range wire.Relations(l.text) {
+		for relation, text := range wire.Relations(string(l)) {
 			if link, ok := readLink(text); ok && !yield(relation, link) {
 				return
 			}
@@ -138,18 +136,15 @@ func (l Links) All() iter.Seq2[string, Link] {
 	}
 }
 
-// IsZero reports whether Okta sent no links.
-func (l Links) IsZero() bool { return l.text == "" }
-
-// MarshalJSON returns the text that Okta sent, with U+FFFD for invalid UTF-8, or null.
+// MarshalJSON returns the text, with U+FFFD for invalid UTF-8, and null if it is empty.
 func (l Links) MarshalJSON() ([]byte, error) {
-	return []byte(strings.ToValidUTF8(cmp.Or(l.text, "null"), "\uFFFD")), nil
+	return []byte(strings.ToValidUTF8(string(cmp.Or(l, "null")), "\uFFFD")), nil
 }
 
-// UnmarshalJSON keeps a copy of the text. It never fails: a link that cannot be read must not fail the object.
+// UnmarshalJSON copies the text, whatever it holds: links that cannot be read must not fail the object that they are part of.
 func (l *Links) UnmarshalJSON(text []byte) error {
-	if l.text = string(text); l.text == "null" {
-		l.text = ""
+	if *l = Links(text); *l == "null" {
+		*l = ""
 	}
 	return nil
 }
@@ -177,8 +172,8 @@ type LinkHints struct {
 	Allow []string `json:"allow,omitempty"` // HTTP methods
 }
 
-// essential are the members that say what an object is. In these, a value of the wrong JSON type is an error. Any other
-// member stays zero then, and so does a time that cannot be read.
+// essential are the members on which decisions hang. In these, a value of the wrong JSON type is an error; any other member
+// stays zero, and so does a time that cannot be parsed.
 var essential = []string{"id", "clientId", "client_id", "userId", "scopeId", "scopes", "status", "source", "issuer"}
 
 func decodeGrant(data []byte) (*OAuth2ScopeConsentGrant, error) {
@@ -193,7 +188,7 @@ func decodeClients(data []byte) ([]OAuth2Client, error) {
 	return wire.LooseArray[OAuth2Client](data, essential)
 }
 
-// refreshTokenOnWire is a refresh token as it arrives: Okta's schema names its client clientId, its example responses client_id.
+// refreshTokenOnWire is a refresh token as Okta sends it: the schema names its client clientId, the examples client_id.
 type refreshTokenOnWire struct {
 	OAuth2RefreshToken
 	SnakeClientID string `json:"client_id"`

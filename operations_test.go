@@ -218,7 +218,7 @@ var (
 		LastUpdated: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC),
 		CreatedBy:   okta.OAuth2Actor{ID: "00u1", Type: "User"},
 		Embedded:    okta.GrantEmbedded{Scope: okta.GrantScope{ID: "okta.users.read"}},
-		Links:       links(grantLinksJSON),
+		Links:       grantLinksJSON,
 	}
 	refreshToken = okta.OAuth2RefreshToken{
 		ID: "oar1", ClientID: "0oa1", UserID: "00u1", Issuer: "https://acme.okta.com/oauth2/aus1", Status: okta.StatusRevoked,
@@ -228,9 +228,9 @@ var (
 		ExpiresAt:   time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
 		Embedded: okta.RefreshTokenEmbedded{Scopes: []okta.OAuth2RefreshTokenScope{{
 			ID: "scp1", Name: "openid", DisplayName: "OpenID", Description: "An OpenID request",
-			Links: links(scopeLinksJSON),
+			Links: scopeLinksJSON,
 		}}},
-		Links: links(tokenLinksJSON),
+		Links: tokenLinksJSON,
 	}
 	clientJSON = `{
 		"client_id": "0oa1", "client_name": "My App", "client_uri": "https://app.example.com", "logo_uri": null,
@@ -238,7 +238,7 @@ var (
 	}`
 	oauthClient = okta.OAuth2Client{
 		ClientID: "0oa1", ClientName: "My App", ClientURI: "https://app.example.com",
-		Links: links(clientLinksJSON),
+		Links: clientLinksJSON,
 	}
 )
 

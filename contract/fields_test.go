@@ -119,8 +119,11 @@ func (c *fieldCheck) links(path string, s *shape) {
 
 // kindOfType returns the kind of schema that a type stands for.
 func kindOfType(t reflect.Type) string {
-	if t == reflect.TypeFor[time.Time]() {
+	switch t {
+	case reflect.TypeFor[time.Time]():
 		return "date-time"
+	case reflect.TypeFor[okta.Links]():
+		return "object"
 	}
 	switch t.Kind() {
 	case reflect.String:

@@ -27,12 +27,12 @@ const (
 	SourceEndUser Source = "END_USER" // the user, for themselves
 )
 
-// OAuth2ScopeConsentGrant is a consent: the client ClientID may have the scope ScopeID on behalf of the user UserID.
-// It outlasts the tokens that were issued under it.
+// OAuth2ScopeConsentGrant is a consent: the client ClientID may have the scope ScopeID on behalf of the user
+// UserID. It outlasts the tokens that were issued under it.
 //
-// A member that Okta did not send, or sent as null, is zero. So is a time that cannot be parsed, and a member of the wrong
-// JSON type: nobody should lose a list over one of them. But decisions hang on ID, ClientID, UserID, ScopeID, Issuer, Status
-// and Source: there, the wrong type is an error.
+// A member that Okta did not send, or sent as null, is zero. So is a time that cannot be parsed, and a member of
+// the wrong JSON type: nobody should lose a list over one of them. But decisions hang on ID, ClientID, UserID,
+// ScopeID, Issuer, Status and Source: there, the wrong type is an error.
 type OAuth2ScopeConsentGrant struct {
 	ID          string        `json:"id,omitzero"`
 	ClientID    string        `json:"clientId,omitzero"`
@@ -64,9 +64,9 @@ type GrantScope struct {
 	ID string `json:"id,omitzero"`
 }
 
-// OAuth2RefreshToken describes a refresh token that the client ClientID holds for the user UserID. It never contains
-// the token itself. Missing and wrong members are treated as those of [OAuth2ScopeConsentGrant]; the wrong type in Scopes
-// is an error, too.
+// OAuth2RefreshToken describes a refresh token that the client ClientID holds for the user UserID. It never
+// contains the token itself. Missing and wrong members are treated as those of [OAuth2ScopeConsentGrant]; the
+// wrong type in Scopes is an error, too.
 type OAuth2RefreshToken struct {
 	ID          string               `json:"id,omitzero"`
 	ClientID    string               `json:"clientId,omitzero"`
@@ -105,13 +105,13 @@ type OAuth2Client struct {
 	Links      Links  `json:"_links,omitzero"`
 }
 
-// Links are the links of an object by their relations, such as "self" or "app". They are the JSON text that Okta sent, and
-// empty if Okta sent none. [Links.Get] and [Links.All] decode it; encoding/json writes the same text. The SDK never follows a
-// link.
+// Links are the links of an object by their relations, such as "self" or "app". They are the JSON text that Okta
+// sent, and empty if Okta sent none. [Links.Get] and [Links.All] decode it; encoding/json writes the same text.
+// The SDK never follows a link.
 type Links string
 
-// Get returns the first link with a relation, and false if there is none. A link that cannot be read, or that has no Href,
-// does not count.
+// Get returns the first link with a relation, and false if there is none. A link that cannot be read, or that has
+// no Href, does not count.
 func (l Links) Get(relation string) (Link, bool) {
 	for name, text := range wire.Relations(string(l)) {
 		if name != relation {
@@ -124,8 +124,8 @@ func (l Links) Get(relation string) (Link, bool) {
 	return Link{}, false
 }
 
-// All returns the links with their relations, in the order of the text. A relation comes once for each of its links. Links
-// that cannot be read, or that have no Href, are left out.
+// All returns the links with their relations, in the order of the text. A relation comes once for each of its
+// links. Links that cannot be read, or that have no Href, are left out.
 func (l Links) All() iter.Seq2[string, Link] {
 	return func(yield func(string, Link) bool) {
 		for relation, text := range wire.Relations(string(l)) {
@@ -141,7 +141,8 @@ func (l Links) MarshalJSON() ([]byte, error) {
 	return []byte(strings.ToValidUTF8(string(cmp.Or(l, "null")), "\uFFFD")), nil
 }
 
-// UnmarshalJSON copies the text, whatever it holds: links that cannot be read must not fail the object that they are part of.
+// UnmarshalJSON copies the text, whatever it holds: links that cannot be read must not fail the object that they
+// are part of.
 func (l *Links) UnmarshalJSON(text []byte) error {
 	if *l = Links(text); *l == "null" {
 		*l = ""
@@ -172,8 +173,8 @@ type LinkHints struct {
 	Allow []string `json:"allow,omitempty"` // HTTP methods
 }
 
-// essential are the members on which decisions hang. In these, a value of the wrong JSON type is an error; any other member
-// stays zero, and so does a time that cannot be parsed.
+// essential are the members on which decisions hang. In these, a value of the wrong JSON type is an error; any
+// other member stays zero, and so does a time that cannot be parsed.
 var essential = []string{"id", "clientId", "client_id", "userId", "scopeId", "scopes", "status", "source", "issuer"}
 
 func decodeGrant(data []byte) (*OAuth2ScopeConsentGrant, error) {
@@ -188,7 +189,8 @@ func decodeClients(data []byte) ([]OAuth2Client, error) {
 	return wire.LooseArray[OAuth2Client](data, essential)
 }
 
-// refreshTokenOnWire is a refresh token as Okta sends it: the schema names its client clientId, the examples client_id.
+// refreshTokenOnWire is a refresh token as Okta sends it: the schema names its client clientId, the examples
+// client_id.
 type refreshTokenOnWire struct {
 	OAuth2RefreshToken
 	SnakeClientID string `json:"client_id"`

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,11 +20,14 @@ import (
 const grantOfPage = `{"id":"oag%017[1]d","status":"ACTIVE","created":"2024-03-%02[2]dT10:%02[3]d:53.%03[1]dZ",` +
 	`"createdBy":{"id":"00u5t60iloOHN9pBi0h7","type":"User"},"lastUpdated":"2025-06-%02[2]dT11:%02[3]d:07.%03[1]dZ",` +
 	`"issuer":"https://acme.okta.com","clientId":"0oa%017[4]d","userId":"00u5t60iloOHN9pBi0h7",` +
-	`"scopeId":"okta.scope%02[3]d.read","source":"END_USER","_embedded":{"scope":{"id":"okta.scope%02[3]d.read"}},"_links":{` +
+	`"scopeId":"okta.scope%02[3]d.read","source":"END_USER",` +
+	`"_embedded":{"scope":{"id":"okta.scope%02[3]d.read"}},"_links":{` +
 	`"app":{"href":"https://acme.okta.com/api/v1/apps/0oa%017[4]d","title":"Calendar number %[4]d"},` +
 	`"authorizationServer":{"href":"https://acme.okta.com/api/v1/authorizationServers/default","title":"default"},` +
-	`"scope":{"href":"https://acme.okta.com/api/v1/authorizationServers/default/scopes/scp%017[3]d","title":"okta.scope%02[3]d.read"},` +
-	`"self":{"href":"https://acme.okta.com/api/v1/users/00u5t60iloOHN9pBi0h7/grants/oag%017[1]d","hints":{"allow":["GET","DELETE"]}},` +
+	`"scope":{"href":"https://acme.okta.com/api/v1/authorizationServers/default/scopes/scp%017[3]d",` +
+	`"title":"okta.scope%02[3]d.read"},` +
+	`"self":{"href":"https://acme.okta.com/api/v1/users/00u5t60iloOHN9pBi0h7/grants/oag%017[1]d",` +
+	`"hints":{"allow":["GET","DELETE"]}},` +
 	`"client":{"href":"https://acme.okta.com/oauth2/v1/clients/0oa%017[4]d","title":"Calendar number %[4]d"},` +
 	`"user":{"href":"https://acme.okta.com/api/v1/users/00u5t60iloOHN9pBi0h7","title":"Ann Example"}}}`
 
@@ -41,7 +45,10 @@ func pageOfGrants(n int) []byte {
 func TestLinksGet(t *testing.T) {
 	t.Parallel()
 	all := okta.Links(`{
-		"self": {"href": "https://a/self", "title": "T", "name": "N", "type": "text/html", "templated": true, "hints": {"allow": ["GET"]}},
+		"self": {
+			"href": "https://a/self", "title": "T", "name": "N", "type": "text/html", "templated": true,
+			"hints": {"allow": ["GET"]}
+		},
 		"app": [{"href": "https://a/app1"}, {"href": "https://a/app2"}],
 		"a\u0070i": {"href": "https://a/api"},
 		"odd": {"href": "https://a/odd", "title": 7, "templated": "yes", "hints": [], "deprecation": {}}
@@ -75,7 +82,10 @@ func listed(links okta.Links) string {
 
 func TestLinksAllKeepsOrderAndArrays(t *testing.T) {
 	t.Parallel()
-	all := okta.Links(`{"user":{"href":"1"},"app":[{"href":"2"},{"href":"3"}],"none":[],"client":{"href":"4"},"app":{"href":"5"}}`)
+	all := okta.Links(`{
+		"user": {"href": "1"}, "app": [{"href": "2"}, {"href": "3"}], "none": [],
+		"client": {"href": "4"}, "app": {"href": "5"}
+	}`)
 	assert.Equal(t, "user 1\napp 2\napp 3\nclient 4\napp 5\n", listed(all))
 	for relation := range all.All() {
 		assert.Equal(t, "user", relation)
@@ -86,7 +96,8 @@ func TestLinksAllKeepsOrderAndArrays(t *testing.T) {
 func TestMalformedLinksAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, malformed := range []string{
-		`"https://a"`, `7`, `null`, `true`, `{}`, `{"href":7}`, `{"href":""}`, `{"href":null}`, `{"title":"T"}`, `[]`, `[[{"href":"x"}]]`,
+		`"https://a"`, `7`, `null`, `true`, `{}`, `{"href":7}`, `{"href":""}`, `{"href":null}`, `{"title":"T"}`,
+		`[]`, `[[{"href":"x"}]]`,
 	} {
 		all := okta.Links(`{"app":` + malformed + `,"self":{"href":"1"},"both":[` + malformed + `,{"href":"2"}]}`)
 		assert.Equal(t, "self 1\nboth 2\n", listed(all), malformed)
@@ -97,7 +108,8 @@ func TestMalformedLinksAreLeftOut(t *testing.T) {
 		assert.Equal(t, "2", both.Href, malformed)
 	}
 	for _, text := range []okta.Links{
-		`[]`, `"x"`, `7`, `null`, `[{"app":{"href":"1"}}]`, ``, `{`, `{"app`, `{"app":`, `{"app":{"href":"1"`, `{app}`, `}`,
+		`[]`, `"x"`, `7`, `null`, `[{"app":{"href":"1"}}]`, ``, `{`, `{"app`, `{"app":`, `{"app":{"href":"1"`, `{app}`,
+		`}`,
 	} {
 		assert.Empty(t, listed(text), text)
 	}
@@ -120,7 +132,15 @@ func TestLinksAreEncodedAsTheyCame(t *testing.T) {
 
 	page, err := readGrants(t, "[{\"_links\":{\"app\":{\"href\":\"a\xffb\"}}}]")
 	require.NoError(t, err)
-	assert.Equal(t, "{\"app\":{\"href\":\"a\uFFFDb\"}}", encode(t, page.Items[0].Links))
+	encoded := encode(t, page.Items[0].Links)
+	assert.True(t, utf8.ValidString(encoded))
+	assert.JSONEq(t, `{"app":{"href":"a\uFFFDb"}}`, encoded)
+}
+
+// clientFor returns a client whose requests get a body.
+func clientFor(t *testing.T, body string) *okta.Client {
+	t.Helper()
+	return newClient(t, play(reply(http.StatusOK, body)), noRetries)
 }
 
 func encode(t *testing.T, v any) string {
@@ -132,7 +152,7 @@ func encode(t *testing.T, v any) string {
 
 func readGrants(t *testing.T, body string) (*okta.Page[okta.OAuth2ScopeConsentGrant], error) {
 	t.Helper()
-	return newClient(t, play(reply(http.StatusOK, body)), noRetries).UserGrants.List(t.Context(), "u", nil)
+	return clientFor(t, body).UserGrants.List(t.Context(), "u", nil)
 }
 
 func TestOddMemberDoesNotFailThePage(t *testing.T) {
@@ -148,7 +168,8 @@ func TestOddMemberDoesNotFailThePage(t *testing.T) {
 		for _, value := range values {
 			page, err := readGrants(t, `[{"id":"1","`+member+`":`+value+`,"scopeId":"openid"},`+grantJSON+`]`)
 			require.NoError(t, err, "%s: %s", member, value)
-			assert.Equal(t, []okta.OAuth2ScopeConsentGrant{{ID: "1", ScopeID: "openid"}, grant}, page.Items, "%s: %s", member, value)
+			want := []okta.OAuth2ScopeConsentGrant{{ID: "1", ScopeID: "openid"}, grant}
+			assert.Equal(t, want, page.Items, "%s: %s", member, value)
 		}
 	}
 	page, err := readGrants(t, `[{"id":"1","_links":[7],"created":""}]`)
@@ -158,23 +179,26 @@ func TestOddMemberDoesNotFailThePage(t *testing.T) {
 
 func TestOddMembersOfOtherModelsAreLeftOut(t *testing.T) {
 	t.Parallel()
-	grant, err := newClient(t, play(reply(http.StatusOK, `{"id":"1","created":"","createdBy":"00u1"}`))).UserGrants.Get(t.Context(), "u", "g", nil)
+	grant, err := clientFor(t, `{"id":"1","created":"","createdBy":"00u1"}`).UserGrants.Get(t.Context(), "u", "g", nil)
 	require.NoError(t, err)
 	assert.Equal(t, okta.OAuth2ScopeConsentGrant{ID: "1"}, *grant)
 
-	const tokenText = `{"client_id":"1","expiresAt":"never","scopes":["a"],"_embedded":{"scopes":[{"id":7,"name":"a","description":{},"_links":7}]}}`
+	const tokenText = `{
+		"client_id": "1", "expiresAt": "never", "scopes": ["a"],
+		"_embedded": {"scopes": [{"id": 7, "name": "a", "description": {}, "_links": 7}]}
+	}`
 	token := okta.OAuth2RefreshToken{
 		ClientID: "1", Scopes: []string{"a"},
 		Embedded: okta.RefreshTokenEmbedded{Scopes: []okta.OAuth2RefreshTokenScope{{Name: "a", Links: "7"}}},
 	}
-	one, err := newClient(t, play(reply(http.StatusOK, tokenText))).UserOAuth.GetRefreshToken(t.Context(), "u", "c", "t", nil)
+	one, err := clientFor(t, tokenText).UserOAuth.GetRefreshToken(t.Context(), "u", "c", "t", nil)
 	require.NoError(t, err)
 	assert.Equal(t, token, *one)
-	tokens, err := newClient(t, play(reply(http.StatusOK, "["+tokenText+"]"))).UserOAuth.ListRefreshTokens(t.Context(), "u", "c", nil)
+	tokens, err := clientFor(t, "["+tokenText+"]").UserOAuth.ListRefreshTokens(t.Context(), "u", "c", nil)
 	require.NoError(t, err)
 	assert.Equal(t, []okta.OAuth2RefreshToken{token}, tokens.Items)
 
-	clients, err := newClient(t, play(reply(http.StatusOK, `[{"client_id":"1","client_name":[],"client_uri":7,"logo_uri":{}}]`))).
+	clients, err := clientFor(t, `[{"client_id":"1","client_name":[],"client_uri":7,"logo_uri":{}}]`).
 		AuthorizationServerClients.List(t.Context(), "a")
 	require.NoError(t, err)
 	assert.Equal(t, []okta.OAuth2Client{{ClientID: "1"}}, clients.Items)
@@ -189,21 +213,22 @@ func TestMembersThatDecisionsHangOnAreStrict(t *testing.T) {
 		}
 	}
 	for member, values := range map[string][]string{
-		"clientId": {`7`}, "client_id": {`7`}, "status": {`[]`}, "scopes": {`"openid"`, `7`, `{}`, `[7]`, `["openid",7]`, `[["openid"]]`},
+		"clientId": {`7`}, "client_id": {`7`}, "status": {`[]`},
+		"scopes": {`"openid"`, `7`, `{}`, `[7]`, `["openid",7]`, `[["openid"]]`},
 	} {
 		for _, value := range values {
 			body := `{"created":"","` + member + `":` + value + `}`
-			_, err := newClient(t, play(reply(http.StatusOK, body))).UserOAuth.GetRefreshToken(t.Context(), "u", "c", "t", nil)
+			_, err := clientFor(t, body).UserOAuth.GetRefreshToken(t.Context(), "u", "c", "t", nil)
 			require.ErrorContains(t, err, `at "/`+member, value)
-			_, err = newClient(t, play(reply(http.StatusOK, "["+body+"]"))).UserOAuth.ListRefreshTokens(t.Context(), "u", "c", nil)
+			_, err = clientFor(t, "["+body+"]").UserOAuth.ListRefreshTokens(t.Context(), "u", "c", nil)
 			require.ErrorContains(t, err, `at "/0/`+member, value)
 		}
 	}
-	_, err := newClient(t, play(reply(http.StatusOK, `[{"client_id":7}]`))).AuthorizationServerClients.List(t.Context(), "a")
+	_, err := clientFor(t, `[{"client_id":7}]`).AuthorizationServerClients.List(t.Context(), "a")
 	require.ErrorContains(t, err, `"/0/client_id"`)
 }
 
-// The SDK uses a page's buffer again, so that nothing of it may be kept.
+// The SDK reuses the buffer of a page.
 func TestDecodedGrantsDoNotShareTheBuffer(t *testing.T) {
 	t.Parallel()
 	buffer := []byte("[" + grantJSON + "]")
@@ -233,8 +258,9 @@ func TestExtendedModelKeepsLinksAndLeavesOutTimes(t *testing.T) {
 		When  time.Time `json:"when"`
 	}
 	const text = `{"id":"1","created":"","when":"","_links":{"app":{"href":"https://a"}},"extra":"x"}`
-	want := extended{OAuth2ScopeConsentGrant: okta.OAuth2ScopeConsentGrant{ID: "1", Links: `{"app":{"href":"https://a"}}`}, Extra: "x"}
-	page, err := okta.List[extended](t.Context(), newClient(t, play(reply(http.StatusOK, "["+text+"]"))), okta.Request{Path: []string{"api"}})
+	want := extended{Extra: "x"}
+	want.ID, want.Links = "1", `{"app":{"href":"https://a"}}`
+	page, err := okta.List[extended](t.Context(), clientFor(t, "["+text+"]"), okta.Request{Path: []string{"api"}})
 	require.NoError(t, err)
 	assert.Equal(t, []extended{want}, page.Items)
 

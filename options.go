@@ -11,7 +11,8 @@ type Expand string
 // ExpandScope fills Embedded with details of the scopes. Okta documents no other value.
 const ExpandScope Expand = "scope"
 
-// maxLimit is the largest page that Okta serves, and the default here: Okta's own default of 20 takes ten times the requests.
+// maxLimit is the largest page that Okta serves, and the default here: Okta's own default of 20 takes ten times
+// the requests.
 const maxLimit = 200
 
 // GetOptions are the options of a method that reads one object. Nil means none.

@@ -26,9 +26,10 @@ type fieldCheck struct {
 	types      map[reflect.Type]map[string]bool // members of each struct that some schema has
 }
 
-// checkFields compares the types of all objects that the methods read, and of errors, with their schemas. A field is
-// documented where some schema of its type has it: Link, the one type for all links, has the members of each of them,
-// href, title, name, type, templated and hints. Links holds any relation, so that each documented one is compared with Link.
+// checkFields compares the types of all objects that the methods read, and of errors, with their schemas. A field
+// is documented where some schema of its type has it: Link, the one type for all links, has the members of each of
+// them, href, title, name, type, templated and hints. Links holds any relation, so that each documented one is
+// compared with Link.
 func checkFields(doc *document, all []pair) (int, findings) {
 	c := &fieldCheck{properties: map[string]bool{}, types: map[reflect.Type]map[string]bool{}}
 	for _, p := range all {

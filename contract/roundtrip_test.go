@@ -18,8 +18,9 @@ import (
 	"github.com/grantkit/okta"
 )
 
-// compare says where got, which the SDK encodes after reading a response, differs from what was sent. Timestamps are
-// instants, what is absent is zero, and members that the document does not have may be left out, but none may be invented.
+// compare says where got, which the SDK encodes after reading a response, differs from what was sent. Timestamps
+// are instants, what is absent is zero, and members that the document does not have may be left out, but none may
+// be invented.
 func (s *shape) compare(path string, sent, got any) findings {
 	if isZero(sent) && isZero(got) {
 		return nil
@@ -208,8 +209,8 @@ func (p pair) readObjects(t *testing.T, sent []any) ([]any, error) {
 	return got, nil
 }
 
-// checkValues calls a method with every variant of what its operation returns, and compares it with what the SDK encodes.
-// rename changes what is sent, not what is expected. It returns the number of values.
+// checkValues calls a method with every variant of what its operation returns, and compares it with what the SDK
+// encodes. rename changes what is sent, not what is expected. It returns the number of values.
 func (p pair) checkValues(t *testing.T, rename func(any) any) (int, findings) {
 	t.Helper()
 	ref, name, _ := p.op.object()
@@ -237,8 +238,8 @@ func (p pair) checkValues(t *testing.T, rename func(any) any) (int, findings) {
 	return len(sent), found
 }
 
-// checkEncoded says whether a value that was valid no longer is. What is zero may be absent. Links are encoded as they were
-// sent, zeros included.
+// checkEncoded says whether a value that was valid no longer is. What is zero may be absent. Links are encoded as
+// they were sent, zeros included.
 func checkEncoded(ref *openapi3.SchemaRef, v variant, got any) findings {
 	if validate(ref, withoutZeros(v.value)) != nil {
 		return nil
@@ -387,16 +388,25 @@ func TestCompareFindsDifferences(t *testing.T) {
 		"lost":        {`{"a":"x"}`, `{}`, findings{"X.a is lost"}},
 		"lost inside": {`{"in":{"b":"x"}}`, `{}`, findings{"X.in.b is lost"}},
 		"changed":     {`{"a":"x"}`, `{"a":"y"}`, findings{"X.a was x and became y"}},
-		"later":       {`{"at":"2026-01-02T03:04:05.600Z"}`, `{"at":"2026-01-02T03:04:05Z"}`, findings{"X.at was 2026-01-02T03:04:05.600Z and became 2026-01-02T03:04:05Z"}},
-		"shorter":     {`{"list":["x","y"]}`, `{"list":["x"]}`, findings{"X.list was [x y] and became [x]"}},
-		"item":        {`{"list":["x","y"]}`, `{"list":["x","z"]}`, findings{"X.list[1] was y and became z"}},
-		"made up":     {`{}`, `{"a":"x","c":1}`, findings{"X.a is made up: x", "X.c is made up"}},
-		"links":       {`{"_links":{"b":{"href":"x"},"c":{}}}`, `{"_links":{"b":{"href":"x"},"c":{}}}`, nil},
-		"no address":  {`{"_links":{"b":{"href":"","new":"x"}}}`, `{"_links":{"b":{"href":"","new":"x"}}}`, nil},
-		"link lost":   {`{"_links":{"b":{"href":"x"},"c":{}}}`, `{"_links":{"b":{"href":"x"}}}`, findings{"X._links was map[b:map[href:x] c:map[]] and became map[b:map[href:x]]"}},
-		"no link":     {`{"_links":{"b":"x"}}`, `{"_links":{"b":"x"}}`, findings{"X._links.b cannot be read"}},
-		"member lost": {`{"_links":{"b":{"href":"x","new":"y"}}}`, `{"_links":{"b":{"href":"x","new":"y"}}}`, findings{"X._links.b.new is lost"}},
-		"other kind":  {`{"in":{"b":"x"}}`, `{"in":"x"}`, findings{"X.in was map[b:x] and became x"}},
+		"later": {
+			`{"at":"2026-01-02T03:04:05.600Z"}`, `{"at":"2026-01-02T03:04:05Z"}`,
+			findings{"X.at was 2026-01-02T03:04:05.600Z and became 2026-01-02T03:04:05Z"},
+		},
+		"shorter":    {`{"list":["x","y"]}`, `{"list":["x"]}`, findings{"X.list was [x y] and became [x]"}},
+		"item":       {`{"list":["x","y"]}`, `{"list":["x","z"]}`, findings{"X.list[1] was y and became z"}},
+		"made up":    {`{}`, `{"a":"x","c":1}`, findings{"X.a is made up: x", "X.c is made up"}},
+		"links":      {`{"_links":{"b":{"href":"x"},"c":{}}}`, `{"_links":{"b":{"href":"x"},"c":{}}}`, nil},
+		"no address": {`{"_links":{"b":{"href":"","new":"x"}}}`, `{"_links":{"b":{"href":"","new":"x"}}}`, nil},
+		"link lost": {
+			`{"_links":{"b":{"href":"x"},"c":{}}}`, `{"_links":{"b":{"href":"x"}}}`,
+			findings{"X._links was map[b:map[href:x] c:map[]] and became map[b:map[href:x]]"},
+		},
+		"no link": {`{"_links":{"b":"x"}}`, `{"_links":{"b":"x"}}`, findings{"X._links.b cannot be read"}},
+		"member lost": {
+			`{"_links":{"b":{"href":"x","new":"y"}}}`, `{"_links":{"b":{"href":"x","new":"y"}}}`,
+			findings{"X._links.b.new is lost"},
+		},
+		"other kind": {`{"in":{"b":"x"}}`, `{"in":"x"}`, findings{"X.in was map[b:x] and became x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -419,6 +429,7 @@ func TestVariantsDifferInOnePlace(t *testing.T) {
 	}
 	slices.Sort(names)
 	assert.Equal(t, []string{
-		"X is complete", "X is empty", "X.on is absent", "X.on is false", "X.status is B", "X.status is absent", "X.status is null",
+		"X is complete", "X is empty", "X.on is absent", "X.on is false", "X.status is B", "X.status is absent",
+		"X.status is null",
 	}, names)
 }

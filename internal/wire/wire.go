@@ -1,8 +1,9 @@
 // Package wire is the one place that knows which JSON decoder is in use: the module that becomes encoding/json/v2.
 //
-// It is strict about the shape of a response, so that no fragment passes for the whole, and lenient about its members:
-// unknown ones are skipped, missing ones stay zero, and invalid UTF-8 in a name does not fail the list that it is in.
-// A time that cannot be read stays zero. The Loose functions leave other members zero, too.
+// It is strict about the shape of a response, so that no fragment passes for the whole, and lenient about its
+// members: unknown ones are skipped, missing ones stay zero, and invalid UTF-8 in a name does not fail the list
+// that it is in. A time that cannot be parsed stays zero. The Loose functions treat other members of the wrong
+// JSON type in the same way.
 package wire
 
 import (
@@ -31,8 +32,8 @@ func ObjectInto(data []byte, v any) error {
 	return decode(data, unreadableTimes, func(dec *jsontext.Decoder) error { return readObject(dec, v) })
 }
 
-// LooseObject is Object, except that a member of the wrong JSON type stays zero unless essential has its name. A member of
-// a member goes by the name of the outer one.
+// LooseObject is Object, except that a member of the wrong JSON type stays zero unless its name is in essential.
+// Whatever is inside a member goes by the name of that member.
 func LooseObject[T any](data []byte, essential []string) (*T, error) {
 	value := new(T)
 	return value, decode(data, allBut(essential), func(dec *jsontext.Decoder) error { return readObject(dec, value) })
@@ -43,7 +44,7 @@ func Array[T any](data []byte) ([]T, error) {
 	return arrayOf[T](data, unreadableTimes)
 }
 
-// LooseArray is Array, with the exception of LooseObject for the members of the array's objects.
+// LooseArray is Array, with the same exception for the members of each object.
 func LooseArray[T any](data []byte, essential []string) ([]T, error) {
 	return arrayOf[T](data, allBut(essential))
 }
@@ -57,8 +58,8 @@ func arrayOf[T any](data []byte, ignored *json.Unmarshalers) ([]T, error) {
 	return items, err
 }
 
-// Members decodes data, which must be one JSON object. Its members may be of any type. Duplicate names are allowed; the
-// last one wins.
+// Members decodes data, which must be one JSON object. Its members may be of any type. Duplicate names are
+// allowed; the last one wins.
 func Members(data []byte) (map[string]any, error) {
 	var members map[string]any
 	if err := stdjson.Unmarshal(data, &members); err != nil {
@@ -70,8 +71,8 @@ func Members(data []byte) (map[string]any, error) {
 	return members, nil
 }
 
-// Relations returns the members of text, a JSON object, in their order. An array gives each of its items under the name of
-// its member. It ends where text cannot be read. A value is valid until the next one.
+// Relations returns the members of text, a JSON object, in their order. If a member is an array, it returns each
+// item under the member's name. It ends where text cannot be read. A value is valid until the next one is read.
 func Relations(text string) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		dec := jsontext.NewDecoder(bytes.NewBufferString(text), invalidUTF8, jsontext.AllowDuplicateNames(true))
@@ -109,7 +110,7 @@ func itemsOf(value jsontext.Value) []jsontext.Value {
 
 var invalidUTF8 = jsontext.AllowInvalidUTF8(true)
 
-// Bounds of what a text may hold. Two bytes of it can become some 300 when decoded.
+// Bounds of what a text may hold, since an empty object can take over 200 bytes when decoded, and an empty string 16.
 const (
 	maxObjects = 400_000 // a page of Okta's has two thousand
 	maxCommas  = 2 << 20 // a page of Okta's has six thousand
@@ -126,8 +127,8 @@ func checkSize(data []byte) error {
 	return nil
 }
 
-// decode has read decode data. If some member has the wrong JSON type, it reads again and leaves out what is ignored: that
-// costs twice the time, and pages without such a member nothing.
+// decode calls read with a decoder of data. If a value does not fit its Go type, it calls read again with a
+// decoder that skips what is ignored. So only a text with such a value pays for the tolerance.
 func decode(data []byte, ignored *json.Unmarshalers, read func(*jsontext.Decoder) error) error {
 	if err := checkSize(data); err != nil {
 		return err
@@ -179,7 +180,7 @@ func readArray[T any](dec *jsontext.Decoder, size int) ([]T, error) {
 	return items, nil
 }
 
-// unreadableTimes ignores times that cannot be read.
+// unreadableTimes skips times that cannot be parsed.
 var unreadableTimes = json.UnmarshalFromFunc(func(dec *jsontext.Decoder, t *time.Time) error {
 	value, err := dec.ReadValue()
 	if err == nil && json.Unmarshal(value, t) != nil {
@@ -188,11 +189,11 @@ var unreadableTimes = json.UnmarshalFromFunc(func(dec *jsontext.Decoder, t *time
 	return err
 })
 
-// allBut ignores such times, and values of the wrong JSON type in members that are not essential.
+// allBut skips such times, and values of the wrong JSON type in members that are not essential.
 func allBut(essential []string) *json.Unmarshalers {
 	return json.JoinUnmarshalers(unreadableTimes, json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
 		if fits(dec.PeekKind(), v) || slices.Contains(essential, member(dec)) {
-			return errors.ErrUnsupported // decoded as usual
+			return errors.ErrUnsupported // leaves it to the decoder
 		}
 		return dec.SkipValue()
 	}))

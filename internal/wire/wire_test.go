@@ -63,8 +63,9 @@ func TestRefusals(t *testing.T) {
 		require.Error(t, err, "%.40s in an array", text)
 	}
 	for text, want := range map[string]string{
-		`{}`: "found { instead of a JSON array", `[null]`: "found null instead of a JSON object in the array", `[{},7]`: "found number instead of",
-		`[{"id":7}]`: `number at "/0/id"`, `[{}`: "not valid JSON", `[{}]]`: "more text follows", `[{} {}]`: "not valid JSON", `[`: "not valid JSON",
+		`{}`: "found { instead of a JSON array", `[null]`: "found null instead of a JSON object in the array",
+		`[{},7]`: "found number instead of", `[{"id":7}]`: `number at "/0/id"`, `[{}`: "not valid JSON",
+		`[{}]]`: "more text follows", `[{} {}]`: "not valid JSON", `[`: "not valid JSON",
 	} {
 		got, err := wire.Array[thing]([]byte(text))
 		require.ErrorContains(t, err, want, text)
@@ -83,7 +84,9 @@ func TestTextThatEndsTooEarlyIsAnUnexpectedEnd(t *testing.T) {
 
 func TestErrorsDoNotQuoteTheText(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{`[{"id":"x","id":"x","SECRET":1}]`, `[{"id":{"SECRET":"SECRET"}}]`, `[{"tags":["SECRET",7]}]`, `[{"id":"SECRET`} {
+	for _, text := range []string{
+		`[{"id":"x","id":"x","SECRET":1}]`, `[{"id":{"SECRET":"SECRET"}}]`, `[{"tags":["SECRET",7]}]`, `[{"id":"SECRET`,
+	} {
 		_, err := wire.Array[thing]([]byte(text))
 		require.Error(t, err)
 		assert.NotContains(t, err.Error(), "SECRET")
@@ -128,18 +131,18 @@ func TestUnreadableTimesStayZero(t *testing.T) {
 	}
 	got, err := wire.Array[record]([]byte(`[{"at":""},{"at":"2026-01-02T03:04:05.678\u005a"}]`))
 	require.NoError(t, err)
-	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), got[1].At, "the others are read all the same")
+	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), got[1].At, "other times are read")
 
 	filled := got[1]
 	require.NoError(t, wire.ObjectInto([]byte(`{"at":""}`), &filled))
-	assert.Zero(t, filled.At, "what was there before does not pass for what was read")
+	assert.Zero(t, filled.At, "an earlier time is not kept")
 }
 
 func TestLooseLeavesOutWhatIsNotEssential(t *testing.T) {
 	t.Parallel()
 	for _, odd := range []string{
-		`"note":7`, `"note":{}`, `"note":null`, `"flag":"yes"`, `"flag":0`, `"inner":"x"`, `"inner":[]`, `"inner":{"id":7}`,
-		`"inner":{"tags":{}}`, `"at":""`, `"note":7,"inner":"x","at":[]`,
+		`"note":7`, `"note":{}`, `"note":null`, `"flag":"yes"`, `"flag":0`, `"inner":"x"`, `"inner":[]`,
+		`"inner":{"id":7}`, `"inner":{"tags":{}}`, `"at":""`, `"note":7,"inner":"x","at":[]`,
 	} {
 		text := `{"id":"a",` + odd + `,"names":["b"]}`
 		want := record{ID: "a", Names: []string{"b"}}
@@ -151,7 +154,8 @@ func TestLooseLeavesOutWhatIsNotEssential(t *testing.T) {
 		assert.Equal(t, []record{want, {}}, all, odd)
 	}
 	for odd, where := range map[string]string{
-		`"id":7`: "/id", `"id":{}`: "/id", `"names":"b"`: "/names", `"names":[7]`: "/names/0", `"names":["b",[]]`: "/names/1",
+		`"id":7`: "/id", `"id":{}`: "/id", `"names":"b"`: "/names", `"names":[7]`: "/names/0",
+		`"names":["b",[]]`: "/names/1",
 	} {
 		text := `{"at":"","note":7,` + odd + `}`
 		_, err := wire.LooseObject[record]([]byte(text), ids)
@@ -163,7 +167,9 @@ func TestLooseLeavesOutWhatIsNotEssential(t *testing.T) {
 		_, err := wire.Array[record]([]byte(`[{"at":"",` + odd + `}]`))
 		require.ErrorContains(t, err, "does not fit", "Array is strict: %s", odd)
 	}
-	for _, text := range []string{`[{"at":""},`, `[{"note":7}]]`, `[{"note":7,"note":8}]`, `[{"note":7},null]`, `[{"note":[}]`} {
+	for _, text := range []string{
+		`[{"at":""},`, `[{"note":7}]]`, `[{"note":7,"note":8}]`, `[{"note":7},null]`, `[{"note":[}]`,
+	} {
 		_, err := wire.LooseArray[record]([]byte(text), ids)
 		require.Error(t, err, text)
 	}
@@ -175,7 +181,8 @@ func TestRelations(t *testing.T) {
 		`{"a":{"x":1},"b":[1,{"y":[2]}],"c":[],"a":null}`: `a={"x":1} b=1 b={"y":[2]} a=null `,
 		"{\"\\u0061\xff\":\"\xff\"}":                      "a\uFFFD=\"\xff\" ",
 		`{}`:                                              "", `[]`: "", `[{"a":1}]`: "", `7`: "", ``: "", `x`: "",
-		`{"a":1,"b`: "a=1 ", `{"a":1,"b":`: "a=1 ", `{"a":1,"b":[1,`: "a=1 ", `{"a":1]`: "a=1 ", `{"a":1 "b":2}`: "a=1 ",
+		`{"a":1,"b`: "a=1 ", `{"a":1,"b":`: "a=1 ", `{"a":1,"b":[1,`: "a=1 ", `{"a":1]`: "a=1 ",
+		`{"a":1 "b":2}`: "a=1 ",
 	} {
 		var got strings.Builder
 		for name, value := range wire.Relations(text) {

@@ -1,10 +1,6 @@
 package okta
 
-import (
-	"context"
-
-	"github.com/grantkit/okta/internal/wire"
-)
+import "context"
 
 // AuthorizationServerClients reads and revokes the refresh tokens that a custom authorization server issued, client by
 // client and for all users. What it reads describes a token and never contains it.
@@ -25,7 +21,7 @@ func (s *AuthorizationServerClients) client() *Client { return (*service)(s).of(
 // Scope: okta.authorizationServers.read.
 // An unknown authorization server is an error that matches ErrNotFound.
 func (s *AuthorizationServerClients) List(ctx context.Context, authServerID string) (*Page[OAuth2Client], error) {
-	return list(ctx, s.client(), wire.Array[OAuth2Client], noOptions{}, "authorizationServers", authServerID, "clients")
+	return list(ctx, s.client(), decodeClients, noOptions{}, "authorizationServers", authServerID, "clients")
 }
 
 // GetRefreshToken reads one refresh token that an authorization server issued to a client.

@@ -77,7 +77,9 @@ func TestReadingTheDemoOrg(t *testing.T) {
 	assert.Equal(t, "openid", grant.Embedded.Scope.ID)
 	assert.Equal(t, calendar, grant.ClientID)
 	assert.Equal(t, okta.SourceEndUser, grant.Source)
-	assert.NotEmpty(t, grant.Links.Self.Href)
+	self, ok := grant.Links.Get("self")
+	assert.True(t, ok)
+	assert.NotEmpty(t, self.Href)
 
 	grant, err = client.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, nil)
 	require.NoError(t, err)

@@ -230,7 +230,7 @@ func TestWhatA200OfAListMustBe(t *testing.T) {
 		"empty": "", "blank": " \n", "null": "null", "object": "{}", "error object": deniedJSON, "string": `"x"`, "HTML": "<html>",
 		"number in it": `[{"id":"1"},2]`, "null in it": `[null]`, "array in it": `[[]]`, "string in it": `["x"]`,
 		"text after it": `[{"id":"1"}] x`, "array after it": `[][]`, "no end": `[{"id":"1"}`, "comma at the end": `[{"id":"1"},]`,
-		"half an object": `[{"id":"1"},{"id":"2"`, "wrong type": `[{"id":7}]`, "bad time": `[{"created":"yesterday"}]`,
+		"half an object": `[{"id":"1"},{"id":"2"`, "wrong type": `[{"id":7}]`,
 		"same member twice": `[{"id":"1","id":"2"}]`, "very deep": strings.Repeat("[", 1_000_000),
 	} {
 		t.Run(name, func(t *testing.T) {

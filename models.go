@@ -2,6 +2,8 @@ package okta
 
 import (
 	"cmp"
+	"iter"
+	"strings"
 	"time"
 
 	"github.com/grantkit/okta/internal/wire"
@@ -25,8 +27,12 @@ const (
 	SourceEndUser Source = "END_USER" // the user, for themselves
 )
 
-// OAuth2ScopeConsentGrant is a consent: the client ClientID may have the scope ScopeID on behalf of the user UserID.
-// It outlasts the tokens that were issued under it. Members that Okta did not send are zero.
+// OAuth2ScopeConsentGrant is a consent: the client ClientID may have the scope ScopeID on behalf of the user
+// UserID. It outlasts the tokens that were issued under it.
+//
+// A member that Okta did not send, or sent as null, is zero. So is a time that cannot be parsed, and a member of
+// the wrong JSON type: nobody should lose a list over one of them. But decisions hang on ID, ClientID, UserID,
+// ScopeID, Issuer, Status and Source: there, the wrong type is an error.
 type OAuth2ScopeConsentGrant struct {
 	ID          string        `json:"id,omitzero"`
 	ClientID    string        `json:"clientId,omitzero"`
@@ -39,7 +45,7 @@ type OAuth2ScopeConsentGrant struct {
 	CreatedBy   OAuth2Actor   `json:"createdBy,omitzero"`
 	LastUpdated time.Time     `json:"lastUpdated,omitzero"`
 	Embedded    GrantEmbedded `json:"_embedded,omitzero"` // filled by ExpandScope
-	Links       GrantLinks    `json:"_links,omitzero"`
+	Links       Links         `json:"_links,omitzero"`
 }
 
 // OAuth2Actor is who created an object.
@@ -58,18 +64,9 @@ type GrantScope struct {
 	ID string `json:"id,omitzero"`
 }
 
-// GrantLinks are the resources around a grant.
-type GrantLinks struct {
-	Self                Link `json:"self,omitzero"`
-	App                 Link `json:"app,omitzero"`
-	Client              Link `json:"client,omitzero"`
-	Scope               Link `json:"scope,omitzero"`
-	User                Link `json:"user,omitzero"`
-	AuthorizationServer Link `json:"authorizationServer,omitzero"`
-}
-
-// OAuth2RefreshToken describes a refresh token that the client ClientID holds for the user UserID. It never contains
-// the token itself. Members that Okta did not send are zero.
+// OAuth2RefreshToken describes a refresh token that the client ClientID holds for the user UserID. It never
+// contains the token itself. Missing and wrong members are treated as those of [OAuth2ScopeConsentGrant]; the
+// wrong type in Scopes is an error, too.
 type OAuth2RefreshToken struct {
 	ID          string               `json:"id,omitzero"`
 	ClientID    string               `json:"clientId,omitzero"`
@@ -81,39 +78,7 @@ type OAuth2RefreshToken struct {
 	LastUpdated time.Time            `json:"lastUpdated,omitzero"`
 	ExpiresAt   time.Time            `json:"expiresAt,omitzero"`
 	Embedded    RefreshTokenEmbedded `json:"_embedded,omitzero"` // filled by ExpandScope
-	Links       RefreshTokenLinks    `json:"_links,omitzero"`
-}
-
-// refreshTokenOnWire is a refresh token as it arrives: Okta's schema names its client clientId, its example answers client_id.
-type refreshTokenOnWire struct {
-	OAuth2RefreshToken
-	SnakeClientID string `json:"client_id"`
-}
-
-func (t refreshTokenOnWire) model() OAuth2RefreshToken {
-	t.ClientID = cmp.Or(t.ClientID, t.SnakeClientID)
-	return t.OAuth2RefreshToken
-}
-
-func decodeRefreshToken(data []byte) (*OAuth2RefreshToken, error) {
-	token, err := wire.Object[refreshTokenOnWire](data)
-	if err != nil {
-		return nil, err
-	}
-	model := token.model()
-	return &model, nil
-}
-
-func decodeRefreshTokens(data []byte) ([]OAuth2RefreshToken, error) {
-	tokens, err := wire.Array[refreshTokenOnWire](data)
-	if err != nil {
-		return nil, err
-	}
-	models := make([]OAuth2RefreshToken, len(tokens))
-	for i, token := range tokens {
-		models[i] = token.model()
-	}
-	return models, nil
+	Links       Links                `json:"_links,omitzero"`
 }
 
 // RefreshTokenEmbedded is what ExpandScope adds to a refresh token.
@@ -123,46 +88,77 @@ type RefreshTokenEmbedded struct {
 
 // OAuth2RefreshTokenScope is a scope that is attached to a refresh token.
 type OAuth2RefreshTokenScope struct {
-	ID          string     `json:"id,omitzero"`
-	Name        string     `json:"name,omitzero"`
-	DisplayName string     `json:"displayName,omitzero"` // as a consent dialog shows it
-	Description string     `json:"description,omitzero"`
-	Links       ScopeLinks `json:"_links,omitzero"`
+	ID          string `json:"id,omitzero"`
+	Name        string `json:"name,omitzero"`
+	DisplayName string `json:"displayName,omitzero"` // as a consent dialog shows it
+	Description string `json:"description,omitzero"`
+	Links       Links  `json:"_links,omitzero"`
 }
 
-// ScopeLinks are the resources around a scope.
-type ScopeLinks struct {
-	Scope Link `json:"scope,omitzero"`
-}
-
-// RefreshTokenLinks are the resources around a refresh token.
-type RefreshTokenLinks struct {
-	Self                Link `json:"self,omitzero"`
-	App                 Link `json:"app,omitzero"`
-	Revoke              Link `json:"revoke,omitzero"`
-	Client              Link `json:"client,omitzero"`
-	User                Link `json:"user,omitzero"`
-	AuthorizationServer Link `json:"authorizationServer,omitzero"`
-}
-
-// OAuth2Client is an app that holds tokens or grants. Members that Okta did not send, or sent as null, are zero.
+// OAuth2Client is an app that holds tokens or grants. Missing and wrong members are treated as those of
+// [OAuth2ScopeConsentGrant].
 type OAuth2Client struct {
-	ClientID   string      `json:"client_id,omitzero"`
-	ClientName string      `json:"client_name,omitzero"`
-	ClientURI  string      `json:"client_uri,omitzero"`
-	LogoURI    string      `json:"logo_uri,omitzero"`
-	Links      ClientLinks `json:"_links,omitzero"`
+	ClientID   string `json:"client_id,omitzero"`
+	ClientName string `json:"client_name,omitzero"`
+	ClientURI  string `json:"client_uri,omitzero"`
+	LogoURI    string `json:"logo_uri,omitzero"`
+	Links      Links  `json:"_links,omitzero"`
 }
 
-// ClientLinks are the resources around a client.
-type ClientLinks struct {
-	Self   Link `json:"self,omitzero"`
-	Client Link `json:"client,omitzero"`
-	Grants Link `json:"grants,omitzero"`
-	Tokens Link `json:"tokens,omitzero"`
+// Links are the links of an object by their relations, such as "self" or "app". They are the JSON text that Okta
+// sent, and empty if Okta sent none. [Links.Get] and [Links.All] decode it; encoding/json writes the same text.
+// The SDK never follows a link.
+type Links string
+
+// Get returns the first link with a relation, and false if there is none. A link that cannot be read, or that has
+// no Href, does not count.
+func (l Links) Get(relation string) (Link, bool) {
+	for name, text := range wire.Relations(string(l)) {
+		if name != relation {
+			continue
+		}
+		if link, ok := readLink(text); ok {
+			return link, true
+		}
+	}
+	return Link{}, false
 }
 
-// Link is a link of the JSON Hypertext Application Language. The SDK never follows one.
+// All returns the links with their relations, in the order of the text. A relation comes once for each of its
+// links. Links that cannot be read, or that have no Href, are left out.
+func (l Links) All() iter.Seq2[string, Link] {
+	return func(yield func(string, Link) bool) {
+		for relation, text := range wire.Relations(string(l)) {
+			if link, ok := readLink(text); ok && !yield(relation, link) {
+				return
+			}
+		}
+	}
+}
+
+// MarshalJSON returns the text, with U+FFFD for invalid UTF-8, and null if it is empty.
+func (l Links) MarshalJSON() ([]byte, error) {
+	return []byte(strings.ToValidUTF8(string(cmp.Or(l, "null")), "\uFFFD")), nil
+}
+
+// UnmarshalJSON copies the text, whatever it holds: links that cannot be read must not fail the object that they
+// are part of.
+func (l *Links) UnmarshalJSON(text []byte) error {
+	if *l = Links(text); *l == "null" {
+		*l = ""
+	}
+	return nil
+}
+
+func readLink(text []byte) (Link, bool) {
+	link, err := wire.LooseObject[Link](text, []string{"href"})
+	if err != nil || link.Href == "" {
+		return Link{}, false
+	}
+	return *link, true
+}
+
+// Link is a link of the JSON Hypertext Application Language.
 type Link struct {
 	Href      string    `json:"href,omitzero"`
 	Title     string    `json:"title,omitzero"`
@@ -175,4 +171,53 @@ type Link struct {
 // LinkHints say what may be done with a link.
 type LinkHints struct {
 	Allow []string `json:"allow,omitempty"` // HTTP methods
+}
+
+// essential are the members on which decisions hang. In these, a value of the wrong JSON type is an error; any
+// other member stays zero, and so does a time that cannot be parsed.
+var essential = []string{"id", "clientId", "client_id", "userId", "scopeId", "scopes", "status", "source", "issuer"}
+
+func decodeGrant(data []byte) (*OAuth2ScopeConsentGrant, error) {
+	return wire.LooseObject[OAuth2ScopeConsentGrant](data, essential)
+}
+
+func decodeGrants(data []byte) ([]OAuth2ScopeConsentGrant, error) {
+	return wire.LooseArray[OAuth2ScopeConsentGrant](data, essential)
+}
+
+func decodeClients(data []byte) ([]OAuth2Client, error) {
+	return wire.LooseArray[OAuth2Client](data, essential)
+}
+
+// refreshTokenOnWire is a refresh token as Okta sends it: the schema names its client clientId, the examples
+// client_id.
+type refreshTokenOnWire struct {
+	OAuth2RefreshToken
+	SnakeClientID string `json:"client_id"`
+}
+
+func (t refreshTokenOnWire) model() OAuth2RefreshToken {
+	t.ClientID = cmp.Or(t.ClientID, t.SnakeClientID)
+	return t.OAuth2RefreshToken
+}
+
+func decodeRefreshToken(data []byte) (*OAuth2RefreshToken, error) {
+	token, err := wire.LooseObject[refreshTokenOnWire](data, essential)
+	if err != nil {
+		return nil, err
+	}
+	model := token.model()
+	return &model, nil
+}
+
+func decodeRefreshTokens(data []byte) ([]OAuth2RefreshToken, error) {
+	tokens, err := wire.LooseArray[refreshTokenOnWire](data, essential)
+	if err != nil {
+		return nil, err
+	}
+	models := make([]OAuth2RefreshToken, len(tokens))
+	for i, token := range tokens {
+		models[i] = token.model()
+	}
+	return models, nil
 }

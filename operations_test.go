@@ -208,14 +208,7 @@ var (
 		"id": "oag1", "clientId": "0oa1", "userId": "00u1", "scopeId": "okta.users.read", "issuer": "https://acme.okta.com",
 		"status": "ACTIVE", "source": "END_USER", "created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z",
 		"createdBy": {"id": "00u1", "type": "User"}, "_embedded": {"scope": {"id": "okta.users.read"}},
-		"_links": {
-			"self": {"href": "https://acme.okta.com/self", "hints": {"allow": ["GET", "DELETE"]}},
-			"app": {"href": "https://acme.okta.com/app", "title": "My App"},
-			"client": {"href": "https://acme.okta.com/client", "title": "My App"},
-			"scope": {"href": "https://acme.okta.com/scope", "title": "okta.users.read"},
-			"user": {"href": "https://acme.okta.com/user", "title": "Ann"},
-			"authorizationServer": {"href": "https://acme.okta.com/as", "title": "org", "name": "n", "type": "t", "templated": true}
-		}, "addedNextYear": {"deep": [1, {"x": null}]}
+		"_links": ` + grantLinksJSON + `, "addedNextYear": {"deep": [1, {"x": null}]}
 	}`
 	grant = okta.OAuth2ScopeConsentGrant{
 		ID: "oag1", ClientID: "0oa1", UserID: "00u1", ScopeID: "okta.users.read", Issuer: "https://acme.okta.com",
@@ -224,16 +217,7 @@ var (
 		LastUpdated: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC),
 		CreatedBy:   okta.OAuth2Actor{ID: "00u1", Type: "User"},
 		Embedded:    okta.GrantEmbedded{Scope: okta.GrantScope{ID: "okta.users.read"}},
-		Links: okta.GrantLinks{
-			Self:   okta.Link{Href: "https://acme.okta.com/self", Hints: okta.LinkHints{Allow: []string{"GET", "DELETE"}}},
-			App:    okta.Link{Href: "https://acme.okta.com/app", Title: "My App"},
-			Client: okta.Link{Href: "https://acme.okta.com/client", Title: "My App"},
-			Scope:  okta.Link{Href: "https://acme.okta.com/scope", Title: "okta.users.read"},
-			User:   okta.Link{Href: "https://acme.okta.com/user", Title: "Ann"},
-			AuthorizationServer: okta.Link{
-				Href: "https://acme.okta.com/as", Title: "org", Name: "n", Type: "t", Templated: true,
-			},
-		},
+		Links:       grantLinksJSON,
 	}
 	refreshToken = okta.OAuth2RefreshToken{
 		ID: "oar1", ClientID: "0oa1", UserID: "00u1", Issuer: "https://acme.okta.com/oauth2/aus1", Status: okta.StatusRevoked,
@@ -243,35 +227,42 @@ var (
 		ExpiresAt:   time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
 		Embedded: okta.RefreshTokenEmbedded{Scopes: []okta.OAuth2RefreshTokenScope{{
 			ID: "scp1", Name: "openid", DisplayName: "OpenID", Description: "An OpenID request",
-			Links: okta.ScopeLinks{Scope: okta.Link{Href: "https://acme.okta.com/scope", Title: "openid"}},
+			Links: scopeLinksJSON,
 		}}},
-		Links: okta.RefreshTokenLinks{
-			Self:   okta.Link{Href: "https://acme.okta.com/self"},
-			App:    okta.Link{Href: "https://acme.okta.com/app", Title: "My App"},
-			Revoke: okta.Link{Href: "https://acme.okta.com/revoke", Hints: okta.LinkHints{Allow: []string{"DELETE"}}},
-			Client: okta.Link{Href: "https://acme.okta.com/client", Title: "My App"},
-			User:   okta.Link{Href: "https://acme.okta.com/user", Title: "Ann"},
-			AuthorizationServer: okta.Link{
-				Href: "https://acme.okta.com/as", Title: "Server",
-			},
-		},
+		Links: tokenLinksJSON,
 	}
 	clientJSON = `{
 		"client_id": "0oa1", "client_name": "My App", "client_uri": "https://app.example.com", "logo_uri": null,
-		"_links": {
-			"self": {"href": "https://acme.okta.com/self"}, "client": {"href": "https://acme.okta.com/client", "title": "My App"},
-			"grants": {"href": "https://acme.okta.com/grants"}, "tokens": {"href": "https://acme.okta.com/tokens", "hints": {"allow": ["GET"]}}
-		}
+		"_links": ` + clientLinksJSON + `
 	}`
 	oauthClient = okta.OAuth2Client{
 		ClientID: "0oa1", ClientName: "My App", ClientURI: "https://app.example.com",
-		Links: okta.ClientLinks{
-			Self:   okta.Link{Href: "https://acme.okta.com/self"},
-			Client: okta.Link{Href: "https://acme.okta.com/client", Title: "My App"},
-			Grants: okta.Link{Href: "https://acme.okta.com/grants"},
-			Tokens: okta.Link{Href: "https://acme.okta.com/tokens", Hints: okta.LinkHints{Allow: []string{"GET"}}},
-		},
+		Links: clientLinksJSON,
 	}
+)
+
+// The links of these objects.
+const (
+	grantLinksJSON = `{
+		"self": {"href": "https://acme.okta.com/self", "hints": {"allow": ["GET", "DELETE"]}},
+		"app": {"href": "https://acme.okta.com/app", "title": "My App"},
+		"client": {"href": "https://acme.okta.com/client", "title": "My App"},
+		"scope": {"href": "https://acme.okta.com/scope", "title": "okta.users.read"},
+		"user": {"href": "https://acme.okta.com/user", "title": "Ann"},
+		"authorizationServer": {"href": "https://acme.okta.com/as", "title": "org", "name": "n", "type": "t", "templated": true}
+	}`
+	scopeLinksJSON = `{"scope": {"href": "https://acme.okta.com/scope", "title": "openid"}}`
+	tokenLinksJSON = `{
+		"self": {"href": "https://acme.okta.com/self"}, "app": {"href": "https://acme.okta.com/app", "title": "My App"},
+		"revoke": {"href": "https://acme.okta.com/revoke", "hints": {"allow": ["DELETE"]}},
+		"client": {"href": "https://acme.okta.com/client", "title": "My App"},
+		"user": {"href": "https://acme.okta.com/user", "title": "Ann"},
+		"authorizationServer": {"href": "https://acme.okta.com/as", "title": "Server"}
+	}`
+	clientLinksJSON = `{
+		"self": {"href": "https://acme.okta.com/self"}, "client": {"href": "https://acme.okta.com/client", "title": "My App"},
+		"grants": {"href": "https://acme.okta.com/grants"}, "tokens": {"href": "https://acme.okta.com/tokens", "hints": {"allow": ["GET"]}}
+	}`
 )
 
 // tokenJSON names its client as the schema does or as Okta's example answers do.
@@ -282,15 +273,9 @@ func tokenJSON(clientMember string) string {
 		"created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z", "expiresAt": "2026-03-04T05:06:07.000Z",
 		"_embedded": {"scopes": [{
 			"id": "scp1", "name": "openid", "displayName": "OpenID", "description": "An OpenID request",
-			"_links": {"scope": {"href": "https://acme.okta.com/scope", "title": "openid"}}
+			"_links": ` + scopeLinksJSON + `
 		}]},
-		"_links": {
-			"self": {"href": "https://acme.okta.com/self"}, "app": {"href": "https://acme.okta.com/app", "title": "My App"},
-			"revoke": {"href": "https://acme.okta.com/revoke", "hints": {"allow": ["DELETE"]}},
-			"client": {"href": "https://acme.okta.com/client", "title": "My App"},
-			"user": {"href": "https://acme.okta.com/user", "title": "Ann"},
-			"authorizationServer": {"href": "https://acme.okta.com/as", "title": "Server"}
-		}
+		"_links": ` + tokenLinksJSON + `
 	}`
 }
 

@@ -5,37 +5,37 @@ import (
 	"strconv"
 )
 
-// Expand names what Okta is to add to the objects of an answer.
+// Expand names what Okta adds to the objects of a response.
 type Expand string
 
-// ExpandScope fills Embedded with details of the scopes. It is the one value that Okta documents.
+// ExpandScope fills Embedded with details of the scopes. Okta documents no other value.
 const ExpandScope Expand = "scope"
 
-// maxLimit is the largest page that Okta serves. It is also what a zero Limit asks for: Okta's own default of 20 costs ten
-// times the requests.
+// maxLimit is the largest page that Okta serves, and the default here: Okta's own default of 20 takes ten times
+// the requests.
 const maxLimit = 200
 
-// GetOptions are the parameters of an operation that reads one object. Nil stands for none.
+// GetOptions are the options of a method that reads one object. Nil means none.
 type GetOptions struct {
 	Expand Expand
 }
 
-// ListOptions are the parameters of an operation that lists. Nil stands for the defaults.
+// ListOptions are the options of a method that lists. Nil means the defaults.
 type ListOptions struct {
 	Expand Expand
-	After  string // cursor to carry on after, from Page.Cursor
+	After  string // cursor to continue after, from [Page.Cursor]
 	Limit  int    // items in a page, 1 to 200; default 200
 }
 
-// ListUserGrantsOptions are the parameters of UserGrants.List. Nil stands for the defaults.
+// ListUserGrantsOptions are the options of [UserGrants.List]. Nil means the defaults.
 type ListUserGrantsOptions struct {
 	ScopeID string // only grants of this scope, such as okta.users.read
 	Expand  Expand
-	After   string // cursor to carry on after, from Page.Cursor
+	After   string // cursor to continue after, from [Page.Cursor]
 	Limit   int    // items in a page, 1 to 200; default 200
 }
 
-// options are the parameters of one kind of call. Their query checks them.
+// options are the options of one kind of call. Their query method validates them.
 type options interface {
 	query() (url.Values, error)
 }
@@ -79,7 +79,7 @@ func (noOptions) query() (url.Values, error) { return url.Values{}, nil }
 
 func setExpand(query url.Values, expand Expand) error {
 	if expand != "" && expand != ExpandScope {
-		return invalid("Expand is %q: %q is all that Okta documents", expand, ExpandScope)
+		return invalid("Expand is %q: Okta documents %q only", expand, ExpandScope)
 	}
 	setString(query, "expand", string(expand))
 	return nil

@@ -1,10 +1,6 @@
 package okta
 
-import (
-	"context"
-
-	"github.com/grantkit/okta/internal/wire"
-)
+import "context"
 
 // UserGrants reads and revokes the consent grants of users: which client may have which scope on a user's behalf.
 //
@@ -21,7 +17,7 @@ func (s *UserGrants) client() *Client { return (*service)(s).of() }
 // GET /api/v1/users/{userId}/grants/{grantId} (getUserGrant). Scope: okta.users.read.
 // An unknown user or grant is an error that matches ErrNotFound.
 func (s *UserGrants) Get(ctx context.Context, userID, grantID string, opts *GetOptions) (*OAuth2ScopeConsentGrant, error) {
-	return get(ctx, s.client(), wire.Object[OAuth2ScopeConsentGrant], opts, "users", userID, "grants", grantID)
+	return get(ctx, s.client(), decodeGrant, opts, "users", userID, "grants", grantID)
 }
 
 // List reads the first page of a user's consent grants, for all clients. [Page.All] reads the others.
@@ -29,7 +25,7 @@ func (s *UserGrants) Get(ctx context.Context, userID, grantID string, opts *GetO
 // GET /api/v1/users/{userId}/grants (listUserGrants). Scope: okta.users.read.
 // An unknown user is an error that matches ErrNotFound; a user without grants has an empty page.
 func (s *UserGrants) List(ctx context.Context, userID string, opts *ListUserGrantsOptions) (*Page[OAuth2ScopeConsentGrant], error) {
-	return list(ctx, s.client(), wire.Array[OAuth2ScopeConsentGrant], opts, "users", userID, "grants")
+	return list(ctx, s.client(), decodeGrants, opts, "users", userID, "grants")
 }
 
 // ListForClient reads the first page of the consent grants that a user gave to one client.
@@ -37,7 +33,7 @@ func (s *UserGrants) List(ctx context.Context, userID string, opts *ListUserGran
 // GET /api/v1/users/{userId}/clients/{clientId}/grants (listGrantsForUserAndClient). Scope: okta.users.read.
 // An unknown user or client is an error that matches ErrNotFound.
 func (s *UserGrants) ListForClient(ctx context.Context, userID, clientID string, opts *ListOptions) (*Page[OAuth2ScopeConsentGrant], error) {
-	return list(ctx, s.client(), wire.Array[OAuth2ScopeConsentGrant], opts, "users", userID, "clients", clientID, "grants")
+	return list(ctx, s.client(), decodeGrants, opts, "users", userID, "clients", clientID, "grants")
 }
 
 // Revoke revokes one consent grant of a user. Tokens already issued under it stay valid: see [UserOAuth.RevokeRefreshToken].

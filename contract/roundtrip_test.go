@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,18 +18,21 @@ import (
 	"github.com/grantkit/okta"
 )
 
-// compare says where got, what the SDK makes of an answer, differs from what was sent. Timestamps are instants, what is
-// absent is zero, and members that the document does not have may be left out, though not made up.
+// compare says where got, which the SDK encodes after reading a response, differs from what was sent. Timestamps
+// are instants, what is absent is zero, and members that the document does not have may be left out, but none may
+// be invented.
 func (s *shape) compare(path string, sent, got any) findings {
 	if isZero(sent) && isZero(got) {
 		return nil
 	}
-	switch s.kind {
-	case "object":
+	switch {
+	case strings.HasSuffix(path, "._links"):
+		return s.compareLinks(path, sent, got)
+	case s.kind == "object":
 		return s.compareObjects(path, sent, got)
-	case "array":
+	case s.kind == "array":
 		return s.compareArrays(path, sent, got)
-	case "date-time":
+	case s.kind == "date-time":
 		if sameInstant(sent, got) {
 			return nil
 		}
@@ -64,6 +68,48 @@ func (s *shape) compareObjects(path string, sent, got any) findings {
 		}
 	}
 	return found
+}
+
+// compareLinks wants the links as they were sent, and each documented one that has an address read by Links.
+func (s *shape) compareLinks(path string, sent, got any) findings {
+	if !reflect.DeepEqual(sent, got) {
+		return findings{fmt.Sprintf("%s was %v and became %v", path, sent, got)}
+	}
+	links, err := linksOf(got)
+	if err != nil {
+		return findings{fmt.Sprintf("%s: %v", path, err)}
+	}
+	var found findings
+	from, _ := sent.(map[string]any)
+	for _, relation := range sortedKeys(s.properties) {
+		found = append(found, s.properties[relation].compareLink(path+"."+relation, from[relation], links, relation)...)
+	}
+	return found
+}
+
+func (s *shape) compareLink(path string, sent any, links okta.Links, relation string) findings {
+	members, isObject := sent.(map[string]any)
+	if sent == nil || isObject && isZero(members["href"]) {
+		return nil
+	}
+	link, ok := links.Get(relation)
+	if !ok {
+		return findings{path + " cannot be read"}
+	}
+	got, err := asJSON(link)
+	if err != nil {
+		return findings{fmt.Sprintf("%s: %v", path, err)}
+	}
+	return s.compare(path, sent, got)
+}
+
+func linksOf(value any) (okta.Links, error) {
+	var links okta.Links
+	text, err := json.Marshal(value)
+	if err != nil {
+		return links, err
+	}
+	return links, json.Unmarshal(text, &links)
 }
 
 func (s *shape) compareArrays(path string, sent, got any) findings {
@@ -118,7 +164,7 @@ func sameInstant(sent, got any) bool {
 	return err == nil && errToo == nil && first.Equal(second)
 }
 
-// asJSON returns a value as JSON that was decoded again.
+// asJSON returns a value encoded as JSON and decoded.
 func asJSON(value any) (any, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -129,7 +175,7 @@ func asJSON(value any) (any, error) {
 	return decoded, err
 }
 
-// exchange is a pair whose operation answers a text.
+// exchange calls the method, and its operation responds with a body.
 func (p pair) exchange(t *testing.T, status int, body any) (result, error) {
 	t.Helper()
 	text, err := json.Marshal(body)
@@ -138,7 +184,7 @@ func (p pair) exchange(t *testing.T, status int, body any) (result, error) {
 	return p.call(t.Context(), client, plainIDs(p.ids), reflect.Value{})
 }
 
-// readObjects has a method read objects, one by one or as one list, and returns them as the SDK encodes them.
+// readObjects calls a method that reads objects, one by one or as one list, and returns them as the SDK encodes them.
 func (p pair) readObjects(t *testing.T, sent []any) ([]any, error) {
 	t.Helper()
 	status, _ := p.op.success()
@@ -163,8 +209,8 @@ func (p pair) readObjects(t *testing.T, sent []any) ([]any, error) {
 	return got, nil
 }
 
-// checkValues has a method read every variant of what its operation answers, and compares it with what the SDK encodes.
-// rename changes what is sent, not what is expected. It returns the number of values.
+// checkValues calls a method with every variant of what its operation returns, and compares it with what the SDK
+// encodes. rename changes what is sent, not what is expected. It returns the number of values.
 func (p pair) checkValues(t *testing.T, rename func(any) any) (int, findings) {
 	t.Helper()
 	ref, name, _ := p.op.object()
@@ -192,11 +238,18 @@ func (p pair) checkValues(t *testing.T, rename func(any) any) (int, findings) {
 	return len(sent), found
 }
 
-// checkEncoded says whether a value that was valid no longer is. What is zero may be absent.
+// checkEncoded says whether a value that was valid no longer is. What is zero may be absent. Links are encoded as
+// they were sent, zeros included.
 func checkEncoded(ref *openapi3.SchemaRef, v variant, got any) findings {
 	if validate(ref, withoutZeros(v.value)) != nil {
 		return nil
 	}
+	got = edit(got, func(name string, value any) (string, any) {
+		if name == "_links" {
+			value = withoutZeros(value)
+		}
+		return name, value
+	})
 	if err := validate(ref, got); err != nil {
 		return findings{fmt.Sprintf("where %s, what the SDK encodes is not valid: %v", v.name, err)}
 	}
@@ -205,7 +258,7 @@ func checkEncoded(ref *openapi3.SchemaRef, v variant, got any) findings {
 
 func asDocumented(value any) any { return value }
 
-// withSnakeClientID returns an object as Okta's example answers have it: with client_id in place of clientId.
+// withSnakeClientID returns an object as Okta's example responses have it: with client_id in place of clientId.
 func withSnakeClientID(value any) any { return renamed(value, "clientId", "client_id") }
 
 // renamed returns a copy of an object with one member under another name.
@@ -247,15 +300,15 @@ func TestValuesSurvive(t *testing.T) {
 
 // encodeError returns an error of the SDK as Okta spells its members, by the names in errorFields and causeFields.
 func encodeError(err error) (any, bool) {
-	answer, ok := errors.AsType[*okta.Error](err)
+	apiErr, ok := errors.AsType[*okta.Error](err)
 	if !ok {
 		return nil, false
 	}
-	causes := make([]any, len(answer.Causes))
-	for i, cause := range answer.Causes {
+	causes := make([]any, len(apiErr.Causes))
+	for i, cause := range apiErr.Causes {
 		causes[i] = encodeFields(reflect.ValueOf(cause), causeFields)
 	}
-	encoded := encodeFields(reflect.ValueOf(*answer), errorFields)
+	encoded := encodeFields(reflect.ValueOf(*apiErr), errorFields)
 	encoded["errorCauses"] = causes
 	return encoded, true
 }
@@ -270,7 +323,7 @@ func encodeFields(from reflect.Value, fields map[string]string) map[string]any {
 	return encoded
 }
 
-// checkErrors has a method meet every variant of each error that its operation lists.
+// checkErrors calls a method with every variant of each error that its operation lists.
 func (p pair) checkErrors(t *testing.T) (int, findings) {
 	t.Helper()
 	var found findings
@@ -296,7 +349,7 @@ func (p pair) checkError(t *testing.T, s *shape, status int, sent any) findings 
 	_, err := p.exchange(t, status, sent)
 	got, ok := encodeError(err)
 	if !ok {
-		return findings{fmt.Sprintf("the error is no *okta.Error, but %v", err)}
+		return findings{fmt.Sprintf("the error is not an *okta.Error, but %v", err)}
 	}
 	return s.compare(s.name, sent, got)
 }
@@ -320,6 +373,9 @@ func TestCompareFindsDifferences(t *testing.T) {
 	text := &shape{kind: "string"}
 	s := &shape{kind: "object", properties: map[string]*shape{
 		"a": text, "at": {kind: "date-time"}, "list": {kind: "array", items: text},
+		"_links": {kind: "object", properties: map[string]*shape{"b": {kind: "object", properties: map[string]*shape{
+			"href": text, "new": text,
+		}}}},
 		"in": {kind: "object", properties: map[string]*shape{"b": text}},
 	}}
 	for name, c := range map[string]struct {
@@ -332,11 +388,25 @@ func TestCompareFindsDifferences(t *testing.T) {
 		"lost":        {`{"a":"x"}`, `{}`, findings{"X.a is lost"}},
 		"lost inside": {`{"in":{"b":"x"}}`, `{}`, findings{"X.in.b is lost"}},
 		"changed":     {`{"a":"x"}`, `{"a":"y"}`, findings{"X.a was x and became y"}},
-		"later":       {`{"at":"2026-01-02T03:04:05.600Z"}`, `{"at":"2026-01-02T03:04:05Z"}`, findings{"X.at was 2026-01-02T03:04:05.600Z and became 2026-01-02T03:04:05Z"}},
-		"shorter":     {`{"list":["x","y"]}`, `{"list":["x"]}`, findings{"X.list was [x y] and became [x]"}},
-		"item":        {`{"list":["x","y"]}`, `{"list":["x","z"]}`, findings{"X.list[1] was y and became z"}},
-		"made up":     {`{}`, `{"a":"x","c":1}`, findings{"X.a is made up: x", "X.c is made up"}},
-		"other kind":  {`{"in":{"b":"x"}}`, `{"in":"x"}`, findings{"X.in was map[b:x] and became x"}},
+		"later": {
+			`{"at":"2026-01-02T03:04:05.600Z"}`, `{"at":"2026-01-02T03:04:05Z"}`,
+			findings{"X.at was 2026-01-02T03:04:05.600Z and became 2026-01-02T03:04:05Z"},
+		},
+		"shorter":    {`{"list":["x","y"]}`, `{"list":["x"]}`, findings{"X.list was [x y] and became [x]"}},
+		"item":       {`{"list":["x","y"]}`, `{"list":["x","z"]}`, findings{"X.list[1] was y and became z"}},
+		"made up":    {`{}`, `{"a":"x","c":1}`, findings{"X.a is made up: x", "X.c is made up"}},
+		"links":      {`{"_links":{"b":{"href":"x"},"c":{}}}`, `{"_links":{"b":{"href":"x"},"c":{}}}`, nil},
+		"no address": {`{"_links":{"b":{"href":"","new":"x"}}}`, `{"_links":{"b":{"href":"","new":"x"}}}`, nil},
+		"link lost": {
+			`{"_links":{"b":{"href":"x"},"c":{}}}`, `{"_links":{"b":{"href":"x"}}}`,
+			findings{"X._links was map[b:map[href:x] c:map[]] and became map[b:map[href:x]]"},
+		},
+		"no link": {`{"_links":{"b":"x"}}`, `{"_links":{"b":"x"}}`, findings{"X._links.b cannot be read"}},
+		"member lost": {
+			`{"_links":{"b":{"href":"x","new":"y"}}}`, `{"_links":{"b":{"href":"x","new":"y"}}}`,
+			findings{"X._links.b.new is lost"},
+		},
+		"other kind": {`{"in":{"b":"x"}}`, `{"in":"x"}`, findings{"X.in was map[b:x] and became x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -359,6 +429,7 @@ func TestVariantsDifferInOnePlace(t *testing.T) {
 	}
 	slices.Sort(names)
 	assert.Equal(t, []string{
-		"X is complete", "X is empty", "X.on is absent", "X.on is false", "X.status is B", "X.status is absent", "X.status is null",
+		"X is complete", "X is empty", "X.on is absent", "X.on is false", "X.status is B", "X.status is absent",
+		"X.status is null",
 	}, names)
 }

@@ -85,8 +85,9 @@ func readGrant(ctx context.Context, client *okta.Client) error {
 	if err != nil {
 		return err
 	}
+	app, _ := grant.Links.Get("app")
 	fmt.Printf("   %s: the app %s has the scope %s, given by %s\n",
-		grant.ID, grant.Links.App.Title, grant.Embedded.Scope.ID, grant.Source)
+		grant.ID, app.Title, grant.Embedded.Scope.ID, grant.Source)
 	return nil
 }
 

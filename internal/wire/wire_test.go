@@ -1,9 +1,11 @@
 package wire_test
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,8 +63,9 @@ func TestRefusals(t *testing.T) {
 		require.Error(t, err, "%.40s in an array", text)
 	}
 	for text, want := range map[string]string{
-		`{}`: "found { instead of a JSON array", `[null]`: "found null instead of a JSON object in the array", `[{},7]`: "found number instead of",
-		`[{"id":7}]`: `number at "/0/id"`, `[{}`: "not valid JSON", `[{}]]`: "more text follows", `[{} {}]`: "not valid JSON", `[`: "not valid JSON",
+		`{}`: "found { instead of a JSON array", `[null]`: "found null instead of a JSON object in the array",
+		`[{},7]`: "found number instead of", `[{"id":7}]`: `number at "/0/id"`, `[{}`: "not valid JSON",
+		`[{}]]`: "more text follows", `[{} {}]`: "not valid JSON", `[`: "not valid JSON",
 	} {
 		got, err := wire.Array[thing]([]byte(text))
 		require.ErrorContains(t, err, want, text)
@@ -81,7 +84,9 @@ func TestTextThatEndsTooEarlyIsAnUnexpectedEnd(t *testing.T) {
 
 func TestErrorsDoNotQuoteTheText(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{`[{"id":"x","id":"x","SECRET":1}]`, `[{"id":{"SECRET":"SECRET"}}]`, `[{"tags":["SECRET",7]}]`, `[{"id":"SECRET`} {
+	for _, text := range []string{
+		`[{"id":"x","id":"x","SECRET":1}]`, `[{"id":{"SECRET":"SECRET"}}]`, `[{"tags":["SECRET",7]}]`, `[{"id":"SECRET`,
+	} {
 		_, err := wire.Array[thing]([]byte(text))
 		require.Error(t, err)
 		assert.NotContains(t, err.Error(), "SECRET")
@@ -95,8 +100,100 @@ func TestArrayIsBounded(t *testing.T) {
 	require.ErrorContains(t, err, "it holds more than 400000 objects")
 	_, err = wire.Object[thing]([]byte(`{"x":` + text + "}"))
 	require.ErrorContains(t, err, "it holds more than 400000 objects")
+	_, err = wire.Object[thing]([]byte(`{"x":[` + strings.Repeat("1,", 2<<20+1) + "1]}"))
+	require.ErrorContains(t, err, "it holds more than 2097152 values")
 	_, err = wire.Array[struct{ X [1 << 20]byte }]([]byte("[" + strings.Repeat("{},", 200) + "{}]"))
 	require.ErrorContains(t, err, "the array has more than 128 objects")
+}
+
+type record struct {
+	ID    string    `json:"id"`
+	Names []string  `json:"names"`
+	Note  string    `json:"note"`
+	Flag  bool      `json:"flag"`
+	Inner thing     `json:"inner"`
+	At    time.Time `json:"at"`
+}
+
+var ids = []string{"id", "names"}
+
+func TestUnreadableTimesStayZero(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{`""`, `"x"`, `7`, `{}`, `[{}]`, `false`, `null`, `"2026-01-02"`} {
+		text := `{"id":"a","at":` + at + `,"note":"n"}`
+		want := record{ID: "a", Note: "n"}
+		one, err := wire.Object[record]([]byte(text))
+		require.NoError(t, err, at)
+		assert.Equal(t, want, *one, at)
+		all, err := wire.Array[record]([]byte("[{}," + text + "]"))
+		require.NoError(t, err, at)
+		assert.Equal(t, []record{{}, want}, all, at)
+	}
+	got, err := wire.Array[record]([]byte(`[{"at":""},{"at":"2026-01-02T03:04:05.678\u005a"}]`))
+	require.NoError(t, err)
+	assert.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), got[1].At, "other times are read")
+
+	filled := got[1]
+	require.NoError(t, wire.ObjectInto([]byte(`{"at":""}`), &filled))
+	assert.Zero(t, filled.At, "an earlier time is not kept")
+}
+
+func TestLooseLeavesOutWhatIsNotEssential(t *testing.T) {
+	t.Parallel()
+	for _, odd := range []string{
+		`"note":7`, `"note":{}`, `"note":null`, `"flag":"yes"`, `"flag":0`, `"inner":"x"`, `"inner":[]`,
+		`"inner":{"id":7}`, `"inner":{"tags":{}}`, `"at":""`, `"note":7,"inner":"x","at":[]`,
+	} {
+		text := `{"id":"a",` + odd + `,"names":["b"]}`
+		want := record{ID: "a", Names: []string{"b"}}
+		one, err := wire.LooseObject[record]([]byte(text), ids)
+		require.NoError(t, err, odd)
+		assert.Equal(t, want, *one, odd)
+		all, err := wire.LooseArray[record]([]byte("["+text+",{}]"), ids)
+		require.NoError(t, err, odd)
+		assert.Equal(t, []record{want, {}}, all, odd)
+	}
+	for odd, where := range map[string]string{
+		`"id":7`: "/id", `"id":{}`: "/id", `"names":"b"`: "/names", `"names":[7]`: "/names/0",
+		`"names":["b",[]]`: "/names/1",
+	} {
+		text := `{"at":"","note":7,` + odd + `}`
+		_, err := wire.LooseObject[record]([]byte(text), ids)
+		require.ErrorContains(t, err, `at "`+where+`" does not fit`, odd)
+		_, err = wire.LooseArray[record]([]byte("[{},"+text+"]"), ids)
+		require.ErrorContains(t, err, `at "/1`+where+`" does not fit`, odd)
+	}
+	for _, odd := range []string{`"note":7`, `"flag":"yes"`, `"inner":"x"`, `"inner":{"id":7}`} {
+		_, err := wire.Array[record]([]byte(`[{"at":"",` + odd + `}]`))
+		require.ErrorContains(t, err, "does not fit", "Array is strict: %s", odd)
+	}
+	for _, text := range []string{
+		`[{"at":""},`, `[{"note":7}]]`, `[{"note":7,"note":8}]`, `[{"note":7},null]`, `[{"note":[}]`,
+	} {
+		_, err := wire.LooseArray[record]([]byte(text), ids)
+		require.Error(t, err, text)
+	}
+}
+
+func TestRelations(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"a":{"x":1},"b":[1,{"y":[2]}],"c":[],"a":null}`: `a={"x":1} b=1 b={"y":[2]} a=null `,
+		"{\"\\u0061\xff\":\"\xff\"}":                      "a\uFFFD=\"\xff\" ",
+		`{}`:                                              "", `[]`: "", `[{"a":1}]`: "", `7`: "", ``: "", `x`: "",
+		`{"a":1,"b`: "a=1 ", `{"a":1,"b":`: "a=1 ", `{"a":1,"b":[1,`: "a=1 ", `{"a":1]`: "a=1 ",
+		`{"a":1 "b":2}`: "a=1 ",
+	} {
+		var got strings.Builder
+		for name, value := range wire.Relations(text) {
+			fmt.Fprintf(&got, "%s=%s ", name, value)
+		}
+		assert.Equal(t, want, got.String(), text)
+	}
+	for name := range wire.Relations(`{"a":[1,2],"b":3}`) {
+		assert.Equal(t, "a", name)
+		break
+	}
 }
 
 func TestMembers(t *testing.T) {
@@ -107,16 +204,6 @@ func TestMembers(t *testing.T) {
 	for _, text := range []string{"", "[]", "7", "null", `{"a":1} {}`, `{"a":`} {
 		_, err = wire.Members([]byte(text))
 		require.Error(t, err, text)
-	}
-}
-
-func TestCutShort(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]bool{
-		`[{"id":"a"}`: true, `[`: true, `{"a`: true, `[{},`: true, `tru`: true, `"x`: true,
-		``: false, ` `: false, `[]`: false, `{}`: false, `[] x`: false, `<html>`: false, `[}`: false,
-	} {
-		assert.Equal(t, want, wire.CutShort([]byte(text)), text)
 	}
 }
 

@@ -104,8 +104,12 @@ func (e *engine) attempt(req *http.Request, r *request, number int) *attempt {
 		a.failure = a.err
 		return a
 	}
-	ctx, cancel := e.bound(req.Context())
-	defer cancel()
+	ctx := req.Context()
+	if e.attemptTimeout >= 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, e.attemptTimeout)
+		defer cancel()
+	}
 	if r.method == http.MethodDelete {
 		_, traces := e.http.Transport.(*http.Transport)
 		ctx = a.connection.trace(ctx, traces)
@@ -173,14 +177,6 @@ func (e *engine) release(a *attempt) {
 			Status: a.response.StatusCode, Header: header, Said: said, Unsent: a.response == noResponse && a.unsent(),
 		})
 	}
-}
-
-// bound gives one attempt its time.
-func (e *engine) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if e.attemptTimeout < 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, e.attemptTimeout)
 }
 
 // exchange sends the request and reads the whole response.

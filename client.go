@@ -140,7 +140,7 @@ func get[T any](ctx context.Context, c *Client, decoder func([]byte) (*T, error)
 		return nil, err
 	}
 	a, err := c.send(ctx, request{
-		method: http.MethodGet, segments: api(segments), query: query, accepts: http.StatusOK, named: true,
+		method: http.MethodGet, segments: slices.Concat(api, segments), query: query, accepts: http.StatusOK, named: true,
 	})
 	if err != nil {
 		return nil, err
@@ -155,12 +155,12 @@ func get[T any](ctx context.Context, c *Client, decoder func([]byte) (*T, error)
 // revokeOne revokes the one grant or token below /api/v1 that the path names. If a retry does not find it after an attempt whose
 // outcome is unknown, it has been revoked.
 func (c *Client) revokeOne(ctx context.Context, segments ...string) error {
-	return c.delete(ctx, request{segments: api(segments), single: true})
+	return c.delete(ctx, request{segments: slices.Concat(api, segments), single: true})
 }
 
 // revokeAll revokes a collection below /api/v1. A 404 always means that the path names something that does not exist.
 func (c *Client) revokeAll(ctx context.Context, segments ...string) error {
-	return c.delete(ctx, request{segments: api(segments)})
+	return c.delete(ctx, request{segments: slices.Concat(api, segments)})
 }
 
 func (c *Client) delete(ctx context.Context, r request) error {
@@ -169,4 +169,5 @@ func (c *Client) delete(ctx context.Context, r request) error {
 	return err
 }
 
-func api(segments []string) []string { return append([]string{"api", "v1"}, segments...) }
+// api is where the paths of the operations begin.
+var api = []string{"api", "v1"}

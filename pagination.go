@@ -38,7 +38,8 @@ func List[T any](ctx context.Context, c *Client, req Request) (*Page[T], error) 
 	if req.Method != "" && req.Method != http.MethodGet || req.Body != nil {
 		return nil, invalid("a list is read with GET and without a body")
 	}
-	return readList(ctx, c, wire.Array[T], request{segments: slices.Clone(req.Path), query: clone(req.Query)})
+	l := &lister[T]{client: c, decoder: wire.Array[T], segments: slices.Clone(req.Path), query: clone(req.Query)}
+	return l.page(ctx, l.query, nil)
 }
 
 func clone(query url.Values) url.Values {
@@ -55,27 +56,24 @@ func list[T any](ctx context.Context, c *Client, decoder func([]byte) ([]T, erro
 	if err != nil {
 		return nil, err
 	}
-	return readList(ctx, c, decoder, request{segments: api(segments), query: query, named: true})
-}
-
-func readList[T any](ctx context.Context, c *Client, decoder func([]byte) ([]T, error), r request) (*Page[T], error) {
-	r.method, r.accepts = http.MethodGet, http.StatusOK
-	l := &lister[T]{client: c, decoder: decoder, request: r}
-	return l.page(ctx, r.query, nil)
+	l := &lister[T]{client: c, decoder: decoder, segments: slices.Concat(api, segments), query: query, named: true}
+	return l.page(ctx, l.query, nil)
 }
 
 // lister reads the pages of a list.
 type lister[T any] struct {
-	client  *Client
-	decoder func([]byte) ([]T, error)
-	request request // the first one
+	client   *Client
+	decoder  func([]byte) ([]T, error)
+	segments []string
+	query    url.Values // of the first page
+	named    bool       // it is one of the documented operations
 }
 
 // page reads the page to which query leads. before are the pages that led to it.
 func (l *lister[T]) page(ctx context.Context, query url.Values, before *trail) (*Page[T], error) {
-	r := l.request
-	r.query = query
-	a, err := l.client.send(ctx, r)
+	a, err := l.client.send(ctx, request{
+		method: http.MethodGet, segments: l.segments, query: query, accepts: http.StatusOK, named: l.named,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +104,7 @@ func (l *lister[T]) lead(page *Page[T], target string, t *trail) error {
 	if t.has(cursor) {
 		return errors.New("the next link leads back to a page that was read before")
 	}
-	maps.Copy(query, l.request.query)
+	maps.Copy(query, l.query)
 	query.Set("after", cursor)
 	page.cursor = cursor
 	page.next = func(ctx context.Context) (*Page[T], error) { return l.page(ctx, query, t) }

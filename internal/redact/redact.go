@@ -45,7 +45,12 @@ func (s Secrets) Scrub(text string) string {
 	var scrubbed strings.Builder
 	kept := 0
 	for i := 0; i < len(text); {
-		n := s.longest(text[i:])
+		n := 0
+		for _, secret := range s {
+			if len(secret) >= minLength {
+				n = max(n, match(text[i:], secret))
+			}
+		}
 		if n == 0 {
 			i++
 			continue
@@ -60,17 +65,6 @@ func (s Secrets) Scrub(text string) string {
 	}
 	scrubbed.WriteString(text[kept:])
 	return scrubbed.String()
-}
-
-// longest returns how much of the beginning of text is the encoding of a secret.
-func (s Secrets) longest(text string) int {
-	most := 0
-	for _, secret := range s {
-		if len(secret) >= minLength {
-			most = max(most, match(text, secret))
-		}
-	}
-	return most
 }
 
 // match returns the length of the encoding of secret at the beginning of text, and 0 if there is none.

@@ -22,36 +22,32 @@ import (
 )
 
 // Object decodes data, which must be one JSON object and nothing else.
-func Object[T any](data []byte) (*T, error) {
-	value := new(T)
-	return value, ObjectInto(data, value)
-}
+func Object[T any](data []byte) (*T, error) { return Loose[T]{unreadableTimes}.Object(data) }
 
 // ObjectInto is Object for a value that the caller provides.
 func ObjectInto(data []byte, v any) error {
 	return decode(data, unreadableTimes, func(dec *jsontext.Decoder) error { return readObject(dec, v) })
 }
 
-// LooseObject is Object, except that a member of the wrong JSON type stays zero unless its name is in essential.
-// Whatever is inside a member goes by the name of that member.
-func LooseObject[T any](data []byte, essential []string) (*T, error) {
-	value := new(T)
-	return value, decode(data, allBut(essential), func(dec *jsontext.Decoder) error { return readObject(dec, value) })
-}
-
 // Array decodes data, which must be one JSON array of objects and nothing else.
-func Array[T any](data []byte) ([]T, error) {
-	return arrayOf[T](data, unreadableTimes)
+func Array[T any](data []byte) ([]T, error) { return Loose[T]{unreadableTimes}.Array(data) }
+
+// Loose decodes as Object and Array do, except that a member of the wrong JSON type stays zero unless it is essential. Whatever
+// is inside a member goes by the name of that member.
+type Loose[T any] struct{ ignored *json.Unmarshalers }
+
+// AllBut returns the decoder for which the members with the given names are essential.
+func AllBut[T any](essential ...string) Loose[T] { return Loose[T]{allBut(essential)} }
+
+// Object is [Object] for this decoder.
+func (l Loose[T]) Object(data []byte) (*T, error) {
+	value := new(T)
+	return value, decode(data, l.ignored, func(dec *jsontext.Decoder) error { return readObject(dec, value) })
 }
 
-// LooseArray is Array, with the same exception for the members of each object.
-func LooseArray[T any](data []byte, essential []string) ([]T, error) {
-	return arrayOf[T](data, allBut(essential))
-}
-
-func arrayOf[T any](data []byte, ignored *json.Unmarshalers) ([]T, error) {
-	var items []T
-	err := decode(data, ignored, func(dec *jsontext.Decoder) (err error) {
+// Array is [Array] for this decoder.
+func (l Loose[T]) Array(data []byte) (items []T, err error) {
+	err = decode(data, l.ignored, func(dec *jsontext.Decoder) error {
 		items, err = readArray[T](dec, len(data))
 		return err
 	})
@@ -134,6 +130,9 @@ func decode(data []byte, ignored *json.Unmarshalers, read func(*jsontext.Decoder
 		return err
 	}
 	err := read(jsontext.NewDecoder(bytes.NewBuffer(data), invalidUTF8))
+	if err == nil {
+		return nil
+	}
 	if _, mismatch := errors.AsType[*json.SemanticError](err); mismatch {
 		err = read(jsontext.NewDecoder(bytes.NewBuffer(data), invalidUTF8, json.WithUnmarshalers(ignored)))
 	}

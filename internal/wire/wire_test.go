@@ -146,10 +146,10 @@ func TestLooseLeavesOutWhatIsNotEssential(t *testing.T) {
 	} {
 		text := `{"id":"a",` + odd + `,"names":["b"]}`
 		want := record{ID: "a", Names: []string{"b"}}
-		one, err := wire.LooseObject[record]([]byte(text), ids)
+		one, err := wire.AllBut[record](ids...).Object([]byte(text))
 		require.NoError(t, err, odd)
 		assert.Equal(t, want, *one, odd)
-		all, err := wire.LooseArray[record]([]byte("["+text+",{}]"), ids)
+		all, err := wire.AllBut[record](ids...).Array([]byte("[" + text + ",{}]"))
 		require.NoError(t, err, odd)
 		assert.Equal(t, []record{want, {}}, all, odd)
 	}
@@ -158,9 +158,9 @@ func TestLooseLeavesOutWhatIsNotEssential(t *testing.T) {
 		`"names":["b",[]]`: "/names/1",
 	} {
 		text := `{"at":"","note":7,` + odd + `}`
-		_, err := wire.LooseObject[record]([]byte(text), ids)
+		_, err := wire.AllBut[record](ids...).Object([]byte(text))
 		require.ErrorContains(t, err, `at "`+where+`" does not fit`, odd)
-		_, err = wire.LooseArray[record]([]byte("[{},"+text+"]"), ids)
+		_, err = wire.AllBut[record](ids...).Array([]byte("[{}," + text + "]"))
 		require.ErrorContains(t, err, `at "/1`+where+`" does not fit`, odd)
 	}
 	for _, odd := range []string{`"note":7`, `"flag":"yes"`, `"inner":"x"`, `"inner":{"id":7}`} {
@@ -170,7 +170,7 @@ func TestLooseLeavesOutWhatIsNotEssential(t *testing.T) {
 	for _, text := range []string{
 		`[{"at":""},`, `[{"note":7}]]`, `[{"note":7,"note":8}]`, `[{"note":7},null]`, `[{"note":[}]`,
 	} {
-		_, err := wire.LooseArray[record]([]byte(text), ids)
+		_, err := wire.AllBut[record](ids...).Array([]byte(text))
 		require.Error(t, err, text)
 	}
 }

@@ -213,6 +213,9 @@ func readAll(body *bytes.Buffer, resp *http.Response, limit int) error {
 	if resp.ContentLength > 0 {
 		body.Grow(int(min(resp.ContentLength, maxGuess)) + bytes.MinRead)
 	}
+	if resp.Body == http.NoBody {
+		return nil
+	}
 	n, err := body.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
 	if n > int64(limit) {
 		body.Truncate(limit)
@@ -361,12 +364,14 @@ type connection struct{ wanted, got, reused, responded atomic.Bool }
 
 // trace returns a context that tells c of the connection. traces is true if the transport is known to tell.
 func (c *connection) trace(ctx context.Context, traces bool) context.Context {
-	c.wanted.Store(traces)
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:              func(string) { c.wanted.Store(true) },
+	hooks := &httptrace.ClientTrace{
 		GotConn:              func(info httptrace.GotConnInfo) { c.got.Store(true); c.reused.Store(info.Reused) },
 		GotFirstResponseByte: func() { c.responded.Store(true) },
-	})
+	}
+	if c.wanted.Store(traces); !traces {
+		hooks.GetConn = func(string) { c.wanted.Store(true) }
+	}
+	return httptrace.WithClientTrace(ctx, hooks)
 }
 
 // stale reports whether a connection that was used before broke before any byte of a response: the server had closed it.

@@ -165,8 +165,12 @@ func (c *Client) revokeAll(ctx context.Context, segments ...string) error {
 
 func (c *Client) delete(ctx context.Context, r request) error {
 	r.method, r.accepts, r.named = http.MethodDelete, http.StatusNoContent, true
-	_, err := c.send(ctx, r)
-	return err
+	a, err := c.send(ctx, r)
+	if err != nil {
+		return err
+	}
+	a.recycle()
+	return nil
 }
 
 // api is where the paths of the operations begin.

@@ -157,35 +157,38 @@ func Run[A any](
 		return last, err
 	}
 	header := req.Header.Clone() // a cookie jar adds to the request's own
-	var wait time.Duration
-	made, waiting := false, false
+	var loop struct {
+		last          A
+		made, waiting bool
+		wait          time.Duration
+	}
 	client.Transport = roundTripper(func(r *http.Request) (resp *http.Response, err error) {
-		made, waiting = true, false
-		last, resp, err = try(r)
+		loop.made, loop.waiting = true, false
+		loop.last, resp, err = try(r)
 		return resp, err
 	})
-	loop := retryablehttp.Client{
+	retries := retryablehttp.Client{
 		HTTPClient:   &client,
 		RetryMax:     math.MaxInt,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 		CheckRetry: func(context.Context, *http.Response, error) (bool, error) {
-			if made && !waiting {
-				wait, waiting = next(last)
-				return waiting, nil
+			if loop.made && !loop.waiting {
+				loop.wait, loop.waiting = next(loop.last)
+				return loop.waiting, nil
 			}
 			return false, nil
 		},
-		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return wait },
+		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return loop.wait },
 		PrepareRetry: func(r *http.Request) error { r.Header = header.Clone(); return nil },
 	}
-	resp, err := loop.Do(retryable)
+	resp, err := retries.Do(retryable)
 	if resp != nil {
 		_ = resp.Body.Close()
 	}
-	if made && !waiting {
-		return last, nil
+	if loop.made && !loop.waiting {
+		err = nil
 	}
-	return last, err
+	return loop.last, err
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -24,7 +24,11 @@ func Join(segments []string) (string, error) {
 			return "", fmt.Errorf("the path segment %s %s", position(segments, i), reason)
 		}
 		path.WriteByte('/')
-		path.WriteString(unescape.Replace(url.PathEscape(segment)))
+		escaped := url.PathEscape(segment)
+		if escaped != segment {
+			escaped = unescape.Replace(escaped)
+		}
+		path.WriteString(escaped)
 	}
 	return path.String(), nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +58,8 @@ type Config struct {
 	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the clear.
 	AllowInsecureHTTP bool
 
-	warnings []string // of LoadConfig, for Logger
+	warnings   []string      // of LoadConfig, for Logger
+	maxBackoff time.Duration // of LoadConfig: longer waits are cut to it; 0 for none
 }
 
 // Retry bounds the retries of a GET or DELETE: after a lost connection, an answer cut short, and the statuses 429, 500,
@@ -152,7 +154,7 @@ func (c Config) root() (string, error) {
 	return root, nil
 }
 
-// checkOrgURL is checkURL, with what goes wrong with the addresses of orgs.
+// checkOrgURL is checkURL with the checks that only the address of an org needs.
 func checkOrgURL(address string, allowHTTP bool) (root, reason string) {
 	if address == "" {
 		return "", "is missing: it is the org's address, such as https://acme.okta.com"
@@ -166,10 +168,22 @@ func checkOrgURL(address string, allowHTTP bool) (root, reason string) {
 		return "", reason
 	case strings.HasSuffix(root, "/api/v1"):
 		return "", "ends with /api/v1, which the client adds by itself"
-	case strings.Contains(root, "-admin.okta"):
+	case isAdminConsole(root):
 		return "", "is that of the admin console: leave out -admin"
 	}
 	return root, ""
+}
+
+// oktaDomains are the domains under which Okta serves orgs, each with its admin console at <org>-admin.
+var oktaDomains = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
+
+func isAdminConsole(root string) bool {
+	u, err := url.Parse(root)
+	if err != nil {
+		return false
+	}
+	org, domain, _ := strings.Cut(strings.ToLower(u.Hostname()), ".")
+	return strings.HasSuffix(org, "-admin") && slices.Contains(oktaDomains, domain)
 }
 
 // checkURL returns address without a trailing slash, or why credentials must not be sent there.

@@ -344,8 +344,9 @@ func TestLoadConfigRefuses(t *testing.T) {
 		"jwk (OKTA_CLIENT_JWK) is a set of 2 keys":                      app("OKTA_CLIENT_JWK={\"keys\":[" + jwkText + "," + jwkText + "]}"),
 		"(OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name": app("OKTA_CLIENT_PRIVATEKEYID=kid1",
 			"OKTA_CLIENT_JWK={\"keys\":["+jwkText+","+jwkText+"]}"),
-		"(OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId": app("OKTA_CLIENT_KID=no", "OKTA_CLIENT_JWK={\"keys\":["+jwkText+","+jwkText+"]}"),
-		"(OKTA_CLIENT_JWK) is a set of 0 keys":               app("OKTA_CLIENT_JWK={\"keys\":[]}"),
+		"(OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId":          app("OKTA_CLIENT_KID=no", "OKTA_CLIENT_JWK={\"keys\":["+jwkText+","+jwkText+"]}"),
+		"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must": app("OKTA_CLIENT_JWK={\"keys\":[" + jwkText + "," + jwk(t, "") + "]}"),
+		"(OKTA_CLIENT_JWK) is a set of 0 keys":                        app("OKTA_CLIENT_JWK={\"keys\":[]}"),
 	} {
 		config, err := load(t, nil, environ...)
 		require.ErrorIs(t, err, okta.ErrInvalidArgument, want)

@@ -23,16 +23,16 @@ type ConfigSources struct {
 	Environ []string // environment variables as "NAME=value", such as os.Environ(); nil for none
 }
 
-// LoadConfig reads the configuration that Okta's own SDKs use, weakest first: ~/.okta/okta.yaml, then okta.yaml and .okta.yaml
-// in the working folder, then the environment variables OKTA_CLIENT_ORGURL, OKTA_CLIENT_TOKEN and so on. The program may
-// change the result before it calls [NewClient]. Nothing reads these places unless LoadConfig is called.
+// LoadConfig reads the configuration that Okta's own SDKs use, weakest first: ~/.okta/okta.yaml, then okta.yaml and
+// .okta.yaml in the working folder, then the environment variables OKTA_CLIENT_ORGURL, OKTA_CLIENT_TOKEN and so on. The
+// program may change the result before it calls [NewClient]. Nothing reads these places unless LoadConfig is called.
 //
-// An invalid value is an error that names the file and line, or the variable, and never shows the value. So is a credential
-// of one file for an org that a stronger file names. An unknown key or variable is a warning that NewClient logs to
-// Config.Logger.
+// An invalid value is an error that names the file and line, or the variable, and never shows the value. A credential
+// of one file for an org that a stronger file names is an error, too. An unknown key or variable is a warning that
+// NewClient logs to Config.Logger.
 //
-// Credentials follow authorizationMode: SSWS, Bearer, PrivateKey or JWK. Without it, a token is an API token, and a private
-// key counts only if there is no token; without either, Config.Credentials is nil. Timeouts are in seconds.
+// Credentials follow authorizationMode: SSWS, Bearer, PrivateKey or JWK. Without it, a token is an API token, and a
+// private key counts only if there is no token; without either, Config.Credentials is nil. Timeouts are in seconds.
 func LoadConfig() (Config, error) {
 	sources := ConfigSources{Environ: os.Environ()}
 	if home, err := os.UserHomeDir(); err == nil {
@@ -110,9 +110,11 @@ func (l *loader) checkOwners() {
 		target := l.settings[owner]
 		named := slices.IndexFunc(l.files, func(f settings.Settings) bool { return f[owner].Place == target.Place })
 		for _, file := range l.files[:max(named, 0)] {
-			if s, ok := file[key]; ok && s.Place == l.settings[key].Place && file[owner].Text != target.Text {
-				l.fail(owner, fmt.Sprintf("is not the one for which %s (%s) is given: both belong in one file", key, s.Place))
+			secret, ok := file[key]
+			if !ok || secret.Place != l.settings[key].Place || file[owner].Text == target.Text {
+				continue
 			}
+			l.fail(owner, "is not the one for which "+key+" ("+secret.Place+") is given: both belong in one file")
 		}
 	}
 }
@@ -212,7 +214,8 @@ func (l *loader) proxy() *url.URL {
 		host = "http://" + host
 	}
 	proxy, err := url.Parse(host)
-	if err != nil || proxy.Hostname() == "" || proxy.User != nil || strings.Trim(proxy.Path, "/") != "" || proxy.RawQuery != "" {
+	if err != nil || proxy.Hostname() == "" || proxy.User != nil || proxy.RawQuery != "" ||
+		strings.Trim(proxy.Path, "/") != "" {
 		l.fail(settings.ProxyHost, "is not a host, such as proxy.local or https://proxy.local")
 		return nil
 	}
@@ -228,7 +231,7 @@ func (l *loader) proxy() *url.URL {
 func (l *loader) credentials() Credentials {
 	bound := l.bound()
 	if l.text(settings.ClientAssertion) != "" {
-		l.fail(settings.ClientAssertion, "is not supported, as an assertion expires within the hour: give the private key")
+		l.fail(settings.ClientAssertion, "is not supported, because an assertion expires: give the private key")
 	}
 	switch strings.ToLower(l.text(settings.AuthorizationMode)) {
 	case "ssws":
@@ -255,7 +258,7 @@ func (l *loader) credentialsWithoutMode(bound bool) Credentials {
 	case l.text(settings.Token) != "": // a key beside it has no effect: Okta's SDKs take SSWS for the default
 		return APIToken(l.token())
 	case hasKey && hasJWK:
-		l.fail(settings.AuthorizationMode, "is missing: PrivateKey uses privateKey, and JWK uses jwk, which are both given")
+		l.fail(settings.AuthorizationMode, "is missing: privateKey and jwk are both given, for PrivateKey and JWK")
 	case hasKey || hasJWK:
 		return l.serviceApp(bound, settings.PrivateKey, settings.JWK)
 	}
@@ -291,7 +294,8 @@ func (l *loader) serviceApp(bound bool, setting, other string) ServiceApp {
 	if checkToken(app.ClientID) != nil {
 		l.fail(settings.ClientID, "is missing or is no client ID: a service app needs one")
 	}
-	app.Scopes = strings.FieldsFunc(l.text(settings.Scopes), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	separates := func(r rune) bool { return r == ',' || unicode.IsSpace(r) }
+	app.Scopes = strings.FieldsFunc(l.text(settings.Scopes), separates)
 	if app.checkScopes() != nil {
 		l.fail(settings.Scopes, "is missing or holds what is no scope: a service app needs scopes")
 	}

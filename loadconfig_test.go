@@ -78,8 +78,10 @@ func authorization(t *testing.T, config okta.Config) string {
 
 func TestLoadConfigPrecedence(t *testing.T) {
 	t.Parallel()
-	weak := "okta: {client: {orgUrl: https://weak.okta.com, token: weak, requestTimeout: 1, rateLimit: {maxRetries: 1, maxBackoff: 11}}}"
-	strong := "okta: {client: {orgUrl: https://strong.okta.com, requestTimeout: 2, rateLimit: {maxBackoff: 12, maxUse: 0.5}}}"
+	weak := "okta: {client: {orgUrl: https://weak.okta.com, token: weak, requestTimeout: 1," +
+		" rateLimit: {maxRetries: 1, maxBackoff: 11}}}"
+	strong := "okta: {client: {orgUrl: https://strong.okta.com, requestTimeout: 2," +
+		" rateLimit: {maxBackoff: 12, maxUse: 0.5}}}"
 	config, err := load(t, []string{weak, strong}, "OKTA_CLIENT_REQUESTTIMEOUT=3", "OKTA_CLIENT_TOKEN=strongest")
 	require.NoError(t, err)
 	assert.Equal(t, "https://strong.okta.com", config.OrgURL)
@@ -161,7 +163,8 @@ func TestLoadConfigWarnsOfUnknownNames(t *testing.T) {
 func TestLoadConfigWithoutAnything(t *testing.T) {
 	t.Parallel()
 	for _, sources := range []okta.ConfigSources{
-		{}, {Files: []string{filepath.Join(t.TempDir(), "missing.yaml")}}, {Files: []string{write(t, "", 0o600)}, Environ: []string{"PATH=/bin"}},
+		{}, {Files: []string{filepath.Join(t.TempDir(), "missing.yaml")}}, {Files: []string{write(t, "", 0o600)}},
+		{Environ: []string{"PATH=/bin"}},
 	} {
 		config, err := okta.LoadConfigFrom(sources)
 		require.NoError(t, err)
@@ -280,7 +283,8 @@ okta:
 func TestLoadConfigDPoP(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{"true": true, "True": true, "false": false, "": false} {
-		config, err := load(t, nil, "OKTA_CLIENT_DPOP="+value, "OKTA_CLIENT_JWK="+jwk(t, ""), "OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
+		config, err := load(t, nil, "OKTA_CLIENT_DPOP="+value, "OKTA_CLIENT_JWK="+jwk(t, ""),
+			"OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
 		require.NoError(t, err)
 		assert.Equal(t, want, config.Credentials.(okta.ServiceApp).DPoP)
 	}
@@ -289,15 +293,15 @@ func TestLoadConfigDPoP(t *testing.T) {
 func TestLoadConfigAdminConsole(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
-		"https://acme-admin.okta.com", "https://acme-admin.oktapreview.com/", "https://ACME-ADMIN.OKTA-EMEA.COM:443", "https://acme-admin.okta.mil",
-		"https://acme-admin.okta-gov.com", "https://acme-admin.trexcloud.com",
+		"https://acme-admin.okta.com", "https://acme-admin.oktapreview.com/", "https://ACME-ADMIN.OKTA-EMEA.COM:443",
+		"https://acme-admin.okta.mil", "https://acme-admin.okta-gov.com", "https://acme-admin.trexcloud.com",
 	} {
 		_, err := load(t, nil, "OKTA_CLIENT_ORGURL="+url)
 		require.ErrorContains(t, err, "is that of the admin console", url)
 	}
 	for _, url := range []string{
-		"https://x-admin.okta-lab.example.com", "https://x-admin.oktapreview.example.com", "https://gateway.example.com/acme-admin.okta.com",
-		"https://admin.okta.com", "https://acme-admin.example.com",
+		"https://x-admin.okta-lab.example.com", "https://x-admin.oktapreview.example.com", "https://admin.okta.com",
+		"https://gateway.example.com/acme-admin.okta.com", "https://acme-admin.example.com",
 	} {
 		_, err := load(t, nil, "OKTA_CLIENT_ORGURL="+url)
 		require.NoError(t, err, url)
@@ -307,50 +311,53 @@ func TestLoadConfigAdminConsole(t *testing.T) {
 func TestLoadConfigRefuses(t *testing.T) {
 	t.Parallel()
 	_, pemText, jwkText := keyTexts(t)
-	app := func(more ...string) []string {
-		return append(more, "OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
-	}
-	for want, environ := range map[string][]string{
-		"orgUrl (OKTA_CLIENT_ORGURL) must begin with https://":               {"OKTA_CLIENT_ORGURL=SECRET.okta.com"},
-		"orgUrl (OKTA_CLIENT_ORGURL) is a template":                          {"OKTA_CLIENT_ORGURL=https://{yourOktaDomain}"},
-		"orgUrl (OKTA_CLIENT_ORGURL) holds a user name":                      {"OKTA_CLIENT_ORGURL=https://u:SECRET@acme.okta.com"},
-		"authorizationMode (OKTA_CLIENT_AUTHORIZATIONMODE) is not SSWS":      {"OKTA_CLIENT_AUTHORIZATIONMODE=SECRET"},
-		"authorizationMode (OKTA_CLIENT_AUTHORIZATIONMODE) is JWT":           {"OKTA_CLIENT_AUTHORIZATIONMODE=jwt"},
-		"clientAssertion (OKTA_CLIENT_CLIENTASSERTION) is not supported":     {"OKTA_CLIENT_CLIENTASSERTION=SECRET", "OKTA_CLIENT_AUTHORIZATIONMODE=JWT"},
-		"OKTA_CLIENT_KEYID and OKTA_CLIENT_PRIVATEKEYID say different":       {"OKTA_CLIENT_KEYID=SECRET", "OKTA_CLIENT_PRIVATEKEYID=SECRET2"},
-		"rateLimit.maxUse (OKTA_CLIENT_MAXUSE) is not a number above 0":      {"OKTA_CLIENT_MAXUSE=0"},
-		"(OKTA_CLIENT_MAXUSE) is not a number above 0 and up to 1":           {"OKTA_CLIENT_MAXUSE=1.5"},
-		"maxUse (OKTA_CLIENT_MAXUSE) is not a number":                        {"OKTA_CLIENT_MAXUSE=NaN"},
-		"(OKTA_CLIENT_MAXUSE) is not a number above":                         {"OKTA_CLIENT_MAXUSE=50%"},
-		"dpop (OKTA_CLIENT_DPOP) is neither true nor false":                  {"OKTA_CLIENT_DPOP=SECRET", "OKTA_CLIENT_TOKEN=abc"},
-		"token (OKTA_CLIENT_TOKEN) is not a token":                           {"OKTA_CLIENT_TOKEN=SECRET SECRET"},
-		"token is not a token: the token is empty":                           {"OKTA_CLIENT_AUTHORIZATIONMODE=Bearer"},
-		"requestTimeout (OKTA_CLIENT_REQUEST_TIMEOUT) is not a number":       {"OKTA_CLIENT_REQUEST_TIMEOUT=30s"},
-		"connectionTimeout (OKTA_CLIENT_CONNECTIONTIMEOUT) is not a number":  {"OKTA_CLIENT_CONNECTIONTIMEOUT=-1"},
-		"rateLimit.maxRetries (OKTA_CLIENT_RATELIMIT_MAXRETRIES) is not a":   {"OKTA_CLIENT_RATELIMIT_MAXRETRIES=99999999999999999999"},
-		"rateLimit.maxBackoff (OKTA_CLIENT_RATE_LIMIT_MAX_BACKOFF) is not a": {"OKTA_CLIENT_RATE_LIMIT_MAX_BACKOFF=1.5"},
-		"say different things":                                               {"OKTA_CLIENT_REQUEST_TIMEOUT=1", "OKTA_CLIENT_REQUESTTIMEOUT=2"},
-		"proxy.password (OKTA_CLIENT_PROXY_PASSWORD) is given without":       {"OKTA_CLIENT_PROXY_PASSWORD=SECRET"},
-		"proxy.host (OKTA_CLIENT_PROXY_HOST) is not a host":                  {"OKTA_CLIENT_PROXY_HOST=u:SECRET@proxy"},
-		"proxy.port (OKTA_CLIENT_PROXY_PORT) is not a number":                {"OKTA_CLIENT_PROXY_HOST=proxy", "OKTA_CLIENT_PROXY_PORT=70000"},
-		"clientId is missing":   {"OKTA_CLIENT_PRIVATEKEY=" + pemText},
-		"scopes is missing":     {"OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_PRIVATEKEY=" + pemText},
-		"privateKey is missing": app("OKTA_CLIENT_AUTHORIZATIONMODE=PrivateKey"),
-		"jwk is missing":        app("OKTA_CLIENT_AUTHORIZATIONMODE=JWK"),
-		"privateKey (OKTA_CLIENT_PRIVATEKEY) is neither PEM, nor a JWK": app("OKTA_CLIENT_PRIVATEKEY=MIISECRET"),
-		"privateKey (OKTA_CLIENT_PRIVATEKEY) cannot be used: ":          app("OKTA_CLIENT_PRIVATEKEY=-----BEGIN PRIVATE KEY-----SECRET"),
-		"jwk (OKTA_CLIENT_JWK) cannot be used: the JWK cannot be read":  app("OKTA_CLIENT_JWK={\"SECRET\""),
-		"authorizationMode is missing: PrivateKey uses privateKey":      app("OKTA_CLIENT_JWK="+jwkText, "OKTA_CLIENT_PRIVATEKEY="+pemText),
-		"jwk (OKTA_CLIENT_JWK) is a set of 2 keys":                      app("OKTA_CLIENT_JWK={\"keys\":[" + jwkText + "," + jwkText + "]}"),
-		"(OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name": app("OKTA_CLIENT_PRIVATEKEYID=kid1",
-			"OKTA_CLIENT_JWK={\"keys\":["+jwkText+","+jwkText+"]}"),
-		"(OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId":          app("OKTA_CLIENT_KID=no", "OKTA_CLIENT_JWK={\"keys\":["+jwkText+","+jwkText+"]}"),
-		"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must": app("OKTA_CLIENT_JWK={\"keys\":[" + jwkText + "," + jwk(t, "") + "]}"),
-		"(OKTA_CLIENT_JWK) is a set of 0 keys":                        app("OKTA_CLIENT_JWK={\"keys\":[]}"),
+	set := func(keys ...string) string { return `JWK={"keys": [` + strings.Join(keys, ", ") + "]}" }
+	app := func(more ...string) []string { return append(more, "CLIENTID=0oa1", "SCOPES=a") }
+	for _, c := range []struct {
+		want    string
+		environ []string // without OKTA_CLIENT_
+	}{
+		{"orgUrl (OKTA_CLIENT_ORGURL) must begin with https://", []string{"ORGURL=SECRET.okta.com"}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) is a template", []string{"ORGURL=https://{yourOktaDomain}"}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) holds a user name", []string{"ORGURL=https://u:SECRET@acme.okta.com"}},
+		{"(OKTA_CLIENT_AUTHORIZATIONMODE) is not SSWS, Bearer, ", []string{"AUTHORIZATIONMODE=SECRET"}},
+		{"(OKTA_CLIENT_AUTHORIZATIONMODE) is JWT, a client assertion", []string{"AUTHORIZATIONMODE=jwt"}},
+		{"(OKTA_CLIENT_CLIENTASSERTION) is not supported", []string{"CLIENTASSERTION=SECRET", "TOKEN=abc"}},
+		{"authorizationMode is missing: privateKey and jwk are both given", app("JWK="+jwkText, "PRIVATEKEY="+pemText)},
+		{"KEYID and OKTA_CLIENT_PRIVATEKEYID say different", []string{"KEYID=SECRET", "PRIVATEKEYID=SECRET2"}},
+		{"rateLimit.maxUse (OKTA_CLIENT_MAXUSE) is not a number above 0", []string{"MAXUSE=0"}},
+		{"(OKTA_CLIENT_MAXUSE) is not a number above 0 and up to 1", []string{"MAXUSE=1.5"}},
+		{"(OKTA_CLIENT_MAXUSE) is not a number", []string{"MAXUSE=NaN"}},
+		{"(OKTA_CLIENT_MAXUSE) is not a number", []string{"MAXUSE=50%"}},
+		{"dpop (OKTA_CLIENT_DPOP) is neither true nor false", []string{"DPOP=SECRET", "TOKEN=abc"}},
+		{"token (OKTA_CLIENT_TOKEN) is not a token", []string{"TOKEN=SECRET SECRET"}},
+		{"token is not a token: the token is empty", []string{"AUTHORIZATIONMODE=Bearer"}},
+		{"requestTimeout (OKTA_CLIENT_REQUEST_TIMEOUT) is not a number", []string{"REQUEST_TIMEOUT=30s"}},
+		{"connectionTimeout (OKTA_CLIENT_CONNECTIONTIMEOUT) is not a number", []string{"CONNECTIONTIMEOUT=-1"}},
+		{"rateLimit.maxRetries (OKTA_CLIENT_RATELIMIT_MAXRETRIES) is", []string{"RATELIMIT_MAXRETRIES=9999999999"}},
+		{"rateLimit.maxBackoff (OKTA_CLIENT_RATE_LIMIT_MAX_BACKOFF) is not", []string{"RATE_LIMIT_MAX_BACKOFF=1.5"}},
+		{"say different things", []string{"REQUEST_TIMEOUT=1", "REQUESTTIMEOUT=2"}},
+		{"proxy.password (OKTA_CLIENT_PROXY_PASSWORD) is given without", []string{"PROXY_PASSWORD=SECRET"}},
+		{"proxy.host (OKTA_CLIENT_PROXY_HOST) is not a host", []string{"PROXY_HOST=u:SECRET@proxy"}},
+		{"proxy.port (OKTA_CLIENT_PROXY_PORT) is not a number", []string{"PROXY_HOST=proxy", "PROXY_PORT=70000"}},
+		{"clientId is missing", []string{"PRIVATEKEY=" + pemText}},
+		{"scopes is missing", []string{"CLIENTID=0oa1", "PRIVATEKEY=" + pemText}},
+		{"privateKey is missing", app("AUTHORIZATIONMODE=PrivateKey")},
+		{"jwk is missing", app("AUTHORIZATIONMODE=JWK")},
+		{"privateKey (OKTA_CLIENT_PRIVATEKEY) is neither PEM, nor a JWK", app("PRIVATEKEY=MIISECRET")},
+		{"privateKey (OKTA_CLIENT_PRIVATEKEY) cannot be used: ", app("PRIVATEKEY=-----BEGIN PRIVATE KEY-----SECRET")},
+		{"jwk (OKTA_CLIENT_JWK) cannot be used: the JWK cannot be read", app(`JWK={"SECRET"`)},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name one of them", app(set(jwkText, jwk(t, "")))},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, jwk(t, "kid1")), "KID=kid1")},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, jwk(t, "")), "KID=SECRET")},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 0 keys", app(set())},
 	} {
-		config, err := load(t, nil, environ...)
-		require.ErrorIs(t, err, okta.ErrInvalidArgument, want)
-		require.ErrorContains(t, err, want)
+		for i, variable := range c.environ {
+			c.environ[i] = "OKTA_CLIENT_" + variable
+		}
+		config, err := load(t, nil, c.environ...)
+		require.ErrorIs(t, err, okta.ErrInvalidArgument, c.want)
+		require.ErrorContains(t, err, c.want)
 		assert.NotContains(t, err.Error(), "SECRET")
 		assert.NotContains(t, err.Error(), "\n")
 		assert.Equal(t, okta.Config{}, config)
@@ -383,7 +390,9 @@ func TestLoadConfigUnreadableFile(t *testing.T) {
 
 func TestLoadConfigZeroIsTheDefaultButForRetries(t *testing.T) {
 	t.Parallel()
-	config, err := load(t, []string{"okta: {client: {requestTimeout: 0, connectionTimeout: 0, rateLimit: {maxRetries: 0, maxBackoff: 0}}}"})
+	config, err := load(t, []string{
+		"okta: {client: {requestTimeout: 0, connectionTimeout: 0, rateLimit: {maxRetries: 0, maxBackoff: 0}}}",
+	})
 	require.NoError(t, err)
 	assert.Equal(t, okta.Config{Retry: okta.Retry{MaxRetries: -1}}, config, "no retries, and the defaults")
 }
@@ -400,7 +409,8 @@ func TestLoadConfigWarnsOnceOfFilesThatOthersCanRead(t *testing.T) {
 	}{
 		{okta.ConfigSources{Files: []string{secret, harmless}}, secret},
 		{okta.ConfigSources{Environ: []string{
-			"OKTA_CLIENT_ORGURL=" + orgURL, "OKTA_CLIENT_PRIVATEKEY=" + key, "OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a",
+			"OKTA_CLIENT_ORGURL=" + orgURL, "OKTA_CLIENT_PRIVATEKEY=" + key, "OKTA_CLIENT_CLIENTID=0oa1",
+			"OKTA_CLIENT_SCOPES=a",
 		}}, key},
 	} {
 		config, err := okta.LoadConfigFrom(c.sources)
@@ -419,7 +429,8 @@ func TestLoadConfigProxy(t *testing.T) {
 	t.Parallel()
 	proxy := rawServer(t, func(_ int, conn net.Conn, request string) {
 		target, _, _ := strings.Cut(request, " HTTP/1.1")
-		ok := strings.Contains(request, "Proxy-Authorization: Basic dTpw\r\n") && target == "GET http://okta.internal/api/v1/users/u/grants/g"
+		ok := strings.Contains(request, "Proxy-Authorization: Basic dTpw\r\n") &&
+			target == "GET http://okta.internal/api/v1/users/u/grants/g"
 		status := map[bool]string{true: "200 OK", false: "400 Bad Request"}[ok]
 		_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nConnection: close\r\n\r\n"+grantJSON)
 	})

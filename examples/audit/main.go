@@ -3,9 +3,9 @@
 //	go run ./examples/audit                                   (all users of a demo org in memory)
 //	go run ./examples/audit -format csv ann@example.com 00ubob
 //
-// It reads the org that the configuration of Okta's SDKs names (see okta.LoadConfig), with an API token or a service app that
-// has the scope okta.users.read. Each user is reported in full or not at all: a user who cannot be read is named on stderr,
-// and the exit code is 1. It is 2 if the arguments or the configuration are wrong.
+// It reads the org that the configuration of Okta's SDKs names (see okta.LoadConfig), with an API token or a service
+// app that has the scope okta.users.read. Each user is reported in full or not at all: a user who cannot be read is
+// named on stderr, and the exit code is 1. It is 2 if the arguments or the configuration are wrong.
 package main
 
 import (
@@ -32,8 +32,8 @@ import (
 
 const usage = `usage: audit [flags] [user ID or login ...]
 
-Lists the consent grants and refresh tokens of users: of a demo org, or of the org that OKTA_CLIENT_ORGURL or an okta.yaml
-file names.
+Lists the consent grants and refresh tokens of users: of a demo org, or of the org that OKTA_CLIENT_ORGURL or an
+okta.yaml file names.
 
 flags, which go before the users:
 `
@@ -101,10 +101,12 @@ func audit(ctx context.Context, org *connect.Org, write format, stdout io.Writer
 		default:
 			notes.Printf("%s: %d found", user, len(found.Grants)+len(found.Tokens))
 			for _, g := range found.Grants {
-				report = append(report, entry{user, "grant", g.ID, g.ClientID, []string{g.ScopeID}, g.Status, g.Created, time.Time{}})
+				report = append(report,
+					entry{user, "grant", g.ID, g.ClientID, []string{g.ScopeID}, g.Status, g.Created, time.Time{}})
 			}
 			for _, t := range found.Tokens {
-				report = append(report, entry{user, "refresh token", t.ID, t.ClientID, t.Scopes, t.Status, t.Created, t.ExpiresAt})
+				report = append(report,
+					entry{user, "refresh token", t.ID, t.ClientID, t.Scopes, t.Status, t.Created, t.ExpiresAt})
 			}
 		}
 	}

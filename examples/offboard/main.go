@@ -3,10 +3,10 @@
 //	go run ./examples/offboard                            (a user of a demo org in memory)
 //	go run ./examples/offboard -yes ann@example.com
 //
-// Without -yes, it only shows what it would revoke. It works on the org that the configuration of Okta's SDKs names (see
-// okta.LoadConfig), with an API token or a service app that has the scopes okta.users.read and okta.users.manage. Deactivate
-// the user there first: a user who can sign in can consent again. The exit code is 1 if a request failed or anything is
-// left, and 2 if the arguments or the configuration are wrong.
+// Without -yes, it only shows what it would revoke. It works on the org that the configuration of Okta's SDKs names
+// (see okta.LoadConfig), with an API token or a service app that has the scopes okta.users.read and okta.users.manage.
+// Deactivate the user there first: a user who can sign in can consent again. The exit code is 1 if a request failed or
+// anything is left, and 2 if the arguments or the configuration are wrong.
 package main
 
 import (
@@ -27,8 +27,8 @@ import (
 
 const usage = `usage: offboard [flags] [user ID or login]
 
-Revokes the refresh tokens and consent grants of a user: of a demo org, or of the org that OKTA_CLIENT_ORGURL or an okta.yaml
-file names.
+Revokes the refresh tokens and consent grants of a user: of a demo org, or of the org that OKTA_CLIENT_ORGURL or an
+okta.yaml file names.
 
 flags, which go before the user:
 `
@@ -127,8 +127,8 @@ func (j *job) do(ctx context.Context, yes bool) int {
 
 // revoke continues after a failure, to revoke as much as it can.
 //
-// It begins with the refresh tokens: each gives access now, and would outlast its consent if the run were interrupted. A
-// consent only lets its client get new tokens; do lists everything again to find any that were issued in between.
+// It begins with the refresh tokens: each gives access now, and would outlast its consent if the run were interrupted.
+// A consent only lets its client get new tokens; do lists everything again to find any that were issued in between.
 func (j *job) revoke(ctx context.Context, apps []okta.OAuth2Client) (code int) {
 	report := func(what string, err error) {
 		if err != nil {
@@ -139,7 +139,8 @@ func (j *job) revoke(ctx context.Context, apps []okta.OAuth2Client) (code int) {
 		j.out.Print("Revoked: ", what)
 	}
 	for _, app := range apps {
-		report("refresh tokens of "+app.ClientID, j.client.UserOAuth.RevokeAllRefreshTokens(ctx, j.userID, app.ClientID))
+		err := j.client.UserOAuth.RevokeAllRefreshTokens(ctx, j.userID, app.ClientID)
+		report("refresh tokens of "+app.ClientID, err)
 	}
 	report("grants", j.client.UserGrants.RevokeAll(ctx, j.userID))
 	return code
@@ -156,13 +157,17 @@ func (j *job) show(a *access.Access) {
 	}
 }
 
-// list returns all of the user's access. What is revoked but still listed gives none.
+// list returns the user's access, without the grants and tokens that are listed as revoked.
 func (j *job) list(ctx context.Context) (*access.Access, error) {
 	found, err := access.Read(ctx, j.client, j.userID)
 	if err != nil {
 		return nil, err
 	}
-	found.Grants = slices.DeleteFunc(found.Grants, func(g okta.OAuth2ScopeConsentGrant) bool { return g.Status == okta.StatusRevoked })
-	found.Tokens = slices.DeleteFunc(found.Tokens, func(t okta.OAuth2RefreshToken) bool { return t.Status == okta.StatusRevoked })
+	found.Grants = slices.DeleteFunc(found.Grants, func(g okta.OAuth2ScopeConsentGrant) bool {
+		return g.Status == okta.StatusRevoked
+	})
+	found.Tokens = slices.DeleteFunc(found.Tokens, func(t okta.OAuth2RefreshToken) bool {
+		return t.Status == okta.StatusRevoked
+	})
 	return found, nil
 }

@@ -1,6 +1,6 @@
-// Package settings reads the configuration that Okta's SDKs share: okta.yaml files and OKTA_CLIENT_ environment variables.
-// It knows the names and the place of each value; the caller knows what the values mean. No error and no warning shows a
-// value, which may be a secret.
+// Package settings reads the configuration that Okta's SDKs share: okta.yaml files and OKTA_CLIENT_ environment
+// variables. It knows the names and the place of each value; the caller knows what the values mean. No error and no
+// warning shows a value, which may be a secret.
 package settings
 
 import (
@@ -77,7 +77,8 @@ var aliases = map[string]string{"keyId": PrivateKeyID, "kid": PrivateKeyID}
 
 // ignored are keys of Okta's other SDKs that mean nothing here, with all below them.
 var ignored = []string{
-	"authenticationScheme", "cache", "clientSecret", "encryptionType", "logging", "raiseException", "rateLimit.enable", "userAgent",
+	"authenticationScheme", "cache", "clientSecret", "encryptionType", "logging", "raiseException", "rateLimit.enable",
+	"userAgent",
 }
 
 // Secrets are the keys whose values must not be read by others.

@@ -49,7 +49,7 @@ other: 1
 
 func TestFromYAMLWithoutSettings(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "# nothing", "---\n", "okta:\n", "okta: {client: }", "okta: {client: {}}", "x: 1"} {
+	for _, text := range []string{"", "# nothing", "---\n", "okta:\n", "okta: {client: }", "okta: {client: {}}"} {
 		got, warnings, err := settings.FromYAML("f", []byte(text))
 		require.NoError(t, err, text)
 		assert.Empty(t, got, text)
@@ -59,32 +59,32 @@ func TestFromYAMLWithoutSettings(t *testing.T) {
 
 func TestFromYAMLRefuses(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"okta:\n\tclient: {}":               "f:2: not valid YAML",
-		"okta:\n  client: {token: *SECRET}": "f:2: not valid YAML",
-		"okta: {client: {token: \"SECRET}}": "f:1: not valid YAML",
-		"[1]":                               "f:1: the file is not a mapping",
-		"okta: 7":                           "f:1: okta is not a mapping",
-		"okta:\n  client: [SECRET]":         "f:2: okta.client is not a mapping",
-		"okta:\n  client:\n    token: a\n    token: SECRET":          "f:4: okta.client has a key twice",
-		"okta:\n  client:\n    proxy: SECRET":                        "f:3: okta.client.proxy is not a mapping",
-		"okta:\n  client:\n    token: [SECRET]":                      "f:3: okta.client.token does not have the form",
-		"okta:\n  client:\n    token: {a: SECRET}":                   "f:3: okta.client.token does not have the form",
-		"okta:\n  client:\n    scopes: {a: SECRET}":                  "f:3: okta.client.scopes does not have the form",
-		"okta:\n  client:\n    scopes: [a, [SECRET]]":                "f:3: okta.client.scopes holds something that is not a single",
-		"okta:\n  client:\n    scopes: [a, ~]":                       "f:3: okta.client.scopes holds something that is not a single",
-		"okta:\n  client:\n    proxy: {port: [1]}\n":                 "f:3: okta.client.proxy.port does not have the form",
-		"okta:\n  client:\n    jwk: &a {x: *a}":                      "f:3: okta.client.jwk is not a JSON Web Key",
-		"okta:\n  client:\n    jwk: {d: {1: SECRET}}":                "f:3: okta.client.jwk is not a JSON Web Key",
-		"okta:\n  client:\n    <<: SECRET":                           "okta.client has a key twice, or a merge key that does not work",
-		"okta:\n  client: &c\n    <<: *c\n    token: SECRET":         "okta.client has a key twice, or a merge key that does not work",
-		"a: &a [" + strings.Repeat("x,", 9) + "]\nokta: *a":          "f:2: okta is not a mapping",
-		"okta:\n  client:\n    keyId: SECRET1\n    kid: SECRET2":     "f:3 and f:4 say different things",
-		"okta: {client: {privateKeyId: SECRET1,\n kid: SECRET2}}":    "f:2 and f:1 say different things",
-		"a: &a {keyId: SECRET1}\nokta: {client: {<<: *a, kid: x}}\n": "f:1 and f:2 say different things",
+	for _, c := range []struct{ text, want string }{
+		{"okta:\n\tclient: {}", "f:2: not valid YAML"},
+		{"okta:\n  client: {token: *SECRET}", "f:2: not valid YAML"},
+		{"okta: {client: {token: \"SECRET}}", "f:1: not valid YAML"},
+		{"[1]", "f:1: the file is not a mapping"},
+		{"okta: 7", "f:1: okta is not a mapping"},
+		{"okta:\n  client: [SECRET]", "f:2: okta.client is not a mapping"},
+		{"okta:\n  client:\n    token: a\n    token: SECRET", "f:4: okta.client has a key twice"},
+		{"okta:\n  client:\n    proxy: SECRET", "f:3: okta.client.proxy is not a mapping"},
+		{"okta:\n  client:\n    token: [SECRET]", "f:3: okta.client.token does not have the form"},
+		{"okta:\n  client:\n    token: {a: SECRET}", "f:3: okta.client.token does not have the form"},
+		{"okta:\n  client:\n    scopes: {a: SECRET}", "f:3: okta.client.scopes does not have the form"},
+		{"okta:\n  client:\n    scopes: [a, [SECRET]]", "f:3: okta.client.scopes holds something that is not a single"},
+		{"okta:\n  client:\n    scopes: [a, ~]", "f:3: okta.client.scopes holds something that is not a single"},
+		{"okta:\n  client:\n    proxy: {port: [1]}\n", "f:3: okta.client.proxy.port does not have the form"},
+		{"okta:\n  client:\n    jwk: &a {x: *a}", "f:3: okta.client.jwk is not a JSON Web Key"},
+		{"okta:\n  client:\n    jwk: {d: {1: SECRET}}", "f:3: okta.client.jwk is not a JSON Web Key"},
+		{"okta:\n  client:\n    <<: SECRET", "or a merge key that does not work"},
+		{"okta:\n  client: &c\n    <<: *c\n    token: SECRET", "or a merge key that does not work"},
+		{"a: &a [x, y]\nokta: *a", "f:2: okta is not a mapping"},
+		{"okta:\n  client:\n    keyId: SECRET1\n    kid: SECRET2", "f:3 and f:4 say different things"},
+		{"okta: {client: {privateKeyId: SECRET1,\n kid: SECRET2}}", "f:2 and f:1 say different things"},
+		{"a: &a {keyId: SECRET1}\nokta: {client: {<<: *a, kid: x}}\n", "f:1 and f:2 say different things"},
 	} {
-		_, _, err := settings.FromYAML("f", []byte(text))
-		require.ErrorContains(t, err, want, text)
+		_, _, err := settings.FromYAML("f", []byte(c.text))
+		require.ErrorContains(t, err, c.want, c.text)
 		assert.NotContains(t, err.Error(), "SECRET")
 	}
 }
@@ -92,21 +92,21 @@ func TestFromYAMLRefuses(t *testing.T) {
 // One file serves several SDKs: a key that only another one knows must not stop this one.
 func TestUnknownKeyIsAWarning(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"okta:\n  client:\n    tokn: SECRET":                        "f:3: okta.client.tokn is not known and has no effect",
-		"okta:\n  client:\n    clientID: SECRET":                    "f:3: okta.client.clientID is not known and has no effect",
-		"okta:\n  client:\n    color: [SECRET]":                     "f:3: okta.client.color is not known and has no effect",
-		"okta:\n  client:\n    rateLimit:\n      maxRetry: SECRET":  "f:4: okta.client.rateLimit.maxRetry is not known and has no effect",
-		"okta:\n  client:\n    rateLimit: {proxy: {host: SECRET}}":  "f:3: okta.client.rateLimit.proxy is not known and has no effect",
-		"okta:\n  client:\n    proxy: {cache: SECRET, keyId: x}\n":  "f:3: okta.client.proxy.cache is not known and has no effect",
-		"okta: &o {client: *o}":                                     "f:1: okta.client.client is not known and has no effect",
-		"okta:\n  client:\n    \"<<\": {token: SECRET}\n    kid: ~": "f:3: okta.client.<< is not known and has no effect",
+	for _, c := range []struct{ text, want string }{
+		{"okta:\n  client:\n    tokn: SECRET", "f:3: okta.client.tokn"},
+		{"okta:\n  client:\n    clientID: SECRET", "f:3: okta.client.clientID"},
+		{"okta:\n  client:\n    color: [SECRET]", "f:3: okta.client.color"},
+		{"okta:\n  client:\n    rateLimit:\n      maxRetry: SECRET", "f:4: okta.client.rateLimit.maxRetry"},
+		{"okta:\n  client:\n    rateLimit: {proxy: {host: SECRET}}", "f:3: okta.client.rateLimit.proxy"},
+		{"okta:\n  client:\n    proxy: {cache: SECRET, keyId: x}\n", "f:3: okta.client.proxy.cache"},
+		{"okta: &o {client: *o}", "f:1: okta.client.client"},
+		{"okta:\n  client:\n    \"<<\": {token: SECRET}\n    kid: ~", "f:3: okta.client.<<"},
 	} {
-		got, warnings, err := settings.FromYAML("f", []byte(text))
-		require.NoError(t, err, text)
+		got, warnings, err := settings.FromYAML("f", []byte(c.text))
+		require.NoError(t, err, c.text)
 		assert.Empty(t, got)
-		require.NotEmpty(t, warnings, text)
-		assert.Equal(t, want, warnings[0])
+		require.NotEmpty(t, warnings, c.text)
+		assert.Equal(t, c.want+" is not known and has no effect", warnings[0])
 	}
 }
 
@@ -129,8 +129,9 @@ okta:
 	assert.Empty(t, warnings)
 
 	got, warnings, err = settings.FromEnvironment([]string{
-		"OKTA_CLIENT_CACHE_ENABLED=1", "OKTA_CLIENT_CACHE_DEFAULT_TTL=1", "OKTA_CLIENT_RATE_LIMIT_ENABLE=1", "OKTA_CLIENT_RATELIMIT_ENABLE=1",
-		"OKTA_CLIENT_ENCRYPTION_TYPE=RSA", "OKTA_CLIENT_USERAGENT=x", "OKTA_CLIENT_CLIENTSECRET=x", "OKTA_TESTING_DISABLE_HTTPS_CHECK=1",
+		"OKTA_CLIENT_CACHE_ENABLED=1", "OKTA_CLIENT_CACHE_DEFAULT_TTL=1", "OKTA_CLIENT_RATE_LIMIT_ENABLE=1",
+		"OKTA_CLIENT_RATELIMIT_ENABLE=1", "OKTA_CLIENT_ENCRYPTION_TYPE=RSA", "OKTA_CLIENT_USERAGENT=x",
+		"OKTA_CLIENT_CLIENTSECRET=x", "OKTA_TESTING_DISABLE_HTTPS_CHECK=1",
 	})
 	require.NoError(t, err)
 	assert.Empty(t, got)
@@ -184,17 +185,18 @@ okta:
 func TestKeyAsAMapping(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{settings.PrivateKey, settings.JWK} {
-		got, _, err := settings.FromYAML("f", []byte("okta: {client: {"+key+`: {"kty":"EC","key_ops":["sign"],d: abc}}}`))
+		got, _, err := settings.FromYAML("f", []byte("okta: {client: {"+key+`: {"kty":"EC","key_ops":["sign"],d: x}}}`))
 		require.NoError(t, err)
-		assert.JSONEq(t, `{"kty":"EC","key_ops":["sign"],"d":"abc"}`, got[key].Text)
+		assert.JSONEq(t, `{"kty":"EC","key_ops":["sign"],"d":"x"}`, got[key].Text)
 	}
 }
 
 func TestFromEnvironment(t *testing.T) {
 	t.Parallel()
 	environ := []string{
-		"OKTA_CLIENT_ORGURL=https://acme.okta.com", "OKTA_CLIENT_SCOPES=a,b", "OKTA_CLIENT_TOKEN=", "OKTA_CLIENT_CLIENTID=a=b",
-		"OKTA_CLIENT_REQUEST_TIMEOUT=7", "OKTA_CLIENT_RATELIMIT_MAXRETRIES=3", "OKTA_CLIENT_RATE_LIMIT_MAX_RETRIES=3",
+		"OKTA_CLIENT_ORGURL=https://acme.okta.com", "OKTA_CLIENT_SCOPES=a,b", "OKTA_CLIENT_TOKEN=",
+		"OKTA_CLIENT_CLIENTID=a=b", "OKTA_CLIENT_REQUEST_TIMEOUT=7", "OKTA_CLIENT_RATELIMIT_MAXRETRIES=3",
+		"OKTA_CLIENT_RATE_LIMIT_MAX_RETRIES=3",
 		"OKTA_CLIENT_MAXUSE=0.5", "OKTA_CLIENT_DPOP=true", "PATH=/bin", "MY_OKTA_CLIENT_TOKEN=x", "",
 	}
 	got, warnings, err := settings.FromEnvironment(environ)
@@ -211,12 +213,15 @@ func TestFromEnvironment(t *testing.T) {
 	}, got)
 
 	_, _, err = settings.FromEnvironment(append(environ, "OKTA_CLIENT_RATELIMIT_MAXRETRIES=5"))
-	require.EqualError(t, err, "OKTA_CLIENT_RATE_LIMIT_MAX_RETRIES and OKTA_CLIENT_RATELIMIT_MAXRETRIES say different things")
+	require.EqualError(t, err,
+		"OKTA_CLIENT_RATE_LIMIT_MAX_RETRIES and OKTA_CLIENT_RATELIMIT_MAXRETRIES say different things")
 }
 
 func TestUnknownVariableIsAWarning(t *testing.T) {
 	t.Parallel()
-	got, warnings, err := settings.FromEnvironment([]string{"OKTA_CLIENT_ORG_URL=SECRET", "OKTA_CLIENT_EMPTY=", "OKTA_CLIENT_TOKEN=x"})
+	got, warnings, err := settings.FromEnvironment([]string{
+		"OKTA_CLIENT_ORG_URL=SECRET", "OKTA_CLIENT_EMPTY=", "OKTA_CLIENT_TOKEN=x",
+	})
 	require.NoError(t, err)
 	assert.Len(t, got, 1)
 	assert.Equal(t, []string{"OKTA_CLIENT_ORG_URL is not known and has no effect"}, warnings)

@@ -46,8 +46,8 @@ var (
 	unknownAnchor = regexp.MustCompile(`unknown anchor '(.*)' referenced`)
 )
 
-// unreadable keeps the line of a parser's error, and nothing that it quotes. The parser leaves out the first line, and the
-// line of an alias.
+// unreadable keeps the line of a parser's error, and nothing that it quotes. The parser leaves out the first line, and
+// the line of an alias.
 func unreadable(name string, text []byte, err error) error {
 	line := "1"
 	if found := lineNumber.FindStringSubmatch(err.Error()); found != nil {
@@ -113,7 +113,8 @@ func (r *reader) readMember(node *yaml.Node, name string) error {
 	case slices.Contains(ignored, key):
 		return nil
 	case !isKnown(key):
-		r.warnings = append(r.warnings, fmt.Sprintf("%s: okta.client.%s is not known and has no effect", r.place(node), name))
+		warning := fmt.Sprintf("%s: okta.client.%s is not known and has no effect", r.place(node), name)
+		r.warnings = append(r.warnings, warning)
 		return nil
 	case isNull(resolve(node)):
 		return nil

@@ -15,7 +15,8 @@ type Access struct {
 	Tokens []okta.OAuth2RefreshToken
 }
 
-// UserID returns the ID of a user who is named by ID or login. Okta documents the routes of grants and tokens for IDs only.
+// UserID returns the ID of a user who is named by ID or login. Okta documents the routes of grants and tokens for IDs
+// only.
 func UserID(ctx context.Context, client *okta.Client, user string) (string, error) {
 	if strings.HasPrefix(user, "00u") && !strings.Contains(user, "@") { // as every ID of a user
 		return user, nil
@@ -37,7 +38,8 @@ func Read(ctx context.Context, client *okta.Client, userID string) (*Access, err
 	if a.Grants, err = grants.Collect(ctx); err != nil {
 		return nil, err
 	}
-	apps, err := okta.List[okta.OAuth2Client](ctx, client, okta.Request{Path: []string{"api", "v1", "users", userID, "clients"}})
+	clients := okta.Request{Path: []string{"api", "v1", "users", userID, "clients"}}
+	apps, err := okta.List[okta.OAuth2Client](ctx, client, clients)
 	if err != nil {
 		return nil, err
 	}

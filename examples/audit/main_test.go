@@ -169,19 +169,24 @@ func TestCSVHoldsNoFormulas(t *testing.T) {
 // The users API takes a login, the grants API an ID.
 func TestLoginIsResolved(t *testing.T) {
 	t.Parallel()
-	org := startDemo(t)
-	org.Next(found("00udee"))
-	code, _, stderr := runWith(t.Context(), envOf(org), "dee@example.com")
+	for _, login := range []string{"dee@example.com", "dee", "00udee@example.com"} {
+		t.Run(login, func(t *testing.T) {
+			t.Parallel()
+			org := startDemo(t)
+			org.Next(found("00udee"))
+			code, _, stderr := runWith(t.Context(), envOf(org), login)
 
-	assert.Zero(t, code)
-	assert.Contains(t, stderr, "dee@example.com: 0 found")
-	var paths []string
-	for _, request := range org.Requests() {
-		paths = append(paths, request.Path)
+			assert.Zero(t, code)
+			assert.Contains(t, stderr, login+": 0 found")
+			var paths []string
+			for _, request := range org.Requests() {
+				paths = append(paths, request.Path)
+			}
+			assert.Equal(t, []string{
+				"/api/v1/users/" + login, "/api/v1/users/00udee/grants", "/api/v1/users/00udee/clients",
+			}, paths)
+		})
 	}
-	assert.Equal(t, []string{
-		"/api/v1/users/dee@example.com", "/api/v1/users/00udee/grants", "/api/v1/users/00udee/clients",
-	}, paths)
 }
 
 func TestUnresolvedLoginIsNotInTheReport(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -62,7 +63,8 @@ type Config struct {
 	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the clear.
 	AllowInsecureHTTP bool
 
-	warnings []string // of LoadConfig, for Logger
+	warnings   []string      // of LoadConfig, for Logger
+	maxBackoff time.Duration // of LoadConfig: longer waits are cut to it; 0 for none
 }
 
 // Retry configures the retries of a GET or DELETE: after a lost connection, a response that is cut short, and the statuses 429,
@@ -198,7 +200,9 @@ func (c Config) retryPolicy() (retry.Policy, error) {
 	if r.MinWait > 0 && r.MaxWait > 0 && r.MinWait > r.MaxWait {
 		return retry.Policy{}, invalid("Config.Retry.MinWait is longer than MaxWait")
 	}
-	p := retry.Policy{MaxRetries: cmp.Or(r.MaxRetries, defaultMaxRetries), MinWait: r.MinWait, MaxWait: r.MaxWait}
+	p := retry.Policy{
+		MaxRetries: cmp.Or(r.MaxRetries, defaultMaxRetries), MinWait: r.MinWait, MaxWait: r.MaxWait, Cut: c.maxBackoff,
+	}
 	if p.MaxWait == 0 {
 		p.MaxWait = max(defaultMaxWait, p.MinWait)
 	}
@@ -208,7 +212,7 @@ func (c Config) retryPolicy() (retry.Policy, error) {
 	return p, nil
 }
 
-// checkOrgURL is checkURL, with what goes wrong with the addresses of orgs.
+// checkOrgURL is checkURL with the checks that only the address of an org needs.
 func checkOrgURL(address string, allowHTTP bool) (root, reason string) {
 	if address == "" {
 		return "", "is missing: it is the org's address, such as https://acme.okta.com"
@@ -222,10 +226,22 @@ func checkOrgURL(address string, allowHTTP bool) (root, reason string) {
 		return "", reason
 	case strings.HasSuffix(root, "/api/v1"):
 		return "", "ends with /api/v1, which the client adds by itself"
-	case strings.Contains(root, "-admin.okta"):
+	case isAdminConsole(root):
 		return "", "is that of the admin console: leave out -admin"
 	}
 	return root, ""
+}
+
+// oktaDomains are the domains under which Okta serves orgs, each with its admin console at <org>-admin.
+var oktaDomains = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
+
+func isAdminConsole(root string) bool {
+	u, err := url.Parse(root)
+	if err != nil {
+		return false
+	}
+	org, domain, _ := strings.Cut(strings.ToLower(u.Hostname()), ".")
+	return strings.HasSuffix(org, "-admin") && slices.Contains(oktaDomains, domain)
 }
 
 // checkURL returns address without a trailing slash, or why credentials must not be sent there.

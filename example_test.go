@@ -83,10 +83,8 @@ func ExampleServiceApp() {
 
 func ExampleLoadConfigFrom() {
 	config, err := okta.LoadConfigFrom(okta.ConfigSources{
-		Files: []string{"/etc/acme/okta.yaml"}, // skipped if it is not there
-		Getenv: func(name string) string {
-			return map[string]string{"OKTA_CLIENT_ORGURL": "https://acme.okta.com", "OKTA_CLIENT_TOKEN": "00abc"}[name]
-		},
+		Files:   []string{"/etc/acme/okta.yaml"}, // skipped if it is missing
+		Environ: []string{"OKTA_CLIENT_ORGURL=https://acme.okta.com", "OKTA_CLIENT_TOKEN=00abc"},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -1,218 +1,193 @@
 package okta
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/grantkit/okta/internal/settings"
 )
 
-// ConfigSources says where LoadConfigFrom looks.
+// ConfigSources says where [LoadConfigFrom] looks.
 type ConfigSources struct {
-	Files  []string                 // okta.yaml files, weakest first; one that is not there is skipped
-	Getenv func(name string) string // looks up the environment; nil for none
+	Files   []string // okta.yaml files, weakest first; a missing file is skipped
+	Environ []string // environment variables as "NAME=value", such as os.Environ(); nil for none
 }
 
-// LoadConfig reads the configuration of Okta's SDKs by its names, weakest first: ~/.okta/okta.yaml, .okta.yaml in the working
-// folder, and the environment variables OKTA_CLIENT_ORGURL, OKTA_CLIENT_TOKEN and so on. The program may change what it
-// returns before it calls NewClient. Nothing reads these places unless it is called.
+// LoadConfig reads the configuration that Okta's own SDKs use, weakest first: ~/.okta/okta.yaml, then okta.yaml and
+// .okta.yaml in the working folder, then the environment variables OKTA_CLIENT_ORGURL, OKTA_CLIENT_TOKEN and so on. The
+// program may change the result before it calls [NewClient]. Nothing reads these places unless LoadConfig is called.
 //
-// An error names the file and line, or the variable, and never shows a value. A key under okta.client that is not known is
-// an error, and so is a credential of one file for an org that a stronger file names. Credentials follow authorizationMode (SSWS, Bearer or PrivateKey), which may be left out where only one is
-// possible; without any, Config.Credentials is nil. Timeouts are in seconds.
+// An invalid value is an error that names the file and line, or the variable, and never shows the value. A credential
+// of one file for an org that a stronger file names is an error, too. An unknown key or variable is a warning that
+// NewClient logs to Config.Logger.
+//
+// Credentials follow authorizationMode: SSWS, Bearer, PrivateKey or JWK. Without it, a token is an API token, and a
+// private key counts only if there is no token; without either, Config.Credentials is nil. Timeouts are in seconds.
 func LoadConfig() (Config, error) {
-	sources := ConfigSources{Getenv: os.Getenv}
+	sources := ConfigSources{Environ: os.Environ()}
 	if home, err := os.UserHomeDir(); err == nil {
 		sources.Files = append(sources.Files, filepath.Join(home, ".okta", "okta.yaml"))
 	}
-	sources.Files = append(sources.Files, ".okta.yaml")
+	sources.Files = append(sources.Files, "okta.yaml", ".okta.yaml")
 	return LoadConfigFrom(sources)
 }
 
-// LoadConfigFrom is LoadConfig for other places.
+// LoadConfigFrom is [LoadConfig] with other sources.
 func LoadConfigFrom(sources ConfigSources) (Config, error) {
 	l := loader{settings: settings.Settings{}}
 	for _, name := range sources.Files {
-		if err := l.readFile(name); err != nil {
-			return Config{}, err
-		}
-	}
-	if sources.Getenv != nil {
-		environment, err := settings.FromEnvironment(sources.Getenv)
+		file, warnings, err := settings.FromFile(name)
 		if err != nil {
-			return Config{}, invalid("configuration: %v", err)
+			return Config{}, fmt.Errorf("%w: configuration: %w", ErrInvalidArgument, err)
 		}
-		maps.Copy(l.settings, environment)
+		l.files = append(l.files, file)
+		l.add(file, warnings)
 	}
+	environment, warnings, err := settings.FromEnvironment(sources.Environ)
+	if err != nil {
+		return Config{}, invalid("configuration: %v", err)
+	}
+	l.add(environment, warnings)
 	return l.config()
 }
 
-// loader makes a Config of settings.
+// loader turns settings into a Config.
 type loader struct {
 	files    []settings.Settings // weakest first
-	settings settings.Settings   // of all, the strongest of each
+	settings settings.Settings   // the strongest value of each key
 	warnings []string
+	err      error // the first one
 }
 
-func (l *loader) readFile(name string) error {
-	text, warning, err := readConfigFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("okta: configuration: %w", err)
-	}
-	found, err := settings.FromYAML(name, text)
-	if err != nil {
-		return invalid("configuration: %v", err)
-	}
-	l.files = append(l.files, found)
-	maps.Copy(l.settings, found)
-	isFound := func(key string) bool { _, ok := found[key]; return ok }
-	if warning != "" && slices.ContainsFunc(settings.Secrets(), isFound) {
-		l.warnings = append(l.warnings, warning)
-	}
-	return nil
+// add adds the settings of a stronger source.
+func (l *loader) add(stronger settings.Settings, warnings []string) {
+	maps.Copy(l.settings, stronger)
+	l.warn(warnings)
 }
 
-const maxConfigFile = 1 << 20
-
-// readConfigFile reads a file that may hold a secret, and warns if others may read it too.
-func readConfigFile(name string) (text []byte, warning string, err error) {
-	file, err := os.Open(name) //nolint:gosec // the caller's choice
-	if err != nil {
-		return nil, "", err
+func (l *loader) warn(warnings []string) {
+	for _, warning := range warnings {
+		l.warnings = append(l.warnings, "okta: configuration: "+warning)
 	}
-	defer file.Close() //nolint:errcheck // nothing is written to it
-	info, err := file.Stat()
-	if err != nil {
-		return nil, "", err
-	}
-	if text, err = io.ReadAll(io.LimitReader(file, maxConfigFile+1)); err != nil {
-		return nil, "", err
-	}
-	if len(text) > maxConfigFile {
-		return nil, "", fmt.Errorf("%s is longer than %d bytes", name, maxConfigFile)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o044 != 0 {
-		warning = fmt.Sprintf("okta: %s holds a secret and can be read by others (mode %04o)", name, info.Mode().Perm())
-	}
-	return text, warning, nil
 }
 
 func (l *loader) config() (Config, error) {
-	var c Config
-	for _, step := range []func(*Config) error{l.checkOrigin, l.setOrg, l.setTimes, l.setTransport, l.setCredentials} {
-		if err := step(&c); err != nil {
-			return Config{}, err
-		}
+	l.checkOwners()
+	c := Config{
+		OrgURL:         l.orgURL(),
+		AttemptTimeout: l.seconds(settings.RequestTimeout),
+		Retry:          Retry{MaxRetries: l.maxRetries()},
+		RateLimiter:    RateLimiter{MaxUse: l.maxUse()},
+		HTTPClient:     l.httpClient(),
+		Credentials:    l.credentials(),
+		maxBackoff:     l.seconds(settings.MaxBackoff),
 	}
 	c.warnings = l.warnings
+	if l.err != nil {
+		return Config{}, l.err
+	}
 	return c, nil
 }
 
-// wrong is the error for a setting whose value cannot be right.
-func (l *loader) wrong(key, reason string) error {
-	if place := l.settings[key].Place; place != "" {
-		return invalid("configuration: %s (%s) %s", key, place, reason)
-	}
-	return invalid("configuration: %s %s", key, reason)
-}
-
-// checkOrigin refuses a credential of one file for the org that a stronger file names: a folder to which somebody else has
-// added a file must not get what was meant for another org.
-func (l *loader) checkOrigin(*Config) error {
-	org := l.settings[settings.OrgURL]
-	for i, file := range l.files {
-		own := file[settings.OrgURL]
-		if own.Place == org.Place || own.Text() == org.Text() || !l.isFromFileAfter(i, org) {
-			continue
+// checkOwners refuses a secret of one file where a stronger file names another org, or another proxy, to send it to: a
+// folder to which somebody else has added a file must not redirect it.
+func (l *loader) checkOwners() {
+	for _, key := range settings.Secrets() {
+		owner := settings.OrgURL
+		if key == settings.ProxyPassword {
+			owner = settings.ProxyHost
 		}
-		for _, key := range []string{settings.Token, settings.PrivateKey, settings.JWK} {
-			if secret, ok := file[key]; ok && secret.Place == l.settings[key].Place {
-				return l.wrong(settings.OrgURL, fmt.Sprintf("is not the org for which %s (%s) is given: both belong in one file", key, secret.Place))
+		target := l.settings[owner]
+		named := slices.IndexFunc(l.files, func(f settings.Settings) bool { return f[owner].Place == target.Place })
+		for _, file := range l.files[:max(named, 0)] {
+			secret, ok := file[key]
+			if !ok || secret.Place != l.settings[key].Place || file[owner].Text == target.Text {
+				continue
 			}
+			l.fail(owner, "is not the one for which "+key+" ("+secret.Place+") is given: both belong in one file")
 		}
 	}
-	return nil
 }
 
-func (l *loader) isFromFileAfter(i int, s settings.Setting) bool {
-	return s.Place != "" && slices.ContainsFunc(l.files[i+1:], func(f settings.Settings) bool {
-		return f[settings.OrgURL].Place == s.Place
-	})
+func (l *loader) text(key string) string { return l.settings[key].Text }
+
+// fail notes that the value of a setting is invalid.
+func (l *loader) fail(key, reason string) {
+	if l.err != nil {
+		return
+	}
+	if place := l.settings[key].Place; place != "" {
+		key += " (" + place + ")"
+	}
+	l.err = invalid("configuration: %s %s", key, reason)
 }
 
-func (l *loader) text(key string) string { return l.settings[key].Text() }
-
-func (l *loader) setOrg(c *Config) error {
-	c.OrgURL = l.text(settings.OrgURL)
-	if c.OrgURL == "" {
-		return nil
+func (l *loader) orgURL() string {
+	address := l.text(settings.OrgURL)
+	if address == "" {
+		return ""
 	}
-	if _, reason := checkOrgURL(c.OrgURL, true); reason != "" { // whether http is allowed, NewClient knows
-		return l.wrong(settings.OrgURL, reason)
+	if _, reason := checkOrgURL(address, true); reason != "" { // NewClient knows whether http is allowed
+		l.fail(settings.OrgURL, reason)
 	}
-	return nil
+	return address
 }
 
-func (l *loader) setTimes(c *Config) error {
-	var err error
-	if c.AttemptTimeout, err = l.seconds(settings.RequestTimeout); err != nil {
-		return err
+// maxRetries takes 0 as Okta's SDKs do: no retries.
+func (l *loader) maxRetries() int {
+	if retries, given := l.number(settings.MaxRetries, 1000); !given || retries > 0 {
+		return retries
 	}
-	if c.Retry.MaxWait, err = l.seconds(settings.MaxBackoff); err != nil {
-		return err
-	}
-	retries, given, err := l.number(settings.MaxRetries, 1000)
-	if given && retries == 0 {
-		retries = -1 // none, as Okta's SDKs understand it
-	}
-	c.Retry.MaxRetries = retries
-	return err
+	return -1
 }
 
-// seconds reads a timeout. 0 stands for the default, as it does in Config.
-func (l *loader) seconds(key string) (time.Duration, error) {
+// maxUse refuses 0, which Config takes for the default.
+func (l *loader) maxUse() float64 {
+	text := l.text(settings.MaxUse)
+	if text == "" {
+		return 0
+	}
+	use, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(use > 0 && use <= 1) {
+		l.fail(settings.MaxUse, "is not a number above 0 and up to 1")
+	}
+	return use
+}
+
+// seconds reads a duration. 0 is the default, as in Config.
+func (l *loader) seconds(key string) time.Duration {
 	const day = 24 * 60 * 60
-	n, _, err := l.number(key, day)
-	return time.Duration(n) * time.Second, err
+	n, _ := l.number(key, day)
+	return time.Duration(n) * time.Second
 }
 
-func (l *loader) number(key string, most int) (n int, given bool, err error) {
+func (l *loader) number(key string, most int) (n int, given bool) {
 	text := l.text(key)
 	if text == "" {
-		return 0, false, nil
+		return 0, false
 	}
-	n, err = strconv.Atoi(text)
+	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > most {
-		return 0, true, l.wrong(key, fmt.Sprintf("is not a number from 0 to %d", most))
+		l.fail(key, fmt.Sprintf("is not a number from 0 to %d", most))
 	}
-	return n, true, nil
+	return n, true
 }
 
-// setTransport makes a client of its own where a proxy or the time to connect is configured.
-func (l *loader) setTransport(c *Config) error {
-	connect, err := l.seconds(settings.ConnectionTimeout)
-	if err != nil {
-		return err
-	}
-	proxy, err := l.proxy()
-	if err != nil || connect == 0 && proxy == nil {
-		return err
+// httpClient returns a client of its own where a proxy or the time to connect is configured, and nil otherwise.
+func (l *loader) httpClient() *http.Client {
+	connect, proxy := l.seconds(settings.ConnectionTimeout), l.proxy()
+	if connect == 0 && proxy == nil {
+		return nil
 	}
 	transport := newPool()
 	if connect > 0 {
@@ -222,140 +197,128 @@ func (l *loader) setTransport(c *Config) error {
 	if proxy != nil {
 		transport.Proxy = http.ProxyURL(proxy)
 	}
-	c.HTTPClient = &http.Client{Transport: transport}
-	return nil
+	return &http.Client{Transport: transport}
 }
 
-func (l *loader) proxy() (*url.URL, error) {
+func (l *loader) proxy() *url.URL {
 	host := l.text(settings.ProxyHost)
 	if host == "" {
 		for _, key := range []string{settings.ProxyPort, settings.ProxyUsername, settings.ProxyPassword} {
 			if l.text(key) != "" {
-				return nil, l.wrong(key, "is given without proxy.host")
+				l.fail(key, "is given without proxy.host")
 			}
 		}
-		return nil, nil //nolint:nilnil // there is none
+		return nil
 	}
 	if !strings.Contains(host, "://") {
 		host = "http://" + host
 	}
 	proxy, err := url.Parse(host)
-	if err != nil || proxy.Hostname() == "" || proxy.User != nil || strings.Trim(proxy.Path, "/") != "" || proxy.RawQuery != "" {
-		return nil, l.wrong(settings.ProxyHost, "is not a host, such as proxy.local or https://proxy.local")
+	if err != nil || proxy.Hostname() == "" || proxy.User != nil || proxy.RawQuery != "" ||
+		strings.Trim(proxy.Path, "/") != "" {
+		l.fail(settings.ProxyHost, "is not a host, such as proxy.local or https://proxy.local")
+		return nil
 	}
-	port, given, err := l.number(settings.ProxyPort, 65535)
-	if err != nil {
-		return nil, err
-	}
-	if given {
+	if port, given := l.number(settings.ProxyPort, 65535); given {
 		proxy.Host = net.JoinHostPort(proxy.Hostname(), strconv.Itoa(port))
 	}
 	if user := l.text(settings.ProxyUsername); user != "" {
 		proxy.User = url.UserPassword(user, l.text(settings.ProxyPassword))
 	}
-	return proxy, nil
+	return proxy
 }
 
-func (l *loader) setCredentials(c *Config) error {
-	mode, err := l.mode()
-	if err != nil {
-		return err
+func (l *loader) credentials() Credentials {
+	bound := l.bound()
+	if l.text(settings.ClientAssertion) != "" {
+		l.fail(settings.ClientAssertion, "is not supported, because an assertion expires: give the private key")
 	}
-	switch mode {
-	case modeSSWS, modeBearer:
-		token := l.text(settings.Token)
-		if err := checkToken(token); err != nil {
-			return l.wrong(settings.Token, "is not a token: "+err.Error())
-		}
-		c.Credentials = APIToken(token)
-		if mode == modeBearer {
-			c.Credentials = BearerToken(token)
-		}
-	case modePrivateKey:
-		app, err := l.serviceApp()
-		if err != nil {
-			return err
-		}
-		c.Credentials = app
+	switch strings.ToLower(l.text(settings.AuthorizationMode)) {
+	case "ssws":
+		return APIToken(l.token())
+	case "bearer":
+		return BearerToken(l.token())
+	case "privatekey":
+		return l.serviceApp(bound, settings.PrivateKey, settings.JWK)
+	case "jwk":
+		return l.serviceApp(bound, settings.JWK, settings.PrivateKey)
+	case "jwt":
+		l.fail(settings.AuthorizationMode, "is JWT, a client assertion, which is not supported: use PrivateKey or JWK")
+	case "":
+		return l.credentialsWithoutMode(bound)
+	default:
+		l.fail(settings.AuthorizationMode, "is not SSWS, Bearer, PrivateKey or JWK")
 	}
 	return nil
 }
 
-// The values of authorizationMode.
-const (
-	modeNone       = ""
-	modeSSWS       = "SSWS"
-	modeBearer     = "Bearer"
-	modePrivateKey = "PrivateKey"
-)
-
-// mode is what authorizationMode says, or the one mode that is possible.
-func (l *loader) mode() (string, error) {
-	text := l.text(settings.AuthorizationMode)
-	for _, mode := range []string{modeSSWS, modeBearer, modePrivateKey} {
-		if strings.EqualFold(text, mode) {
-			return mode, nil
-		}
-	}
-	if text != "" {
-		return "", l.wrong(settings.AuthorizationMode, "is not SSWS, Bearer or PrivateKey")
-	}
-	hasToken := l.text(settings.Token) != ""
-	hasKey := l.text(settings.PrivateKey) != "" || l.text(settings.JWK) != ""
+func (l *loader) credentialsWithoutMode(bound bool) Credentials {
+	hasKey, hasJWK := l.text(settings.PrivateKey) != "", l.text(settings.JWK) != ""
 	switch {
-	case hasToken && hasKey:
-		return "", l.wrong(settings.AuthorizationMode, "is missing: there is a token and a private key")
-	case hasToken:
-		return modeSSWS, nil
-	case hasKey:
-		return modePrivateKey, nil
+	case l.text(settings.Token) != "": // a key beside it has no effect: Okta's SDKs take SSWS for the default
+		return APIToken(l.token())
+	case hasKey && hasJWK:
+		l.fail(settings.AuthorizationMode, "is missing: privateKey and jwk are both given, for PrivateKey and JWK")
+	case hasKey || hasJWK:
+		return l.serviceApp(bound, settings.PrivateKey, settings.JWK)
 	}
-	return modeNone, nil
+	return nil
 }
 
-func (l *loader) serviceApp() (ServiceApp, error) {
-	app := ServiceApp{ClientID: l.text(settings.ClientID), KeyID: l.text(settings.PrivateKeyID)}
+func (l *loader) token() string {
+	token := l.text(settings.Token)
+	if err := checkToken(token); err != nil {
+		l.fail(settings.Token, "is not a token: "+err.Error())
+	}
+	return token
+}
+
+// bound reports whether access tokens must be bound by DPoP.
+func (l *loader) bound() bool {
+	switch strings.ToLower(l.text(settings.DPoP)) {
+	case "true":
+		return true
+	case "", "false":
+	default:
+		l.fail(settings.DPoP, "is neither true nor false")
+	}
+	return false
+}
+
+// serviceApp uses the key of one setting or, if that is missing, of the other.
+func (l *loader) serviceApp(bound bool, setting, other string) ServiceApp {
+	if l.text(setting) == "" && l.text(other) != "" {
+		setting = other
+	}
+	app := ServiceApp{ClientID: l.text(settings.ClientID), KeyID: l.text(settings.PrivateKeyID), DPoP: bound}
 	if checkToken(app.ClientID) != nil {
-		return ServiceApp{}, l.wrong(settings.ClientID, "is missing or is no client ID, which the mode PrivateKey needs")
+		l.fail(settings.ClientID, "is missing or is no client ID: a service app needs one")
 	}
-	app.Scopes = strings.FieldsFunc(l.text(settings.Scopes), func(r rune) bool { return r == ',' || r == ' ' })
+	separates := func(r rune) bool { return r == ',' || unicode.IsSpace(r) }
+	app.Scopes = strings.FieldsFunc(l.text(settings.Scopes), separates)
 	if app.checkScopes() != nil {
-		return ServiceApp{}, l.wrong(settings.Scopes, "is missing or holds what is no scope, which the mode PrivateKey needs")
+		l.fail(settings.Scopes, "is missing or holds what is no scope: a service app needs scopes")
 	}
-	key := settings.PrivateKey
-	if l.text(settings.JWK) != "" {
-		if l.text(settings.PrivateKey) != "" {
-			return ServiceApp{}, l.wrong(settings.JWK, "is given, and privateKey too")
-		}
-		key, app.PrivateKey = settings.JWK, JWK(l.text(settings.JWK))
-	} else {
-		text, err := l.privateKey()
-		if err != nil {
-			return ServiceApp{}, err
-		}
-		app.PrivateKey = PEM(text)
-	}
+	app.PrivateKey = l.privateKey(setting, app.KeyID)
 	if _, err := app.key(); err != nil {
-		return ServiceApp{}, l.wrong(key, "cannot be used: "+strings.TrimPrefix(err.Error(), "ServiceApp.PrivateKey: "))
+		l.fail(setting, "cannot be used: "+strings.TrimPrefix(err.Error(), "ServiceApp.PrivateKey: "))
 	}
-	return app, nil
+	return app
 }
 
-// privateKey is the PEM text of the key, or of the file that the setting names.
-func (l *loader) privateKey() (string, error) {
-	value := l.text(settings.PrivateKey)
+func (l *loader) privateKey(setting, id string) PrivateKey {
+	value := l.text(setting)
 	if value == "" {
-		return "", l.wrong(settings.PrivateKey, "is missing, and jwk too: the mode PrivateKey needs one of them")
+		l.fail(setting, "is missing: a service app needs a private key")
+		return PrivateKey{}
 	}
-	if strings.Contains(value, "-----BEGIN") {
-		return value, nil
+	key, warnings, err := settings.Key(value, id)
+	if err != nil {
+		l.fail(setting, err.Error())
 	}
-	text, warning, err := readConfigFile(value)
-	if err != nil { // not quoted: what is taken for a path may be a key
-		return "", l.wrong(settings.PrivateKey, "is neither PEM nor a file that can be read")
+	l.warn(warnings)
+	if settings.IsPEM(key) {
+		return PEM(key)
 	}
-	if warning != "" {
-		l.warnings = append(l.warnings, warning)
-	}
-	return string(text), nil
+	return JWK(key)
 }

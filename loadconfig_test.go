@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -26,24 +27,13 @@ import (
 )
 
 // load loads a configuration from files, weakest first, and an environment given as "NAME=value".
-func load(t *testing.T, files []string, environment ...string) (okta.Config, error) {
+func load(t *testing.T, files []string, environ ...string) (okta.Config, error) {
 	t.Helper()
-	sources := okta.ConfigSources{Getenv: getenv(environment)}
+	sources := okta.ConfigSources{Environ: environ}
 	for _, text := range files {
 		sources.Files = append(sources.Files, write(t, text, 0o600))
 	}
 	return okta.LoadConfigFrom(sources)
-}
-
-func getenv(environment []string) func(string) string {
-	return func(name string) string {
-		for _, variable := range environment {
-			if value, ok := strings.CutPrefix(variable, name+"="); ok {
-				return value
-			}
-		}
-		return ""
-	}
 }
 
 func write(t *testing.T, text string, mode os.FileMode) string {
@@ -66,7 +56,17 @@ func keyTexts(t *testing.T) (key *ecdsa.PrivateKey, pemText, jwkText string) {
 	return key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), string(jwk)
 }
 
-// authorization returns what a client of config sends as its credentials.
+// jwk returns a new private key as a JWK.
+func jwk(t *testing.T, id string) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	text, err := jose.JSONWebKey{Key: key, KeyID: id}.MarshalJSON()
+	require.NoError(t, err)
+	return string(text)
+}
+
+// authorization returns the Authorization header that a client of config sends.
 func authorization(t *testing.T, config okta.Config) string {
 	t.Helper()
 	server := play(reply(200, grantJSON))
@@ -79,13 +79,16 @@ func authorization(t *testing.T, config okta.Config) string {
 
 func TestLoadConfigPrecedence(t *testing.T) {
 	t.Parallel()
-	weak := "okta: {client: {orgUrl: https://weak.okta.com, token: weak, requestTimeout: 1, rateLimit: {maxRetries: 1, maxBackoff: 11}}}"
-	strong := "okta: {client: {orgUrl: https://strong.okta.com, requestTimeout: 2, rateLimit: {maxBackoff: 12}}}"
+	weak := "okta: {client: {orgUrl: https://weak.okta.com, token: weak, requestTimeout: 1," +
+		" rateLimit: {maxRetries: 1, maxBackoff: 11}}}"
+	strong := "okta: {client: {orgUrl: https://strong.okta.com, requestTimeout: 2," +
+		" rateLimit: {maxBackoff: 12, maxUse: 0.5}}}"
 	config, err := load(t, []string{weak, strong}, "OKTA_CLIENT_REQUESTTIMEOUT=3", "OKTA_CLIENT_TOKEN=strongest")
 	require.NoError(t, err)
 	assert.Equal(t, "https://strong.okta.com", config.OrgURL)
 	assert.Equal(t, 3*time.Second, config.AttemptTimeout)
-	assert.Equal(t, okta.Retry{MaxRetries: 1, MaxWait: 12 * time.Second}, config.Retry)
+	assert.Equal(t, okta.Retry{MaxRetries: 1}, config.Retry)
+	assert.Equal(t, okta.RateLimiter{MaxUse: 0.5}, config.RateLimiter)
 	assert.Equal(t, "SSWS strongest", authorization(t, config))
 	assert.Nil(t, config.HTTPClient)
 
@@ -95,7 +98,7 @@ func TestLoadConfigPrecedence(t *testing.T) {
 	assert.Equal(t, "okta.Client(https://program.okta.com)", sprint("%v", client))
 }
 
-// A folder in which somebody has put a file must not get a credential that is meant for another org.
+// A file that somebody else has put into the working folder must not get a credential that is meant for another org.
 func TestLoadConfigKeepsACredentialForItsOrg(t *testing.T) {
 	t.Parallel()
 	const (
@@ -108,7 +111,7 @@ func TestLoadConfigKeepsACredentialForItsOrg(t *testing.T) {
 	for _, files := range [][]string{{home, other}, {nobody, other}, {home, same, other}} {
 		_, err := load(t, files)
 		require.ErrorIs(t, err, okta.ErrInvalidArgument)
-		require.ErrorContains(t, err, "is not the org for which token (")
+		require.ErrorContains(t, err, "is not the one for which token (")
 		assert.NotContains(t, err.Error(), "SECRET")
 	}
 	for _, files := range [][]string{{home}, {home, same}, {home, own}, {other, home}, {other, nobody}} {
@@ -119,18 +122,49 @@ func TestLoadConfigKeepsACredentialForItsOrg(t *testing.T) {
 	require.NoError(t, err, "the environment is the user's own")
 }
 
-func TestLoadConfigSkipsWhatOnlyOtherSDKsKnow(t *testing.T) {
+func TestLoadConfigKeepsAPasswordForItsProxy(t *testing.T) {
 	t.Parallel()
-	_, err := load(t, []string{"okta: {client: {cache: {enabled: true}, logging: {enabled: true}, rateLimit: {enable: true}, encryptionType: x}}"})
+	const (
+		home  = "okta: {client: {proxy: {host: proxy.local, username: u, password: SECRET}}}"
+		other = "okta: {client: {proxy: {host: evil.example}}}"
+		own   = "okta: {client: {proxy: {host: evil.example, password: its-own}}}"
+	)
+	_, err := load(t, []string{home, other})
+	require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	require.ErrorContains(t, err, "is not the one for which proxy.password (")
+	assert.NotContains(t, err.Error(), "SECRET")
+	_, err = load(t, []string{home, own})
 	require.NoError(t, err)
-	_, err = load(t, []string{"okta: {client: {clientAssertion: SECRET}}"})
-	require.ErrorContains(t, err, "okta.client.clientAssertion is not supported")
+}
+
+func TestLoadConfigRefusesAClientAssertion(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, []string{"okta: {client: {clientAssertion: SECRET, token: abc}}"})
+	require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	require.ErrorContains(t, err, "okta.yaml:1) is not supported")
+	assert.NotContains(t, err.Error(), "SECRET")
+}
+
+func TestLoadConfigWarnsOfUnknownNames(t *testing.T) {
+	t.Parallel()
+	config, err := load(t, []string{"okta:\n  client:\n    orgUrl: " + orgURL + "\n    tokn: SECRET\n    cache: {}"},
+		"OKTA_CLIENT_ORG_URL=SECRET", "OKTA_CLIENT_CACHE_ENABLED=1", "OKTA_CLIENT_TOKEN=abc")
+	require.NoError(t, err)
+	var logged bytes.Buffer
+	config.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	_, err = okta.NewClient(config)
+	require.NoError(t, err)
+	assert.Equal(t, 2, strings.Count(logged.String(), "level=WARN"))
+	assert.Contains(t, logged.String(), "okta.yaml:4: okta.client.tokn is not known")
+	assert.Contains(t, logged.String(), "OKTA_CLIENT_ORG_URL is not known")
+	assert.NotContains(t, logged.String(), "SECRET")
 }
 
 func TestLoadConfigWithoutAnything(t *testing.T) {
 	t.Parallel()
 	for _, sources := range []okta.ConfigSources{
-		{}, {Files: []string{filepath.Join(t.TempDir(), "missing.yaml")}}, {Files: []string{write(t, "", 0o600)}, Getenv: getenv(nil)},
+		{}, {Files: []string{filepath.Join(t.TempDir(), "missing.yaml")}}, {Files: []string{write(t, "", 0o600)}},
+		{Environ: []string{"PATH=/bin"}},
 	} {
 		config, err := okta.LoadConfigFrom(sources)
 		require.NoError(t, err)
@@ -139,47 +173,53 @@ func TestLoadConfigWithoutAnything(t *testing.T) {
 }
 
 func TestLoadConfigReadsItsPlaces(t *testing.T) {
-	home, work := t.TempDir(), t.TempDir()
+	home := t.TempDir()
 	t.Setenv("HOME", home)
-	t.Chdir(work)
-	t.Setenv("OKTA_CLIENT_CLIENTID", "0oa1")
+	t.Setenv("USERPROFILE", home)
+	t.Chdir(t.TempDir())
 	require.NoError(t, os.Mkdir(filepath.Join(home, ".okta"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(home, ".okta", "okta.yaml"), []byte("okta: {client: {orgUrl: https://home.okta.com, token: home}}"), 0o600))
+	for _, file := range []string{filepath.Join(home, ".okta", "okta.yaml"), "okta.yaml", ".okta.yaml"} {
+		url := "https://" + filepath.Base(file) + ".example.com"
+		require.NoError(t, os.WriteFile(file, []byte("okta: {client: {orgUrl: "+url+", token: "+file+"}}"), 0o600))
+		config, err := okta.LoadConfig()
+		require.NoError(t, err)
+		assert.Equal(t, url, config.OrgURL)
+		assert.Equal(t, "SSWS "+file, authorization(t, config))
+	}
+	t.Setenv("OKTA_CLIENT_TOKEN", "environment")
 	config, err := okta.LoadConfig()
 	require.NoError(t, err)
-	assert.Equal(t, "https://home.okta.com", config.OrgURL)
-
-	require.NoError(t, os.WriteFile(".okta.yaml", []byte("okta: {client: {orgUrl: https://work.okta.com}}"), 0o600))
-	t.Setenv("OKTA_CLIENT_TOKEN", "environment")
-	config, err = okta.LoadConfig()
-	require.NoError(t, err)
-	assert.Equal(t, "https://work.okta.com", config.OrgURL)
+	assert.Equal(t, "https://.okta.yaml.example.com", config.OrgURL)
 	assert.Equal(t, "SSWS environment", authorization(t, config))
 }
 
 func TestLoadConfigModes(t *testing.T) {
 	t.Parallel()
 	_, pemText, jwkText := keyTexts(t)
-	escaped := strings.ReplaceAll(pemText, "\n", `\n`)
-	path := write(t, pemText, 0o600)
+	const token, key, set = "OKTA_CLIENT_TOKEN=abc", "OKTA_CLIENT_PRIVATEKEY=", "OKTA_CLIENT_JWK="
+	const mode = "OKTA_CLIENT_AUTHORIZATIONMODE="
 	for name, c := range map[string]struct {
-		environment []string
-		want        string
+		environ []string
+		want    string
 	}{
-		"SSWS":               {[]string{"OKTA_CLIENT_TOKEN=abc", "OKTA_CLIENT_AUTHORIZATIONMODE=SSWS"}, "SSWS abc"},
-		"SSWS inferred":      {[]string{"OKTA_CLIENT_TOKEN=abc"}, "SSWS abc"},
-		"Bearer":             {[]string{"OKTA_CLIENT_TOKEN=abc", "OKTA_CLIENT_AUTHORIZATIONMODE=bearer"}, "Bearer abc"},
-		"SSWS beside a key":  {[]string{"OKTA_CLIENT_TOKEN=abc", "OKTA_CLIENT_AUTHORIZATIONMODE=SSWS", "OKTA_CLIENT_PRIVATEKEY=x"}, "SSWS abc"},
-		"PEM":                {[]string{"OKTA_CLIENT_PRIVATEKEY=" + pemText, "OKTA_CLIENT_AUTHORIZATIONMODE=PrivateKey"}, ""},
-		"PEM inferred":       {[]string{"OKTA_CLIENT_PRIVATEKEY=" + pemText, "OKTA_CLIENT_PRIVATEKEYID=kid2"}, ""},
-		"PEM with escapes":   {[]string{"OKTA_CLIENT_PRIVATEKEY=" + escaped}, ""},
-		"PEM of a file":      {[]string{"OKTA_CLIENT_PRIVATEKEY=" + path}, ""},
-		"JWK":                {[]string{"OKTA_CLIENT_JWK=" + jwkText}, ""},
-		"key beside a token": {[]string{"OKTA_CLIENT_TOKEN=abc", "OKTA_CLIENT_AUTHORIZATIONMODE=PrivateKey", "OKTA_CLIENT_JWK=" + jwkText}, ""},
+		"SSWS":                    {[]string{token, mode + "SSWS"}, "SSWS abc"},
+		"SSWS by default":         {[]string{token}, "SSWS abc"},
+		"Bearer":                  {[]string{token, mode + "bearer"}, "Bearer abc"},
+		"SSWS beside a key":       {[]string{token, mode + "SSWS", key + "x"}, "SSWS abc"},
+		"token before a key":      {[]string{token, key + pemText}, "SSWS abc"},
+		"token before a JWK":      {[]string{token, set + jwkText}, "SSWS abc"},
+		"key beside a token":      {[]string{token, mode + "PrivateKey", key + pemText}, ""},
+		"JWK beside a token":      {[]string{token, mode + "jwk", set + jwkText}, ""},
+		"PrivateKey beside a JWK": {[]string{mode + "PrivateKey", key + pemText, set + "x"}, ""},
+		"JWK beside a PrivateKey": {[]string{mode + "JWK", key + "x", set + jwkText}, ""},
+		"JWK in the other mode":   {[]string{mode + "PrivateKey", set + jwkText}, ""},
+		"PEM in the other mode":   {[]string{mode + "JWK", key + pemText}, ""},
+		"key without a mode":      {[]string{key + pemText}, ""},
+		"JWK without a mode":      {[]string{set + jwkText}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			config, err := load(t, nil, append(c.environment, "OKTA_CLIENT_ORGURL="+orgURL,
+			config, err := load(t, nil, append(c.environ, "OKTA_CLIENT_ORGURL="+orgURL,
 				"OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=okta.users.read, okta.users.manage")...)
 			require.NoError(t, err)
 			if c.want != "" {
@@ -190,71 +230,134 @@ func TestLoadConfigModes(t *testing.T) {
 			require.True(t, ok)
 			assert.Equal(t, "0oa1", app.ClientID)
 			assert.Equal(t, []string{"okta.users.read", "okta.users.manage"}, app.Scopes)
+			assert.False(t, app.DPoP)
 			_, err = okta.NewClient(config)
 			require.NoError(t, err)
 		})
 	}
 }
 
-func TestLoadConfigSignsInAsAServiceApp(t *testing.T) {
+// The key with which the assertion is signed is that of the app, in whatever form Okta's users have it.
+func TestLoadConfigKeys(t *testing.T) {
 	t.Parallel()
-	key, pemText, _ := keyTexts(t)
+	key, pemText, jwkText := keyTexts(t)
 	org := oktatest.NewDemo()
 	t.Cleanup(org.Close)
 	app := org.AddServiceApp(oktatest.ServiceApp{
 		Keys: []oktatest.ServiceAppKey{{ID: "kid1", Public: key.Public()}}, Scopes: []string{usersRead}, DPoP: true,
 	})
-	config, err := load(t, []string{`
+	set := `{"keys": [` + jwk(t, "other") + `, ` + jwkText + `]}`
+	indented := strings.ReplaceAll(pemText, "\n", "\n      ")
+	for name, lines := range map[string]string{
+		"PEM":                   "privateKeyId: kid1\n    privateKey: |\n      " + indented,
+		"PEM without line ends": "keyId: kid1\n    privateKey: '" + strings.ReplaceAll(pemText, "\n", `\n`) + "'",
+		"PEM file":              "kid: kid1\n    privateKey: " + write(t, pemText, 0o600),
+		"JWK":                   "jwk: '" + jwkText + "'",
+		"JWK as a mapping":      "jwk: " + jwkText,
+		"JWK in privateKey":     "privateKey: '" + jwkText + "'",
+		"JWK file":              "privateKey: " + write(t, jwkText, 0o600),
+		"set of one":            `jwk: '{"keys": [` + jwkText + `]}'`,
+		"set":                   "kid: kid1\n    jwk: '" + set + "'",
+		"set as a mapping":      "kid: kid1\n    jwk: " + set,
+		"set file":              "kid: kid1\n    privateKey: " + write(t, set, 0o600),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config, err := load(t, []string{`
 okta:
   client:
     orgUrl: ` + org.URL + `
-    authorizationMode: PrivateKey
     clientId: ` + app.ClientID + `
     scopes: [` + usersRead + `]
-    privateKeyId: kid1
-    privateKey: |
-      ` + strings.ReplaceAll(pemText, "\n", "\n      ")})
-	require.NoError(t, err)
-	client, err := okta.NewClient(config)
-	require.NoError(t, err)
-	page, err := client.UserGrants.List(t.Context(), ann, nil)
-	require.NoError(t, err)
-	assert.Len(t, page.Items, 45)
+    ` + lines})
+			require.NoError(t, err)
+			client, err := okta.NewClient(config)
+			require.NoError(t, err)
+			page, err := client.UserGrants.List(t.Context(), ann, nil)
+			require.NoError(t, err)
+			assert.Len(t, page.Items, 45)
+		})
+	}
+}
+
+func TestLoadConfigDPoP(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{"true": true, "True": true, "false": false, "": false} {
+		config, err := load(t, nil, "OKTA_CLIENT_DPOP="+value, "OKTA_CLIENT_JWK="+jwk(t, ""),
+			"OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
+		require.NoError(t, err)
+		assert.Equal(t, want, config.Credentials.(okta.ServiceApp).DPoP)
+	}
+}
+
+func TestLoadConfigAdminConsole(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"https://acme-admin.okta.com", "https://acme-admin.oktapreview.com/", "https://ACME-ADMIN.OKTA-EMEA.COM:443",
+		"https://acme-admin.okta.mil", "https://acme-admin.okta-gov.com", "https://acme-admin.trexcloud.com",
+	} {
+		_, err := load(t, nil, "OKTA_CLIENT_ORGURL="+url)
+		require.ErrorContains(t, err, "is that of the admin console", url)
+	}
+	for _, url := range []string{
+		"https://x-admin.okta-lab.example.com", "https://x-admin.oktapreview.example.com", "https://admin.okta.com",
+		"https://gateway.example.com/acme-admin.okta.com", "https://acme-admin.example.com",
+	} {
+		_, err := load(t, nil, "OKTA_CLIENT_ORGURL="+url)
+		require.NoError(t, err, url)
+	}
 }
 
 func TestLoadConfigRefuses(t *testing.T) {
 	t.Parallel()
 	_, pemText, jwkText := keyTexts(t)
-	app := func(more ...string) []string {
-		return append(more, "OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
-	}
-	for want, environment := range map[string][]string{
-		"orgUrl (OKTA_CLIENT_ORGURL) must begin with https://":               {"OKTA_CLIENT_ORGURL=SECRET.okta.com"},
-		"orgUrl (OKTA_CLIENT_ORGURL) is a template":                          {"OKTA_CLIENT_ORGURL=https://{yourOktaDomain}"},
-		"orgUrl (OKTA_CLIENT_ORGURL) contains a user name":                   {"OKTA_CLIENT_ORGURL=https://u:SECRET@acme.okta.com"},
-		"authorizationMode (OKTA_CLIENT_AUTHORIZATIONMODE) is not SSWS":      {"OKTA_CLIENT_AUTHORIZATIONMODE=SECRET"},
-		"authorizationMode is missing: there is a token and a private key":   {"OKTA_CLIENT_TOKEN=SECRET", "OKTA_CLIENT_JWK=SECRET"},
-		"token (OKTA_CLIENT_TOKEN) is not a token":                           {"OKTA_CLIENT_TOKEN=SECRET SECRET"},
-		"token is not a token: the token is empty":                           {"OKTA_CLIENT_AUTHORIZATIONMODE=Bearer"},
-		"requestTimeout (OKTA_CLIENT_REQUEST_TIMEOUT) is not a number":       {"OKTA_CLIENT_REQUEST_TIMEOUT=30s"},
-		"connectionTimeout (OKTA_CLIENT_CONNECTIONTIMEOUT) is not a number":  {"OKTA_CLIENT_CONNECTIONTIMEOUT=-1"},
-		"rateLimit.maxRetries (OKTA_CLIENT_RATELIMIT_MAXRETRIES) is not a":   {"OKTA_CLIENT_RATELIMIT_MAXRETRIES=99999999999999999999"},
-		"rateLimit.maxBackoff (OKTA_CLIENT_RATE_LIMIT_MAX_BACKOFF) is not a": {"OKTA_CLIENT_RATE_LIMIT_MAX_BACKOFF=1.5"},
-		"say different things": {"OKTA_CLIENT_REQUEST_TIMEOUT=1", "OKTA_CLIENT_REQUESTTIMEOUT=2"},
-		"proxy.password (OKTA_CLIENT_PROXY_PASSWORD) is given without": {"OKTA_CLIENT_PROXY_PASSWORD=SECRET"},
-		"proxy.host (OKTA_CLIENT_PROXY_HOST) is not a host":            {"OKTA_CLIENT_PROXY_HOST=u:SECRET@proxy"},
-		"proxy.port (OKTA_CLIENT_PROXY_PORT) is not a number":          {"OKTA_CLIENT_PROXY_HOST=proxy", "OKTA_CLIENT_PROXY_PORT=70000"},
-		"clientId is missing":   {"OKTA_CLIENT_PRIVATEKEY=" + pemText},
-		"scopes is missing":     {"OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_PRIVATEKEY=" + pemText},
-		"privateKey is missing": app("OKTA_CLIENT_AUTHORIZATIONMODE=PrivateKey"),
-		"privateKey (OKTA_CLIENT_PRIVATEKEY) is neither PEM nor a file": app("OKTA_CLIENT_PRIVATEKEY=MIISECRET"),
-		"privateKey (OKTA_CLIENT_PRIVATEKEY) cannot be used: ":          app("OKTA_CLIENT_PRIVATEKEY=-----BEGIN PRIVATE KEY-----SECRET"),
-		"jwk (OKTA_CLIENT_JWK) cannot be used: the JWK cannot be read":  app("OKTA_CLIENT_JWK={\"SECRET\""),
-		"jwk (OKTA_CLIENT_JWK) is given, and privateKey too":            app("OKTA_CLIENT_JWK="+jwkText, "OKTA_CLIENT_PRIVATEKEY="+pemText),
+	set := func(keys ...string) string { return `JWK={"keys": [` + strings.Join(keys, ", ") + "]}" }
+	app := func(more ...string) []string { return append(more, "CLIENTID=0oa1", "SCOPES=a") }
+	for _, c := range []struct {
+		want    string
+		environ []string // without OKTA_CLIENT_
+	}{
+		{"orgUrl (OKTA_CLIENT_ORGURL) must begin with https://", []string{"ORGURL=SECRET.okta.com"}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) is a template", []string{"ORGURL=https://{yourOktaDomain}"}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) contains a user name", []string{"ORGURL=https://u:SECRET@acme.okta.com"}},
+		{"(OKTA_CLIENT_AUTHORIZATIONMODE) is not SSWS, Bearer, ", []string{"AUTHORIZATIONMODE=SECRET"}},
+		{"(OKTA_CLIENT_AUTHORIZATIONMODE) is JWT, a client assertion", []string{"AUTHORIZATIONMODE=jwt"}},
+		{"(OKTA_CLIENT_CLIENTASSERTION) is not supported", []string{"CLIENTASSERTION=SECRET", "TOKEN=abc"}},
+		{"authorizationMode is missing: privateKey and jwk are both given", app("JWK="+jwkText, "PRIVATEKEY="+pemText)},
+		{"KEYID and OKTA_CLIENT_PRIVATEKEYID say different", []string{"KEYID=SECRET", "PRIVATEKEYID=SECRET2"}},
+		{"rateLimit.maxUse (OKTA_CLIENT_MAXUSE) is not a number above 0", []string{"MAXUSE=0"}},
+		{"(OKTA_CLIENT_MAXUSE) is not a number above 0 and up to 1", []string{"MAXUSE=1.5"}},
+		{"(OKTA_CLIENT_MAXUSE) is not a number", []string{"MAXUSE=NaN"}},
+		{"(OKTA_CLIENT_MAXUSE) is not a number", []string{"MAXUSE=50%"}},
+		{"dpop (OKTA_CLIENT_DPOP) is neither true nor false", []string{"DPOP=SECRET", "TOKEN=abc"}},
+		{"token (OKTA_CLIENT_TOKEN) is not a token", []string{"TOKEN=SECRET SECRET"}},
+		{"token is not a token: the token is empty", []string{"AUTHORIZATIONMODE=Bearer"}},
+		{"requestTimeout (OKTA_CLIENT_REQUEST_TIMEOUT) is not a number", []string{"REQUEST_TIMEOUT=30s"}},
+		{"connectionTimeout (OKTA_CLIENT_CONNECTIONTIMEOUT) is not a number", []string{"CONNECTIONTIMEOUT=-1"}},
+		{"rateLimit.maxRetries (OKTA_CLIENT_RATELIMIT_MAXRETRIES) is", []string{"RATELIMIT_MAXRETRIES=9999999999"}},
+		{"rateLimit.maxBackoff (OKTA_CLIENT_RATE_LIMIT_MAX_BACKOFF) is not", []string{"RATE_LIMIT_MAX_BACKOFF=1.5"}},
+		{"say different things", []string{"REQUEST_TIMEOUT=1", "REQUESTTIMEOUT=2"}},
+		{"proxy.password (OKTA_CLIENT_PROXY_PASSWORD) is given without", []string{"PROXY_PASSWORD=SECRET"}},
+		{"proxy.host (OKTA_CLIENT_PROXY_HOST) is not a host", []string{"PROXY_HOST=u:SECRET@proxy"}},
+		{"proxy.port (OKTA_CLIENT_PROXY_PORT) is not a number", []string{"PROXY_HOST=proxy", "PROXY_PORT=70000"}},
+		{"clientId is missing", []string{"PRIVATEKEY=" + pemText}},
+		{"scopes is missing", []string{"CLIENTID=0oa1", "PRIVATEKEY=" + pemText}},
+		{"privateKey is missing", app("AUTHORIZATIONMODE=PrivateKey")},
+		{"jwk is missing", app("AUTHORIZATIONMODE=JWK")},
+		{"privateKey (OKTA_CLIENT_PRIVATEKEY) is neither PEM, nor a JWK", app("PRIVATEKEY=MIISECRET")},
+		{"privateKey (OKTA_CLIENT_PRIVATEKEY) cannot be used: ", app("PRIVATEKEY=-----BEGIN PRIVATE KEY-----SECRET")},
+		{"jwk (OKTA_CLIENT_JWK) cannot be used: the JWK cannot be read", app(`JWK={"SECRET"`)},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name one of them", app(set(jwkText, jwk(t, "")))},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, jwk(t, "kid1")), "KID=kid1")},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, jwk(t, "")), "KID=SECRET")},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 0 keys", app(set())},
 	} {
-		config, err := load(t, nil, environment...)
-		require.ErrorIs(t, err, okta.ErrInvalidArgument, want)
-		require.ErrorContains(t, err, want)
+		for i, variable := range c.environ {
+			c.environ[i] = "OKTA_CLIENT_" + variable
+		}
+		config, err := load(t, nil, c.environ...)
+		require.ErrorIs(t, err, okta.ErrInvalidArgument, c.want)
+		require.ErrorContains(t, err, c.want)
 		assert.NotContains(t, err.Error(), "SECRET")
 		assert.NotContains(t, err.Error(), "\n")
 		assert.Equal(t, okta.Config{}, config)
@@ -264,7 +367,6 @@ func TestLoadConfigRefuses(t *testing.T) {
 func TestLoadConfigNamesFileAndLine(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"okta:\n  client:\n    tokn: SECRET":              "okta.yaml:3: there is no key okta.client.tokn; is okta.client.token meant?",
 		"okta:\n  client:\n\ttoken: SECRET":               "okta.yaml:3: not valid YAML",
 		"okta:\n  client:\n    requestTimeout: SECRET":    "okta.yaml:3) is not a number",
 		"okta:\n  client:\n\n\n    orgUrl: ftp://SECRET/": "okta.yaml:5) must begin with https://",
@@ -276,7 +378,7 @@ func TestLoadConfigNamesFileAndLine(t *testing.T) {
 	}
 }
 
-func TestLoadConfigThatCannotRead(t *testing.T) {
+func TestLoadConfigUnreadableFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	_, err := okta.LoadConfigFrom(okta.ConfigSources{Files: []string{folder}})
@@ -286,11 +388,13 @@ func TestLoadConfigThatCannotRead(t *testing.T) {
 	require.ErrorContains(t, err, long+" is longer than")
 }
 
-func TestLoadConfigZeros(t *testing.T) {
+func TestLoadConfigZeroIsTheDefaultButForRetries(t *testing.T) {
 	t.Parallel()
-	config, err := load(t, []string{"okta: {client: {requestTimeout: 0, connectionTimeout: 0, rateLimit: {maxRetries: 0, maxBackoff: 0}}}"})
+	config, err := load(t, []string{
+		"okta: {client: {requestTimeout: 0, connectionTimeout: 0, rateLimit: {maxRetries: 0, maxBackoff: 0}}}",
+	})
 	require.NoError(t, err)
-	assert.Equal(t, okta.Config{Retry: okta.Retry{MaxRetries: -1}}, config, "no retries; everything else by default")
+	assert.Equal(t, okta.Config{Retry: okta.Retry{MaxRetries: -1}}, config, "no retries, and the defaults")
 }
 
 func TestLoadConfigWarnsOnceOfFilesThatOthersCanRead(t *testing.T) {
@@ -304,9 +408,10 @@ func TestLoadConfigWarnsOnceOfFilesThatOthersCanRead(t *testing.T) {
 		want    string
 	}{
 		{okta.ConfigSources{Files: []string{secret, harmless}}, secret},
-		{okta.ConfigSources{Getenv: getenv([]string{
-			"OKTA_CLIENT_ORGURL=" + orgURL, "OKTA_CLIENT_PRIVATEKEY=" + key, "OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a",
-		})}, key},
+		{okta.ConfigSources{Environ: []string{
+			"OKTA_CLIENT_ORGURL=" + orgURL, "OKTA_CLIENT_PRIVATEKEY=" + key, "OKTA_CLIENT_CLIENTID=0oa1",
+			"OKTA_CLIENT_SCOPES=a",
+		}}, key},
 	} {
 		config, err := okta.LoadConfigFrom(c.sources)
 		require.NoError(t, err)
@@ -324,7 +429,8 @@ func TestLoadConfigProxy(t *testing.T) {
 	t.Parallel()
 	proxy := rawServer(t, func(_ int, conn net.Conn, request string) {
 		target, _, _ := strings.Cut(request, " HTTP/1.1")
-		ok := strings.Contains(request, "Proxy-Authorization: Basic dTpw\r\n") && target == "GET http://okta.internal/api/v1/users/u/grants/g"
+		ok := strings.Contains(request, "Proxy-Authorization: Basic dTpw\r\n") &&
+			target == "GET http://okta.internal/api/v1/users/u/grants/g"
 		status := map[bool]string{true: "200 OK", false: "400 Bad Request"}[ok]
 		_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nConnection: close\r\n\r\n"+grantJSON)
 	})
@@ -338,4 +444,22 @@ func TestLoadConfigProxy(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, get(t.Context(), client))
 	assert.NotContains(t, sprint("%+v %#v", config, config), "u:p")
+}
+
+// As in okta-sdk-golang v6, rateLimit.maxBackoff cuts a wait short, and the call is retried. It does not make a 429 final.
+func TestMaxBackoffCutsAWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		config, err := okta.LoadConfigFrom(okta.ConfigSources{Environ: []string{
+			"OKTA_CLIENT_ORGURL=" + orgURL, "OKTA_CLIENT_TOKEN=" + apiToken, "OKTA_CLIENT_RATELIMIT_MAXBACKOFF=5",
+		}})
+		require.NoError(t, err)
+		server := play(reply(429, limitedJSON, limits("600", in5m)...), reply(200, grantJSON))
+		config.HTTPClient = &http.Client{Transport: server}
+		config.RateLimiter.Disabled = true
+		client, err := okta.NewClient(config)
+		require.NoError(t, err)
+		require.NoError(t, get(t.Context(), client))
+		assert.Equal(t, []time.Duration{5 * time.Second}, server.waits())
+	})
 }

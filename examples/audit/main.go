@@ -3,8 +3,9 @@
 //	go run ./examples/audit                                   (all users of a demo org in memory)
 //	go run ./examples/audit -format csv ann@example.com 00ubob
 //
-// With OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN set, it reads that org. A user is reported in full or not at all: who could
-// not be read is named on stderr, and the exit code is 1. It is 2 if arguments or environment were wrong.
+// It reads the org that the configuration of Okta's SDKs names (see okta.LoadConfig), with an API token or a service
+// app that has the scope okta.users.read. Each user is reported in full or not at all: a user who cannot be read is
+// named on stderr, and the exit code is 1. It is 2 if the arguments or the configuration are wrong.
 package main
 
 import (
@@ -29,25 +30,32 @@ import (
 	"github.com/grantkit/okta/examples/internal/connect"
 )
 
-const usage = "usage: audit [-format table|csv|json] [user ID or login ...]\n"
+const usage = `usage: audit [flags] [user ID or login ...]
+
+Lists the consent grants and refresh tokens of users: of a demo org, or of the org that OKTA_CLIENT_ORGURL or an
+okta.yaml file names.
+
+flags, which go before the users:
+`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], okta.LoadConfig, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, load func() (okta.Config, error), stdout, stderr io.Writer) int {
 	notes := log.New(stderr, "audit: ", 0)
 	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	format := flags.String("format", "table", "")
+	flags.Usage = func() {}
+	format := flags.String("format", "table", "`form` of the report: table, csv or json")
 	err := flags.Parse(args)
 	write, users := formats[*format], flags.Args()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		_, _ = io.WriteString(stdout, usage)
+		help(stdout, flags)
 		return 0
 	case err == nil && write == nil:
 		err = fmt.Errorf("there is no format %q", *format)
@@ -55,12 +63,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		err = errors.New("flags go before the users")
 	}
 	if err != nil {
-		notes.Printf("%v\n%s", err, usage)
+		notes.Print(err)
+		help(stderr, flags)
 		return 2
 	}
-	org, err := connect.FromEnv(getenv, users)
+	org, err := connect.Open(load, users, stderr)
 	if err != nil {
-		notes.Printf("%v\n%s", err, usage)
+		notes.Print(err)
 		return 2
 	}
 	defer org.Close()
@@ -72,11 +81,17 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return 0
 }
 
+func help(w io.Writer, flags *flag.FlagSet) {
+	_, _ = io.WriteString(w, usage)
+	flags.SetOutput(w)
+	flags.PrintDefaults()
+}
+
 // audit reports on all users who can be read. Its error says what is missing.
 func audit(ctx context.Context, org *connect.Org, write format, stdout io.Writer, notes *log.Logger) error {
 	report, missing := []entry{}, 0
 	for _, user := range org.Users {
-		found, err := access.Read(ctx, org.Client, user)
+		found, err := read(ctx, org.Client, user)
 		switch {
 		case ctx.Err() != nil:
 			return errors.New("interrupted, there is no report")
@@ -86,10 +101,12 @@ func audit(ctx context.Context, org *connect.Org, write format, stdout io.Writer
 		default:
 			notes.Printf("%s: %d found", user, len(found.Grants)+len(found.Tokens))
 			for _, g := range found.Grants {
-				report = append(report, entry{user, "grant", g.ID, g.ClientID, []string{g.ScopeID}, g.Status, g.Created, time.Time{}})
+				report = append(report,
+					entry{user, "grant", g.ID, g.ClientID, []string{g.ScopeID}, g.Status, g.Created, time.Time{}})
 			}
 			for _, t := range found.Tokens {
-				report = append(report, entry{user, "refresh token", t.ID, t.ClientID, t.Scopes, t.Status, t.Created, t.ExpiresAt})
+				report = append(report,
+					entry{user, "refresh token", t.ID, t.ClientID, t.Scopes, t.Status, t.Created, t.ExpiresAt})
 			}
 		}
 	}
@@ -100,6 +117,14 @@ func audit(ctx context.Context, org *connect.Org, write format, stdout io.Writer
 		return fmt.Errorf("%d of %d users are not in the report", missing, len(org.Users))
 	}
 	return nil
+}
+
+func read(ctx context.Context, client *okta.Client, user string) (*access.Access, error) {
+	userID, err := access.UserID(ctx, client, user)
+	if err != nil {
+		return nil, err
+	}
+	return access.Read(ctx, client, userID)
 }
 
 // entry is one grant or refresh token.

@@ -3,8 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/csv"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/oktatest"
 )
 
@@ -26,22 +32,31 @@ func startDemo(t *testing.T) *oktatest.Org {
 	return org
 }
 
-func env(url, token string) func(string) string {
-	values := map[string]string{"OKTA_CLIENT_ORGURL": url, "OKTA_CLIENT_TOKEN": token}
-	return func(name string) string { return values[name] }
+// loader loads a configuration.
+type loader = func() (okta.Config, error)
+
+func env(url, token string) loader {
+	environ := []string{"OKTA_CLIENT_ORGURL=" + url, "OKTA_CLIENT_TOKEN=" + token}
+	return func() (okta.Config, error) { return okta.LoadConfigFrom(okta.ConfigSources{Environ: environ}) }
 }
 
-func envOf(org *oktatest.Org) func(string) string { return env(org.URL, oktatest.DemoToken) }
+func envOf(org *oktatest.Org) loader { return env(org.URL, oktatest.DemoToken) }
 
-func runWith(ctx context.Context, getenv func(string) string, args ...string) (code int, stdout, stderr string) {
+// found is the response to a request for a user by login.
+func found(id string) oktatest.Fault {
+	return oktatest.Reply(http.StatusOK, nil, `{"id":"`+id+`","status":"ACTIVE","profile":{"login":"x@example.com"}}`)
+}
+
+func runWith(ctx context.Context, load loader, args ...string) (code int, stdout, stderr string) {
 	var out, notes bytes.Buffer
-	code = run(ctx, args, getenv, &out, &notes)
+	code = run(ctx, args, load, &out, &notes)
 	return code, out.String(), notes.String()
 }
 
 func TestTable(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
+	org.Next(found("00ubob"))
 	code, stdout, stderr := runWith(t.Context(), envOf(org), "bob@example.com", "00ucid")
 
 	assert.Zero(t, code)
@@ -60,16 +75,16 @@ bob@example.com  refresh token  oarbob2  0oanotes     openid offline_access     
 
 func TestCSV(t *testing.T) {
 	t.Parallel()
-	code, stdout, _ := runWith(t.Context(), envOf(startDemo(t)), "-format", "csv", "bob@example.com", "00ucid")
+	code, stdout, _ := runWith(t.Context(), envOf(startDemo(t)), "-format", "csv", "00ubob", "00ucid")
 
 	assert.Zero(t, code)
 	want := `
 user,kind,id,client,scopes,status,created,expires
-bob@example.com,grant,oagbob1,0oacalendar,openid,ACTIVE,2026-01-07T07:00:00Z,
-bob@example.com,grant,oagbob2,0oacalendar,calendar.read,ACTIVE,2026-01-07T08:00:00Z,
-bob@example.com,grant,oagbob3,0oanotes,openid,ACTIVE,2026-01-07T09:00:00Z,
-bob@example.com,refresh token,oarbob1,0oacalendar,openid calendar.read offline_access,ACTIVE,2026-01-05T14:00:00Z,2026-01-13T14:00:00Z
-bob@example.com,refresh token,oarbob2,0oanotes,openid offline_access,ACTIVE,2026-01-05T15:00:00Z,2026-01-13T15:00:00Z
+00ubob,grant,oagbob1,0oacalendar,openid,ACTIVE,2026-01-07T07:00:00Z,
+00ubob,grant,oagbob2,0oacalendar,calendar.read,ACTIVE,2026-01-07T08:00:00Z,
+00ubob,grant,oagbob3,0oanotes,openid,ACTIVE,2026-01-07T09:00:00Z,
+00ubob,refresh token,oarbob1,0oacalendar,openid calendar.read offline_access,ACTIVE,2026-01-05T14:00:00Z,2026-01-13T14:00:00Z
+00ubob,refresh token,oarbob2,0oanotes,openid offline_access,ACTIVE,2026-01-05T15:00:00Z,2026-01-13T15:00:00Z
 00ucid,grant,oagcid1,0oareports,reports.read,ACTIVE,2026-01-07T10:00:00Z,
 `
 	assert.Equal(t, want, "\n"+stdout)
@@ -77,18 +92,18 @@ bob@example.com,refresh token,oarbob2,0oanotes,openid offline_access,ACTIVE,2026
 
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	code, stdout, _ := runWith(t.Context(), envOf(startDemo(t)), "-format", "json", "bob@example.com", "00ucid")
+	code, stdout, _ := runWith(t.Context(), envOf(startDemo(t)), "-format", "json", "00ubob", "00ucid")
 
 	assert.Zero(t, code)
 	var report []map[string]any
 	require.NoError(t, json.Unmarshal([]byte(stdout), &report))
 	require.Len(t, report, 6)
 	assert.Equal(t, map[string]any{
-		"user": "bob@example.com", "kind": "grant", "id": "oagbob1", "client": "0oacalendar",
+		"user": "00ubob", "kind": "grant", "id": "oagbob1", "client": "0oacalendar",
 		"scopes": []any{"openid"}, "status": "ACTIVE", "created": "2026-01-07T07:00:00Z",
 	}, report[0])
 	assert.Equal(t, map[string]any{
-		"user": "bob@example.com", "kind": "refresh token", "id": "oarbob2", "client": "0oanotes",
+		"user": "00ubob", "kind": "refresh token", "id": "oarbob2", "client": "0oanotes",
 		"scopes": []any{"openid", "offline_access"}, "status": "ACTIVE",
 		"created": "2026-01-05T15:00:00Z", "expires": "2026-01-13T15:00:00Z",
 	}, report[4])
@@ -106,12 +121,12 @@ func TestDemoOrgHasAllUsersByDefault(t *testing.T) {
 		counts[row[0]+" "+row[1]]++
 	}
 	assert.Equal(t, map[string]int{
-		"ann@example.com grant": 45, "ann@example.com refresh token": 5,
-		"bob@example.com grant": 3, "bob@example.com refresh token": 2,
-		"cid@example.com grant": 1,
+		"00uann grant": 45, "00uann refresh token": 5,
+		"00ubob grant": 3, "00ubob refresh token": 2,
+		"00ucid grant": 1,
 	}, counts)
 	assert.Contains(t, stderr, "reading the demo org")
-	assert.Contains(t, stderr, "dee@example.com: 0 found")
+	assert.Contains(t, stderr, "00udee: 0 found")
 }
 
 func TestUserWithoutAnything(t *testing.T) {
@@ -134,20 +149,83 @@ func TestUserWithoutAnything(t *testing.T) {
 func TestCSVHoldsNoFormulas(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
-	org.AddUser(oktatest.User{ID: "00ueve", Login: `=HYPERLINK("evil.example","x")`})
+	org.AddUser(oktatest.User{ID: "00ueve", Login: `=HYPERLINK("x","y")`})
+	org.Next(found("00ueve"))
 	org.AddClient(oktatest.Client{ID: "@client"})
 	org.AddGrant(oktatest.Grant{
 		ID: "-grant", UserID: "00ueve", ClientID: "@client", ScopeID: "+1, or\r\n\"=2\"", Status: "\t=3",
 	})
-	code, stdout, _ := runWith(t.Context(), envOf(org), "-format", "csv", `=HYPERLINK("evil.example","x")`)
+	code, stdout, _ := runWith(t.Context(), envOf(org), "-format", "csv", `=HYPERLINK("x","y")`)
 
 	assert.Zero(t, code)
 	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 2)
 	assert.Equal(t, []string{
-		`'=HYPERLINK("evil.example","x")`, "grant", "'-grant", "'@client", "'+1, or\n\"=2\"", "'\t=3",
+		`'=HYPERLINK("x","y")`, "grant", "'-grant", "'@client", "'+1, or\n\"=2\"", "'\t=3",
 	}, rows[1][:6])
+}
+
+// The users API takes a login, the grants API an ID.
+func TestLoginIsResolved(t *testing.T) {
+	t.Parallel()
+	for _, login := range []string{"dee@example.com", "dee", "00udee@example.com"} {
+		t.Run(login, func(t *testing.T) {
+			t.Parallel()
+			org := startDemo(t)
+			org.Next(found("00udee"))
+			code, _, stderr := runWith(t.Context(), envOf(org), login)
+
+			assert.Zero(t, code)
+			assert.Contains(t, stderr, login+": 0 found")
+			var paths []string
+			for _, request := range org.Requests() {
+				paths = append(paths, request.Path)
+			}
+			assert.Equal(t, []string{
+				"/api/v1/users/" + login, "/api/v1/users/00udee/grants", "/api/v1/users/00udee/clients",
+			}, paths)
+		})
+	}
+}
+
+func TestUnresolvedLoginIsNotInTheReport(t *testing.T) {
+	t.Parallel()
+	for name, response := range map[string]oktatest.Fault{
+		"unknown": oktatest.Reply(http.StatusNotFound, nil, `{"errorCode":"E0000007","errorSummary":"Not found"}`),
+		"no ID":   oktatest.Reply(http.StatusOK, nil, `{}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			org := startDemo(t)
+			org.Next(response)
+			code, stdout, stderr := runWith(t.Context(), envOf(org), "dee@example.com", "00ucid")
+			assert.Equal(t, 1, code)
+			assert.NotContains(t, stdout, "dee")
+			assert.Contains(t, stdout, "oagcid1")
+			assert.Contains(t, stderr, "dee@example.com is not in the report: okta: ")
+		})
+	}
+}
+
+func TestServiceApp(t *testing.T) {
+	t.Parallel()
+	org := startDemo(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	app := org.AddServiceApp(oktatest.ServiceApp{
+		Keys: []oktatest.ServiceAppKey{{Public: key.Public()}}, Scopes: []string{"okta.users.read"}, DPoP: true,
+	})
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	environ := []string{
+		"OKTA_CLIENT_ORGURL=" + org.URL, "OKTA_CLIENT_CLIENTID=" + app.ClientID, "OKTA_CLIENT_SCOPES=okta.users.read",
+		"OKTA_CLIENT_PRIVATEKEY=" + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	}
+	load := func() (okta.Config, error) { return okta.LoadConfigFrom(okta.ConfigSources{Environ: environ}) }
+	code, stdout, _ := runWith(t.Context(), load, "00ucid")
+	assert.Zero(t, code)
+	assert.Contains(t, stdout, "oagcid1")
 }
 
 func TestUnknownUserHidesNoOther(t *testing.T) {
@@ -156,12 +234,13 @@ func TestUnknownUserHidesNoOther(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			org := startDemo(t)
-			code, stdout, stderr := runWith(t.Context(), envOf(org), "-format", format, "00ubob", "00unobody", "00ucid", "")
+			users := []string{"00ubob", "00unobody", "00ucid", ""}
+			code, stdout, stderr := runWith(t.Context(), envOf(org), append([]string{"-format", format}, users...)...)
 			assert.Equal(t, 1, code)
 			assert.Contains(t, stdout, "oarbob2")
 			assert.Contains(t, stdout, "oagcid1")
 			assert.NotContains(t, stdout, "nobody")
-			assert.Contains(t, stderr, "00unobody is not in the report: okta: GET /api/v1/users/00unobody/grants: 404 E0000007")
+			assert.Contains(t, stderr, "00unobody is not in the report: okta: GET /api/v1/users/00unobody/grants: 404 ")
 			assert.Contains(t, stderr, "[request "+org.Requests()[4].RequestID+"]")
 			assert.Contains(t, stderr, "invalid argument")
 			assert.Contains(t, stderr, "2 of 4 users are not in the report")
@@ -232,7 +311,7 @@ func TestInterrupt(t *testing.T) {
 
 	assert.Equal(t, 1, code)
 	assert.Empty(t, stdout)
-	assert.True(t, strings.HasSuffix(stderr, "audit: 00ucid: 1 found\naudit: interrupted, there is no report\n"), stderr)
+	assert.Contains(t, stderr, "audit: 00ucid: 1 found\naudit: interrupted, there is no report\n")
 }
 
 type fullDisk struct{}
@@ -256,7 +335,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	const url, token = "https://acme.okta.com", "00token"
 	for name, test := range map[string]struct {
-		env  func(string) string
+		load loader
 		args []string
 		want string
 	}{
@@ -264,14 +343,14 @@ func TestUsage(t *testing.T) {
 		"flag":          {env("", ""), []string{"-x"}, "not defined: -x"},
 		"flag too late": {env("", ""), []string{"00uann", "-format", "csv"}, "flags go before the users"},
 		"no user":       {env(url, token), nil, "name a user of " + url},
-		"no token":      {env(url, ""), []string{"00uann"}, "set both OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN"},
-		"no URL":        {env("", token), []string{"00uann"}, "set both OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN"},
+		"no token":      {env(url, ""), []string{"00uann"}, "Config.Credentials is missing"},
+		"no URL":        {env("", token), []string{"00uann"}, "Config.OrgURL is missing"},
 		"wrong URL":     {env("http://acme.okta.com", token), []string{"00uann"}, "Config.OrgURL is http"},
-		"wrong token":   {env(url, "00 token"), []string{"00uann"}, "Config.Credentials: the token contains a space"},
+		"wrong token":   {env(url, "00 token"), []string{"00uann"}, "token (OKTA_CLIENT_TOKEN) is not a token: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			code, stdout, stderr := runWith(t.Context(), test.env, test.args...)
+			code, stdout, stderr := runWith(t.Context(), test.load, test.args...)
 			assert.Equal(t, 2, code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, test.want)
@@ -283,7 +362,8 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := runWith(t.Context(), env("", ""), "-h")
 	assert.Zero(t, code)
-	assert.Equal(t, usage, stdout)
+	assert.True(t, strings.HasPrefix(stdout, "usage: audit [flags] [user ID or login ...]\n"))
+	assert.Contains(t, stdout, "-format form\n    \tform of the report: table, csv or json (default \"table\")\n")
 	assert.Empty(t, stderr)
 }
 

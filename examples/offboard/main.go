@@ -1,11 +1,12 @@
-// Offboard takes the access of all OAuth clients to a user away: their refresh tokens and the user's consent grants.
+// Offboard revokes the access of all OAuth clients to a user: their refresh tokens and the user's consent grants.
 //
 //	go run ./examples/offboard                            (a user of a demo org in memory)
 //	go run ./examples/offboard -yes ann@example.com
 //
-// It only shows what it would revoke unless -yes is given. With OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN set, it works on
-// that org; there, deactivate the user first, as who can sign in can consent again. The exit code is 1 if anything failed
-// or is left, and 2 if arguments or environment were wrong.
+// Without -yes, it only shows what it would revoke. It works on the org that the configuration of Okta's SDKs names
+// (see okta.LoadConfig), with an API token or a service app that has the scopes okta.users.read and okta.users.manage.
+// Deactivate the user there first: a user who can sign in can consent again. The exit code is 1 if a request failed or
+// anything is left, and 2 if the arguments or the configuration are wrong.
 package main
 
 import (
@@ -24,24 +25,31 @@ import (
 	"github.com/grantkit/okta/examples/internal/connect"
 )
 
-const usage = "usage: offboard [-yes] user-ID-or-login\n"
+const usage = `usage: offboard [flags] [user ID or login]
+
+Revokes the refresh tokens and consent grants of a user: of a demo org, or of the org that OKTA_CLIENT_ORGURL or an
+okta.yaml file names.
+
+flags, which go before the user:
+`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], okta.LoadConfig, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, load func() (okta.Config, error), stdout, stderr io.Writer) int {
 	out, problems := log.New(stdout, "", 0), log.New(stderr, "offboard: ", 0)
 	flags := flag.NewFlagSet("offboard", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	yes := flags.Bool("yes", false, "")
+	flags.Usage = func() {}
+	yes := flags.Bool("yes", false, "revoke, and not only show what would be revoked")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		out.Print(usage)
+		help(stdout, flags)
 		return 0
 	case err == nil && flags.NArg() > 1:
 		err = errors.New("one user for each run, after the flags")
@@ -49,24 +57,37 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		err = errors.New("the user is empty")
 	}
 	if err != nil {
-		problems.Printf("%v\n%s", err, usage)
+		problems.Print(err)
+		help(stderr, flags)
 		return 2
 	}
-	org, err := connect.FromEnv(getenv, flags.Args())
+	org, err := connect.Open(load, flags.Args(), stderr)
 	if err != nil {
-		problems.Printf("%v\n%s", err, usage)
+		problems.Print(err)
 		return 2
 	}
 	defer org.Close()
-	j := &job{client: org.Client, user: org.Users[0], out: out, problems: problems}
-	out.Printf("Org:  %s\nUser: %s\n\n", org.Name, j.user)
+	user := org.Users[0]
+	userID, err := access.UserID(ctx, org.Client, user)
+	if err != nil {
+		problems.Printf("nothing was revoked: %v", err)
+		return 1
+	}
+	out.Printf("Org:  %s\nUser: %s\nID:   %s\n\n", org.Name, user, userID)
+	j := &job{client: org.Client, userID: userID, out: out, problems: problems}
 	return j.do(ctx, *yes)
+}
+
+func help(w io.Writer, flags *flag.FlagSet) {
+	_, _ = io.WriteString(w, usage)
+	flags.SetOutput(w)
+	flags.PrintDefaults()
 }
 
 // job is the off-boarding of one user.
 type job struct {
 	client        *okta.Client
-	user          string
+	userID        string
 	out, problems *log.Logger
 }
 
@@ -104,10 +125,10 @@ func (j *job) do(ctx context.Context, yes bool) int {
 	return code
 }
 
-// revoke carries on after a failure, to take away as much as it can.
+// revoke continues after a failure, to revoke as much as it can.
 //
-// The refresh tokens go first: each gives access right now, and would outlive its consent if the run broke off. A consent
-// only lets its client ask for new tokens; those given out before the consents are gone are found when all is listed again.
+// It begins with the refresh tokens: each gives access now, and would outlast its consent if the run were interrupted.
+// A consent only lets its client get new tokens; do lists everything again to find any that were issued in between.
 func (j *job) revoke(ctx context.Context, apps []okta.OAuth2Client) (code int) {
 	report := func(what string, err error) {
 		if err != nil {
@@ -118,9 +139,10 @@ func (j *job) revoke(ctx context.Context, apps []okta.OAuth2Client) (code int) {
 		j.out.Print("Revoked: ", what)
 	}
 	for _, app := range apps {
-		report("refresh tokens of "+app.ClientID, j.client.UserOAuth.RevokeAllRefreshTokens(ctx, j.user, app.ClientID))
+		err := j.client.UserOAuth.RevokeAllRefreshTokens(ctx, j.userID, app.ClientID)
+		report("refresh tokens of "+app.ClientID, err)
 	}
-	report("grants", j.client.UserGrants.RevokeAll(ctx, j.user))
+	report("grants", j.client.UserGrants.RevokeAll(ctx, j.userID))
 	return code
 }
 
@@ -135,13 +157,17 @@ func (j *job) show(a *access.Access) {
 	}
 }
 
-// list returns all of the user's access. What is revoked but still listed gives none.
+// list returns the user's access, without the grants and tokens that are listed as revoked.
 func (j *job) list(ctx context.Context) (*access.Access, error) {
-	found, err := access.Read(ctx, j.client, j.user)
+	found, err := access.Read(ctx, j.client, j.userID)
 	if err != nil {
 		return nil, err
 	}
-	found.Grants = slices.DeleteFunc(found.Grants, func(g okta.OAuth2ScopeConsentGrant) bool { return g.Status == okta.StatusRevoked })
-	found.Tokens = slices.DeleteFunc(found.Tokens, func(t okta.OAuth2RefreshToken) bool { return t.Status == okta.StatusRevoked })
+	found.Grants = slices.DeleteFunc(found.Grants, func(g okta.OAuth2ScopeConsentGrant) bool {
+		return g.Status == okta.StatusRevoked
+	})
+	found.Tokens = slices.DeleteFunc(found.Tokens, func(t okta.OAuth2RefreshToken) bool {
+		return t.Status == okta.StatusRevoked
+	})
 	return found, nil
 }

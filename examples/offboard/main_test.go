@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/oktatest"
 )
 
@@ -19,18 +21,26 @@ func startDemo(t *testing.T) *oktatest.Org {
 	return org
 }
 
-func env(url, token string) func(string) string {
-	values := map[string]string{"OKTA_CLIENT_ORGURL": url, "OKTA_CLIENT_TOKEN": token}
-	return func(name string) string { return values[name] }
+// loader loads a configuration.
+type loader = func() (okta.Config, error)
+
+func env(url, token string) loader {
+	environ := []string{"OKTA_CLIENT_ORGURL=" + url, "OKTA_CLIENT_TOKEN=" + token}
+	return func() (okta.Config, error) { return okta.LoadConfigFrom(okta.ConfigSources{Environ: environ}) }
+}
+
+// found is the response to a request for a user by login.
+func found(id string) oktatest.Fault {
+	return oktatest.Reply(http.StatusOK, nil, `{"id":"`+id+`","status":"DEPROVISIONED"}`)
 }
 
 func runOn(ctx context.Context, org *oktatest.Org, args ...string) (code int, stdout, stderr string) {
 	return runWith(ctx, env(org.URL, oktatest.DemoToken), args...)
 }
 
-func runWith(ctx context.Context, getenv func(string) string, args ...string) (code int, stdout, stderr string) {
+func runWith(ctx context.Context, load loader, args ...string) (code int, stdout, stderr string) {
 	var out, problems bytes.Buffer
-	code = run(ctx, args, getenv, &out, &problems)
+	code = run(ctx, args, load, &out, &problems)
 	return code, out.String(), problems.String()
 }
 
@@ -66,12 +76,14 @@ func rest(org *oktatest.Org, userIDs ...string) []string {
 func TestWithoutYesNothingIsRevoked(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
+	org.Next(found("00ubob"))
 	code, stdout, stderr := runOn(t.Context(), org, "bob@example.com")
 
 	assert.Zero(t, code)
 	assert.Empty(t, stderr)
 	assert.Equal(t, "Org:  "+org.URL+`
 User: bob@example.com
+ID:   00ubob
 
 Refresh tokens: 2
   oarbob1               0oacalendar           openid calendar.read offline_access
@@ -94,7 +106,7 @@ func TestDemoUserByDefault(t *testing.T) {
 
 	assert.Zero(t, code)
 	assert.Empty(t, stderr)
-	assert.Contains(t, stdout, "Org:  the demo org (in memory)\nUser: ann@example.com\n")
+	assert.Contains(t, stdout, "Org:  the demo org (in memory)\nUser: 00uann\nID:   00uann\n")
 	for _, id := range rest(startDemo(t), oktatest.DemoUserID) {
 		assert.Contains(t, stdout, "  "+id+" ")
 	}
@@ -108,6 +120,9 @@ func TestWithYesNothingIsLeft(t *testing.T) {
 		t.Run(user, func(t *testing.T) {
 			t.Parallel()
 			org := startDemo(t)
+			if user == oktatest.DemoLogin {
+				org.Next(found(oktatest.DemoUserID))
+			}
 			others := rest(org, "00ubob", "00ucid")
 			code, stdout, stderr := runOn(t.Context(), org, "-yes", user)
 
@@ -123,10 +138,10 @@ Nothing is left.
 `)
 			assert.Empty(t, rest(org, oktatest.DemoUserID))
 			assert.Equal(t, others, rest(org, "00ubob", "00ucid"))
-			path := "/api/v1/users/" + user
+			path := "/api/v1/users/" + oktatest.DemoUserID
 			assert.Equal(t, []string{
-				path + "/clients/0oacalendar/tokens", path + "/clients/0oanotes/tokens", path + "/clients/0oareports/tokens",
-				path + "/grants",
+				path + "/clients/0oacalendar/tokens", path + "/clients/0oanotes/tokens",
+				path + "/clients/0oareports/tokens", path + "/grants",
 			}, deletes(org))
 		})
 	}
@@ -145,7 +160,7 @@ func TestNothingToRevoke(t *testing.T) {
 	assert.Empty(t, deletes(org))
 }
 
-// Nothing is revoked on the strength of half a list. The user has two pages of grants, one of clients, and two of tokens,
+// An incomplete list revokes nothing. The user has two pages of grants, one of clients, and two of tokens,
 // read by five requests.
 func TestBrokenListRevokesNothing(t *testing.T) {
 	t.Parallel()
@@ -178,13 +193,34 @@ func TestBrokenListRevokesNothing(t *testing.T) {
 	}
 }
 
-func TestUnknownUser(t *testing.T) {
+func TestUnresolvedLoginRevokesNothing(t *testing.T) {
+	t.Parallel()
+	for name, response := range map[string]oktatest.Fault{
+		"unknown": oktatest.Reply(http.StatusNotFound, nil, `{"errorCode":"E0000007","errorSummary":"Not found"}`),
+		"no ID":   oktatest.Reply(http.StatusOK, nil, `{}`),
+		"no body": oktatest.Reply(http.StatusOK, nil, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			org := startDemo(t)
+			org.Next(response)
+			code, _, stderr := runOn(t.Context(), org, "-yes", "nobody@example.com")
+
+			assert.Equal(t, 1, code)
+			assert.Contains(t, stderr, "nothing was revoked: okta: ")
+			assert.Equal(t, "/api/v1/users/nobody@example.com", org.Requests()[0].Path)
+			assert.Empty(t, deletes(org))
+		})
+	}
+}
+
+func TestUnknownID(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
-	code, _, stderr := runOn(t.Context(), org, "-yes", "nobody@example.com")
+	code, _, stderr := runOn(t.Context(), org, "-yes", "00unobody")
 
 	assert.Equal(t, 1, code)
-	assert.Contains(t, stderr, "nothing was revoked: okta: GET /api/v1/users/nobody@example.com/grants: 404 E0000007")
+	assert.Contains(t, stderr, "nothing was revoked: okta: GET /api/v1/users/00unobody/grants: 404 E0000007")
 	assert.Contains(t, stderr, "[request "+org.Requests()[0].RequestID+"]")
 }
 
@@ -202,7 +238,8 @@ func TestFailedRevokeStopsNoOther(t *testing.T) {
 	code, stdout, stderr := runOn(t.Context(), org, "-yes", "00ubob")
 
 	assert.Equal(t, 1, code)
-	assert.Contains(t, stderr, "refresh tokens of 0oacalendar: okta: DELETE /api/v1/users/00ubob/clients/0oacalendar/tokens: "+
+	assert.Contains(t, stderr, "refresh tokens of 0oacalendar: "+
+		"okta: DELETE /api/v1/users/00ubob/clients/0oacalendar/tokens: "+
 		"403 E0000006: No permission [request "+org.Requests()[listing].RequestID+"]")
 	assert.Contains(t, stderr, "not all is revoked")
 	assert.Contains(t, stdout, `
@@ -219,7 +256,7 @@ Grants: 0
 }
 
 // A client that still has a consent gets a token after its tokens were revoked.
-func TestTokenThatComesInBetween(t *testing.T) {
+func TestTokenIssuedInBetween(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
 	org.Next(make([]oktatest.Fault, listing+revoking-1)...)
@@ -282,7 +319,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	const url, token = "https://acme.okta.com", "00token"
 	for name, test := range map[string]struct {
-		env  func(string) string
+		load loader
 		args []string
 		want string
 	}{
@@ -291,14 +328,14 @@ func TestUsage(t *testing.T) {
 		"two users":     {env("", ""), []string{"00uann", "00ubob"}, "one user for each run"},
 		"empty user":    {env("", ""), []string{"-yes", ""}, "the user is empty"},
 		"no user":       {env(url, token), []string{"-yes"}, "name a user of " + url},
-		"no token":      {env(url, ""), []string{"00uann"}, "set both OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN"},
-		"no URL":        {env("", token), []string{"00uann"}, "set both OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN"},
+		"no token":      {env(url, ""), []string{"00uann"}, "Config.Credentials is missing"},
+		"no URL":        {env("", token), []string{"00uann"}, "Config.OrgURL is missing"},
 		"wrong URL":     {env("http://acme.okta.com", token), []string{"00uann"}, "Config.OrgURL is http"},
-		"wrong token":   {env(url, "00 token"), []string{"00uann"}, "Config.Credentials: the token contains a space"},
+		"wrong token":   {env(url, "00 token"), []string{"00uann"}, "token (OKTA_CLIENT_TOKEN) is not a token: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			code, stdout, stderr := runWith(t.Context(), test.env, test.args...)
+			code, stdout, stderr := runWith(t.Context(), test.load, test.args...)
 			assert.Equal(t, 2, code)
 			assert.Empty(t, stdout)
 			assert.Contains(t, stderr, test.want)
@@ -310,6 +347,7 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := runWith(t.Context(), env("", ""), "-h")
 	assert.Zero(t, code)
-	assert.Equal(t, usage, stdout)
+	assert.True(t, strings.HasPrefix(stdout, "usage: offboard [flags] [user ID or login]\n"))
+	assert.Contains(t, stdout, "-yes\n    \trevoke, and not only show what would be revoked\n")
 	assert.Empty(t, stderr)
 }

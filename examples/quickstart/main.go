@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"time"
@@ -23,6 +24,11 @@ const (
 )
 
 func main() {
+	flag.Usage = func() {
+		fmt.Print("usage: quickstart\n\n" +
+			"Shows the calls of the SDK, step by step, against an Okta org in memory. It has no flags.\n")
+	}
+	flag.Parse()
 	org := oktatest.NewDemo()
 	err := run(context.Background(), org.URL)
 	org.Close()
@@ -33,9 +39,10 @@ func main() {
 }
 
 func run(ctx context.Context, orgURL string) error {
-	fmt.Println("A tour of github.com/grantkit/okta. The org that it talks to lives in memory.")
+	fmt.Println("A tour of github.com/grantkit/okta, with an Okta org in memory.")
 
-	step("1. Sign in", `client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(token)})`)
+	step("1. Create a client",
+		`client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(token)})`)
 	client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(oktatest.DemoToken)})
 	if err != nil {
 		return err
@@ -117,11 +124,11 @@ func revokeRefreshToken(ctx context.Context, client *okta.Client) error {
 	}
 	switch _, err := client.UserOAuth.GetRefreshToken(ctx, userID, clientID, tokenID, nil); {
 	case err == nil:
-		return fmt.Errorf("the refresh token %s is still there", tokenID)
+		return fmt.Errorf("the refresh token %s still exists", tokenID)
 	case !errors.Is(err, okta.ErrNotFound):
 		return err
 	}
-	fmt.Printf("   %s is gone: errors.Is(err, okta.ErrNotFound) is true\n", tokenID)
+	fmt.Printf("   %s is not found: errors.Is(err, okta.ErrNotFound) is true\n", tokenID)
 	return nil
 }
 
@@ -135,13 +142,13 @@ func revokeGrant(ctx context.Context, client *okta.Client) error {
 }
 
 func lookAtError(ctx context.Context, client *okta.Client) error {
-	step("7. Look at an error: the grant is no longer there to be read",
+	step("7. Look at an error: the revoked grant is not found",
 		`_, err := client.UserGrants.Get(ctx, userID, grantID, nil)`,
 		`apiErr, ok := errors.AsType[*okta.Error](err)`)
 	_, err := client.UserGrants.Get(ctx, userID, grantID, nil)
 	apiErr, ok := errors.AsType[*okta.Error](err)
 	if !ok {
-		return errors.Join(errors.New("no error of Okta came"), err)
+		return errors.Join(errors.New("no error from Okta"), err)
 	}
 	fmt.Println("   apiErr.StatusCode:", apiErr.StatusCode)
 	fmt.Println("   apiErr.Code:      ", apiErr.Code)

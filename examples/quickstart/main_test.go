@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,9 +16,9 @@ import (
 func Example() {
 	main()
 	// Output:
-	// A tour of github.com/grantkit/okta. The org that it talks to lives in memory.
+	// A tour of github.com/grantkit/okta, with an Okta org in memory.
 	//
-	// 1. Sign in
+	// 1. Create a client
 	//    > client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(token)})
 	//    The client is ready. It sends nothing before the first call.
 	//
@@ -46,13 +47,13 @@ func Example() {
 	// 5. Revoke one refresh token
 	//    > err := client.UserOAuth.RevokeRefreshToken(ctx, userID, clientID, tokenID)
 	//    > _, err = client.UserOAuth.GetRefreshToken(ctx, userID, clientID, tokenID, nil)
-	//    oarann1 is gone: errors.Is(err, okta.ErrNotFound) is true
+	//    oarann1 is not found: errors.Is(err, okta.ErrNotFound) is true
 	//
 	// 6. Revoke one grant
 	//    > err := client.UserGrants.Revoke(ctx, userID, grantID)
 	//    oagann01 is revoked
 	//
-	// 7. Look at an error: the grant is no longer there to be read
+	// 7. Look at an error: the revoked grant is not found
 	//    > _, err := client.UserGrants.Get(ctx, userID, grantID, nil)
 	//    > apiErr, ok := errors.AsType[*okta.Error](err)
 	//    apiErr.StatusCode: 404
@@ -66,7 +67,7 @@ func Example() {
 	// Next: go run ./examples/audit, ./examples/offboard and ./examples/serviceapp
 }
 
-// A fault in any request but the last, which is meant to fail, ends the tour with its error.
+// A fault in any request ends the tour with its error, except in the last one, which is expected to fail.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for request := range 8 {
@@ -81,4 +82,12 @@ func TestFaults(t *testing.T) {
 			assert.Len(t, org.Requests(), request+1)
 		})
 	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "run", ".", "-h").Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "usage: quickstart\n")
+	assert.NotContains(t, string(out), "1. ")
 }

@@ -1,5 +1,5 @@
-// Serviceapp signs in as a service app, with a private key in place of a password or an API token, and shows what the SDK
-// sends to do so. The Okta org is in memory; it needs no account, no configuration and no network:
+// Serviceapp authenticates as a service app, with a private key in place of a password or an API token, and shows what
+// the SDK sends. The Okta org is in memory; it needs no account, no configuration and no network:
 //
 //	go run ./examples/serviceapp
 package main
@@ -11,6 +11,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -26,6 +27,11 @@ const (
 )
 
 func main() {
+	flag.Usage = func() {
+		fmt.Print("usage: serviceapp\n\n" +
+			"Authenticates as a service app of an Okta org in memory, and shows the requests. It has no flags.\n")
+	}
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	org := oktatest.NewDemo()
 	err := run(ctx, org)
@@ -38,9 +44,9 @@ func main() {
 }
 
 func run(ctx context.Context, org *oktatest.Org) error {
-	fmt.Println("Signing in as a service app. The org that it talks to lives in memory.")
+	fmt.Println("Authenticating as a service app, with an Okta org in memory.")
 
-	step("1. Make a key, and register an app with its public half",
+	step("1. Generate a key, and register an app with its public half",
 		`key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)`,
 		`app := org.AddServiceApp(oktatest.ServiceApp{Keys: keys, Scopes: scopes, DPoP: true})`)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -53,10 +59,11 @@ func run(ctx context.Context, org *oktatest.Org) error {
 		Scopes:   []string{scope},
 		DPoP:     true,
 	})
-	fmt.Printf("   The app %s may use %v. It demands DPoP: each token is bound to a key of its client.\n", app.ClientID, app.Scopes)
+	fmt.Printf("   The app %s may use %v. ", app.ClientID, app.Scopes)
+	fmt.Println("It requires DPoP: each token is bound to a key of its client.")
 
-	step("2. Make a client that signs in with the key",
-		`credentials := okta.ServiceApp{ClientID: clientID, PrivateKey: okta.Signer(key), Scopes: []string{"okta.users.read"}}`,
+	step("2. Create a client that authenticates with the key",
+		`credentials := okta.ServiceApp{ClientID: clientID, PrivateKey: okta.Signer(key), Scopes: scopes}`,
 		`client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: credentials})`)
 	wire := &wire{org: org}
 	client, err := newClient(wire, app.ClientID, key)
@@ -71,7 +78,8 @@ func run(ctx context.Context, org *oktatest.Org) error {
 	return useWrongKey(ctx, wire, app.ClientID)
 }
 
-// newClient makes a client. A key that is text would be okta.PEM(text) or okta.JWK(text); one in an HSM is a Signer too.
+// newClient returns a client. A key as text would be okta.PEM(text) or okta.JWK(text); a key in an HSM is a Signer,
+// too.
 func newClient(wire *wire, clientID string, key crypto.Signer) (*okta.Client, error) {
 	return okta.NewClient(okta.Config{
 		OrgURL:      wire.org.URL,
@@ -81,7 +89,7 @@ func newClient(wire *wire, clientID string, key crypto.Signer) (*okta.Client, er
 }
 
 func useToken(ctx context.Context, client *okta.Client, wire *wire) error {
-	step("3. Make two calls, and look at what went over the wire",
+	step("3. Make two calls, and look at the requests",
 		`page, err := client.UserGrants.List(ctx, userID, nil)`,
 		`grant, err := client.UserGrants.Get(ctx, userID, grantID, nil)`)
 	page, err := client.UserGrants.List(ctx, userID, nil)
@@ -94,9 +102,9 @@ func useToken(ctx context.Context, client *okta.Client, wire *wire) error {
 	}
 	fmt.Printf("   %d grants; %s is for %s\n", len(page.Items), grant.ID, grant.ScopeID)
 	wire.show()
-	fmt.Println("   The client found out that it needs a proof, and a nonce in it. One token served both calls.")
+	fmt.Println("   The client learned that it needs a proof with a nonce. One token served both calls.")
 
-	step("4. Lose the token: the next call renews it by itself",
+	step("4. Revoke the token: the next call fetches a new one",
 		`org.RevokeAccessTokens()`,
 		`grant, err = client.UserGrants.Get(ctx, userID, grantID, nil)`)
 	wire.org.RevokeAccessTokens()
@@ -104,12 +112,12 @@ func useToken(ctx context.Context, client *okta.Client, wire *wire) error {
 		return err
 	}
 	wire.show()
-	fmt.Printf("   %s was read. This time one request got the token: the client knew what to send.\n", grant.ID)
+	fmt.Printf("   %s was read. This time one request fetched the token: the client knew what to send.\n", grant.ID)
 	return nil
 }
 
 func useWrongKey(ctx context.Context, wire *wire, clientID string) error {
-	step("5. Look at a sign-in that is refused: the app does not have this key",
+	step("5. Look at a refused token request: the app does not have this key",
 		`_, err = stranger.UserGrants.Get(ctx, userID, grantID, nil)`,
 		`apiErr, ok := errors.AsType[*okta.Error](err)`)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -123,7 +131,7 @@ func useWrongKey(ctx context.Context, wire *wire, clientID string) error {
 	_, err = stranger.UserGrants.Get(ctx, userID, grantID, nil)
 	apiErr, ok := errors.AsType[*okta.Error](err)
 	if !ok || apiErr.OAuth == nil || !errors.Is(err, okta.ErrUnauthorized) {
-		return errors.Join(errors.New("the sign-in was not refused as it should be"), err)
+		return errors.Join(errors.New("the token request was not refused as expected"), err)
 	}
 	wire.show()
 	fmt.Println("   apiErr.Path:       ", apiErr.Path)

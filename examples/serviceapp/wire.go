@@ -15,14 +15,14 @@ import (
 	"github.com/grantkit/okta/oktatest"
 )
 
-// wire shows what an org was asked.
+// wire shows the requests that an org received.
 type wire struct {
 	org     *oktatest.Org
-	refused sync.Map // from request ID to OAuth's error code; tokens are asked for in goroutines of their own
+	refused sync.Map // from request ID to OAuth's error code; tokens are fetched in goroutines of their own
 	tokens  []string // in the order in which they were used
 }
 
-// observe is for okta.Config.OnAttempt: the org's log does not say why it refused a request.
+// observe is for okta.Config.OnAttempt: the org's log does not tell why it refused a request.
 func (w *wire) observe(_ context.Context, r okta.Attempt) {
 	if apiErr, ok := errors.AsType[*okta.Error](r.Err); ok && apiErr.OAuth != nil {
 		w.refused.Store(r.RequestID, apiErr.OAuth.Code)
@@ -32,13 +32,13 @@ func (w *wire) observe(_ context.Context, r okta.Attempt) {
 // show prints the requests since it was last called.
 func (w *wire) show() {
 	const line = "   %-4s %-36s  %-14s  %-16s  %s\n"
-	fmt.Printf(line, "", "", "Authorization", "DPoP", "answer")
+	fmt.Printf(line, "", "", "Authorization", "DPoP", "response")
 	for _, r := range w.org.Requests() {
-		answer := strconv.Itoa(r.Status)
+		response := strconv.Itoa(r.Status)
 		if code, ok := w.refused.Load(r.RequestID); ok {
-			answer += " " + code.(string)
+			response += " " + code.(string)
 		}
-		fmt.Printf(line, r.Method, r.Path, w.token(r.Header), proof(r.Header), answer)
+		fmt.Printf(line, r.Method, r.Path, w.token(r.Header), proof(r.Header), response)
 	}
 	w.org.ClearRequests()
 }

@@ -1,130 +1,135 @@
-// Package settings reads the configuration that Okta's SDKs share: okta.yaml files and OKTA_CLIENT_ environment variables. It
-// knows the names and where each value stands; what the values mean is the caller's business. None of its errors shows a
-// value, which may be a secret.
+// Package settings reads the configuration that Okta's SDKs share: okta.yaml files and OKTA_CLIENT_ environment
+// variables. It knows the names and the place of each value; the caller knows what the values mean. No error and no
+// warning shows a value, which may be a secret.
 package settings
 
 import (
 	"fmt"
+	"maps"
+	"runtime"
 	"slices"
 	"strings"
 )
 
 // Setting is a value, and where it was found.
 type Setting struct {
-	Values []string // one, but for lists
-	Place  string   // such as "okta.yaml:7" or "OKTA_CLIENT_TOKEN"
+	Text  string // the items of a list are separated by commas
+	Place string // such as "okta.yaml:7" or "OKTA_CLIENT_TOKEN"
 }
-
-// Text is the value of a setting that is no list.
-func (s Setting) Text() string { return strings.Join(s.Values, ",") }
 
 // Settings are values by their keys below okta.client, such as "orgUrl" and "rateLimit.maxRetries".
 type Settings map[string]Setting
 
-// The keys of settings, and the environment variables that stand for each.
+// The keys of Settings.
 const (
 	OrgURL            = "orgUrl"
 	AuthorizationMode = "authorizationMode"
 	Token             = "token"
 	ClientID          = "clientId"
+	ClientAssertion   = "clientAssertion"
 	Scopes            = "scopes"
 	PrivateKey        = "privateKey"
 	PrivateKeyID      = "privateKeyId"
 	JWK               = "jwk"
+	DPoP              = "dpop"
 	ConnectionTimeout = "connectionTimeout"
 	RequestTimeout    = "requestTimeout"
 	MaxRetries        = "rateLimit.maxRetries"
 	MaxBackoff        = "rateLimit.maxBackoff"
+	MaxUse            = "rateLimit.maxUse"
 	ProxyHost         = "proxy.host"
 	ProxyPort         = "proxy.port"
 	ProxyUsername     = "proxy.username"
 	ProxyPassword     = "proxy.password"
 )
 
-var variables = map[string][]string{
-	OrgURL:            {"OKTA_CLIENT_ORGURL"},
-	AuthorizationMode: {"OKTA_CLIENT_AUTHORIZATIONMODE"},
-	Token:             {"OKTA_CLIENT_TOKEN"},
-	ClientID:          {"OKTA_CLIENT_CLIENTID"},
-	Scopes:            {"OKTA_CLIENT_SCOPES"},
-	PrivateKey:        {"OKTA_CLIENT_PRIVATEKEY"},
-	PrivateKeyID:      {"OKTA_CLIENT_PRIVATEKEYID"},
-	JWK:               {"OKTA_CLIENT_JWK"},
-	ConnectionTimeout: {"OKTA_CLIENT_CONNECTIONTIMEOUT", "OKTA_CLIENT_CONNECTION_TIMEOUT"},
-	RequestTimeout:    {"OKTA_CLIENT_REQUESTTIMEOUT", "OKTA_CLIENT_REQUEST_TIMEOUT"},
-	MaxRetries:        {"OKTA_CLIENT_RATELIMIT_MAXRETRIES", "OKTA_CLIENT_RATE_LIMIT_MAX_RETRIES"},
-	MaxBackoff:        {"OKTA_CLIENT_RATELIMIT_MAXBACKOFF", "OKTA_CLIENT_RATE_LIMIT_MAX_BACKOFF"},
-	ProxyHost:         {"OKTA_CLIENT_PROXY_HOST"},
-	ProxyPort:         {"OKTA_CLIENT_PROXY_PORT"},
-	ProxyUsername:     {"OKTA_CLIENT_PROXY_USERNAME"},
-	ProxyPassword:     {"OKTA_CLIENT_PROXY_PASSWORD"},
+// variables are the environment variables, and the key that each sets.
+var variables = map[string]string{
+	"OKTA_CLIENT_ORGURL":                 OrgURL,
+	"OKTA_CLIENT_AUTHORIZATIONMODE":      AuthorizationMode,
+	"OKTA_CLIENT_TOKEN":                  Token,
+	"OKTA_CLIENT_CLIENTID":               ClientID,
+	"OKTA_CLIENT_CLIENTASSERTION":        ClientAssertion,
+	"OKTA_CLIENT_SCOPES":                 Scopes,
+	"OKTA_CLIENT_PRIVATEKEY":             PrivateKey,
+	"OKTA_CLIENT_PRIVATEKEYID":           PrivateKeyID,
+	"OKTA_CLIENT_KEYID":                  PrivateKeyID,
+	"OKTA_CLIENT_KID":                    PrivateKeyID,
+	"OKTA_CLIENT_JWK":                    JWK,
+	"OKTA_CLIENT_DPOP":                   DPoP,
+	"OKTA_CLIENT_CONNECTIONTIMEOUT":      ConnectionTimeout,
+	"OKTA_CLIENT_CONNECTION_TIMEOUT":     ConnectionTimeout,
+	"OKTA_CLIENT_REQUESTTIMEOUT":         RequestTimeout,
+	"OKTA_CLIENT_REQUEST_TIMEOUT":        RequestTimeout,
+	"OKTA_CLIENT_RATELIMIT_MAXRETRIES":   MaxRetries,
+	"OKTA_CLIENT_RATE_LIMIT_MAX_RETRIES": MaxRetries,
+	"OKTA_CLIENT_RATELIMIT_MAXBACKOFF":   MaxBackoff,
+	"OKTA_CLIENT_RATE_LIMIT_MAX_BACKOFF": MaxBackoff,
+	"OKTA_CLIENT_MAXUSE":                 MaxUse,
+	"OKTA_CLIENT_PROXY_HOST":             ProxyHost,
+	"OKTA_CLIENT_PROXY_PORT":             ProxyPort,
+	"OKTA_CLIENT_PROXY_USERNAME":         ProxyUsername,
+	"OKTA_CLIENT_PROXY_PASSWORD":         ProxyPassword,
+}
+
+// aliases are names of keys in the files of Okta's SDKs for Node.js and Java.
+var aliases = map[string]string{"keyId": PrivateKeyID, "kid": PrivateKeyID}
+
+// ignored are keys of Okta's other SDKs that mean nothing here, with all below them.
+var ignored = []string{
+	"authenticationScheme", "cache", "clientSecret", "encryptionType", "logging", "raiseException", "rateLimit.enable",
+	"userAgent",
 }
 
 // Secrets are the keys whose values must not be read by others.
 func Secrets() []string { return []string{Token, PrivateKey, JWK, ProxyPassword} }
 
-// FromEnvironment reads the variables that have a value.
-func FromEnvironment(getenv func(string) string) (Settings, error) {
-	settings := Settings{}
-	for key, names := range variables {
-		for _, name := range names {
-			value := getenv(name)
-			if value == "" {
-				continue
-			}
-			if other, ok := settings[key]; ok && other.Text() != value {
-				return nil, fmt.Errorf("%s and %s say different things", other.Place, name)
-			}
-			settings[key] = Setting{Values: []string{value}, Place: name}
+// FromEnvironment reads the OKTA_CLIENT_ variables that have a value. Each variable is given as "NAME=value".
+func FromEnvironment(environ []string) (settings Settings, warnings []string, err error) {
+	settings = Settings{}
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		if runtime.GOOS == "windows" {
+			name = strings.ToUpper(name)
+		}
+		rest, ours := strings.CutPrefix(name, "OKTA_CLIENT_")
+		if !ours || value == "" || isIgnoredVariable(rest) {
+			continue
+		}
+		key, known := variables[name]
+		if !known {
+			warnings = append(warnings, name+" is not known and has no effect")
+			continue
+		}
+		if err := settings.add(key, Setting{Text: value, Place: name}); err != nil {
+			return nil, nil, err
 		}
 	}
-	return settings, nil
+	return settings, warnings, nil
 }
 
-// unknown is the error for a key that there is not, with a hint if another one is spelled much like it.
-func unknown(place, key string) error {
-	name := key[strings.LastIndexByte(key, '.')+1:]
-	for _, known := range slices.Sorted(keys()) {
-		if strings.Contains(known, ".") == strings.Contains(key, ".") && alike(name, known[strings.LastIndexByte(known, '.')+1:]) {
-			return fmt.Errorf("%s: there is no key okta.client.%s; is okta.client.%s meant?", place, key, known)
+// isIgnoredVariable compares without underscores, which Okta's SDKs use in different ways.
+func isIgnoredVariable(name string) bool {
+	name = strings.ToLower(strings.ReplaceAll(name, "_", ""))
+	return slices.ContainsFunc(ignored, func(key string) bool {
+		return strings.HasPrefix(name, strings.ToLower(strings.ReplaceAll(key, ".", "")))
+	})
+}
+
+func isKnown(key string) bool {
+	for known := range maps.Values(variables) {
+		if known == key {
+			return true
 		}
 	}
-	return fmt.Errorf("%s: there is no key okta.client.%s", place, key)
+	return false
 }
 
-func keys() func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for key := range variables {
-			if !yield(key) {
-				return
-			}
-		}
+// add refuses a second value for a key that has several names in one source.
+func (s Settings) add(key string, setting Setting) error {
+	if other, ok := s[key]; ok && other.Text != setting.Text {
+		return fmt.Errorf("%s and %s say different things", other.Place, setting.Place)
 	}
-}
-
-// alike reports whether two names differ by case, separators and at most two edits.
-func alike(a, b string) bool {
-	plain := strings.NewReplacer("_", "", "-", "")
-	return distance(strings.ToLower(plain.Replace(a)), strings.ToLower(plain.Replace(b))) <= 2
-}
-
-// distance is the number of bytes to insert, delete or replace to make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0]++
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	s[key] = setting
+	return nil
 }

@@ -2,37 +2,43 @@ package settings
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// FromYAML reads what stands under okta.client of an okta.yaml file. name stands for the file in places and errors.
-func FromYAML(name string, text []byte) (Settings, error) {
+// FromYAML reads the settings below okta.client of an okta.yaml file. name stands for the file in places, errors and
+// warnings.
+func FromYAML(name string, text []byte) (settings Settings, warnings []string, err error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, unreadable(name, text, err)
+		return nil, nil, unreadable(name, text, err)
 	}
 	r := reader{file: name, settings: Settings{}}
 	if len(document.Content) == 0 {
-		return r.settings, nil
+		return r.settings, nil, nil
 	}
 	root, err := r.members(document.Content[0], "the file")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	okta, err := r.members(root["okta"], "okta")
+	okta := root["okta"]
+	members, err := r.members(&okta, "okta")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	client, err := r.members(okta["client"], "okta.client")
-	if err != nil {
-		return nil, err
+	client := members["client"]
+	if err := r.read(&client, ""); err != nil {
+		return nil, nil, err
 	}
-	return r.settings, r.read(client, "")
+	return r.settings, r.warnings, nil
 }
 
 var (
@@ -40,8 +46,8 @@ var (
 	unknownAnchor = regexp.MustCompile(`unknown anchor '(.*)' referenced`)
 )
 
-// unreadable keeps the line of a parser's error, and nothing that it quotes. The parser leaves the first line out, and that
-// of an alias.
+// unreadable keeps the line of a parser's error, and nothing that it quotes. The parser leaves out the first line, and
+// the line of an alias.
 func unreadable(name string, text []byte, err error) error {
 	line := "1"
 	if found := lineNumber.FindStringSubmatch(err.Error()); found != nil {
@@ -56,104 +62,115 @@ func unreadable(name string, text []byte, err error) error {
 type reader struct {
 	file     string
 	settings Settings
+	warnings []string
 }
 
-func (r reader) place(node *yaml.Node) string { return fmt.Sprintf("%s:%d", r.file, node.Line) }
+func (r *reader) place(node *yaml.Node) string { return fmt.Sprintf("%s:%d", r.file, node.Line) }
 
-// members returns the members of a mapping, and none for a node that is missing or null.
-func (r reader) members(node *yaml.Node, name string) (map[string]*yaml.Node, error) {
-	node = resolve(node)
-	if isNull(node) {
+// members returns the members of a mapping, with those that it merges, and none for a node that is missing or null.
+func (r *reader) members(node *yaml.Node, name string) (map[string]yaml.Node, error) {
+	mapping := resolve(node)
+	if isNull(mapping) {
 		return nil, nil
 	}
-	if node.Kind != yaml.MappingNode {
+	if mapping.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%s: %s is not a mapping", r.place(node), name)
 	}
-	members := map[string]*yaml.Node{}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key := node.Content[i]
-		if _, twice := members[key.Value]; twice {
-			return nil, fmt.Errorf("%s: a key of %s stands twice", r.place(key), name)
+	members := map[string]yaml.Node{}
+	if err := mapping.Decode(&members); err != nil {
+		place := r.place(node)
+		if found := lineNumber.FindStringSubmatch(err.Error()); found != nil {
+			place = r.file + ":" + found[1]
 		}
-		members[key.Value] = node.Content[i+1]
+		return nil, fmt.Errorf("%s: %s has a key twice, or a merge key that does not work", place, name)
 	}
 	return members, nil
 }
 
-// read takes over the settings of a mapping. prefix is the key of the mapping with a dot, or empty for okta.client itself.
-func (r reader) read(members map[string]*yaml.Node, prefix string) error {
-	for name, node := range members {
-		var err error
-		switch key := prefix + name; key {
-		case "cache", "logging", "userAgent", "raiseException", "encryptionType", "rateLimit.enable": // of Okta's other SDKs
-		case "clientAssertion":
-			err = fmt.Errorf("%s: okta.client.%s is not supported", r.place(node), key)
-		case "rateLimit", "proxy":
-			err = r.readGroup(node, key)
-		default:
-			err = r.readSetting(node, key)
-		}
-		if err != nil {
+// read adds the settings of a mapping. prefix is the mapping's own key with a dot, or empty for okta.client itself.
+func (r *reader) read(mapping *yaml.Node, prefix string) error {
+	members, err := r.members(mapping, strings.TrimSuffix("okta.client."+prefix, "."))
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		node := members[name]
+		if err := r.readMember(&node, prefix+name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r reader) readGroup(node *yaml.Node, key string) error {
-	members, err := r.members(node, "okta.client."+key)
-	if err != nil {
-		return err
+func (r *reader) readMember(node *yaml.Node, name string) error {
+	key := name
+	if alias, ok := aliases[name]; ok {
+		key = alias
 	}
-	return r.read(members, key+".")
-}
-
-func (r reader) readSetting(node *yaml.Node, key string) error {
-	place := r.place(node)
-	if _, known := variables[key]; !known {
-		return unknown(place, key)
-	}
-	node = resolve(node)
-	if isNull(node) {
+	switch {
+	case key == "rateLimit" || key == "proxy":
+		return r.read(node, key+".")
+	case slices.Contains(ignored, key):
+		return nil
+	case !isKnown(key):
+		warning := fmt.Sprintf("%s: okta.client.%s is not known and has no effect", r.place(node), name)
+		r.warnings = append(r.warnings, warning)
+		return nil
+	case isNull(resolve(node)):
 		return nil
 	}
-	values, err := scalars(node, key == Scopes)
+	text, err := value(resolve(node), key)
 	if err != nil {
-		return fmt.Errorf("%s: okta.client.%s %w", place, key, err)
+		return fmt.Errorf("%s: okta.client.%s %w", r.place(node), name, err)
 	}
-	r.settings[key] = Setting{Values: values, Place: place}
-	return nil
+	return r.settings.add(key, Setting{Text: text, Place: r.place(node)})
 }
 
-func scalars(node *yaml.Node, list bool) ([]string, error) {
-	if node.Kind == yaml.ScalarNode {
-		return []string{node.Value}, nil
+// value returns a node as text: a list of scopes with commas, and a key that is written as a mapping as JSON.
+func value(node *yaml.Node, key string) (string, error) {
+	switch {
+	case node.Kind == yaml.ScalarNode:
+		return node.Value, nil
+	case node.Kind == yaml.SequenceNode && key == Scopes:
+		return list(node)
+	case node.Kind == yaml.MappingNode && (key == PrivateKey || key == JWK):
+		return object(node)
 	}
-	if !list {
-		return nil, errors.New("is not a single value")
-	}
-	if node.Kind != yaml.SequenceNode {
-		return nil, errors.New("is neither a list nor a single value")
-	}
-	values := []string{}
+	return "", errors.New("does not have the form that it needs")
+}
+
+func list(node *yaml.Node) (string, error) {
+	var items []string
 	for _, item := range node.Content {
 		item = resolve(item)
 		if item.Kind != yaml.ScalarNode || isNull(item) {
-			return nil, errors.New("holds something that is not a value")
+			return "", errors.New("holds something that is not a single value")
 		}
-		values = append(values, item.Value)
+		items = append(items, item.Value)
 	}
-	return values, nil
+	return strings.Join(items, ","), nil
+}
+
+func object(node *yaml.Node) (string, error) {
+	var members map[string]any
+	if err := node.Decode(&members); err != nil {
+		return "", errors.New("is not a JSON Web Key")
+	}
+	text, err := json.Marshal(members)
+	if err != nil {
+		return "", errors.New("is not a JSON Web Key")
+	}
+	return string(text), nil
 }
 
 // resolve follows an alias to its anchor.
 func resolve(node *yaml.Node) *yaml.Node {
-	if node != nil && node.Kind == yaml.AliasNode {
+	if node.Kind == yaml.AliasNode {
 		return node.Alias
 	}
 	return node
 }
 
 func isNull(node *yaml.Node) bool {
-	return node == nil || node.Kind == yaml.ScalarNode && (node.Tag == "!!null" || node.Value == "")
+	return node.IsZero() || node.Kind == yaml.ScalarNode && (node.Tag == "!!null" || node.Value == "")
 }

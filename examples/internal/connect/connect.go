@@ -4,12 +4,14 @@ package connect
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/oktatest"
 )
 
-// Org is an org, a client that is signed in there, and the users to work on.
+// Org is an org with a client for it, and the users to work on.
 type Org struct {
 	Name   string
 	Client *okta.Client
@@ -17,28 +19,29 @@ type Org struct {
 	Close  func()
 }
 
-// FromEnv connects to the org that OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN name. Without both of them it is a demo org,
-// where all users are worked on if none is named.
-func FromEnv(getenv func(string) string, users []string) (*Org, error) {
-	url, token := getenv("OKTA_CLIENT_ORGURL"), getenv("OKTA_CLIENT_TOKEN")
-	if (url == "") != (token == "") {
-		return nil, errors.New("set both OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN, or neither for a demo org")
+// Open connects to the org of a configuration, which load returns as [okta.LoadConfig] does. If the configuration has
+// neither an org nor credentials, it opens a demo org, with all of its users if none is named. Warnings go to logs.
+func Open(load func() (okta.Config, error), users []string, logs io.Writer) (*Org, error) {
+	config, err := load()
+	if err != nil {
+		return nil, err
 	}
-	org := &Org{Name: url, Users: users, Close: func() {}}
-	if url == "" {
+	org := &Org{Name: config.OrgURL, Users: users, Close: func() {}}
+	if config.OrgURL == "" && config.Credentials == nil {
 		demo := oktatest.NewDemo()
-		url, token = demo.URL, oktatest.DemoToken
+		config.OrgURL, config.Credentials = demo.URL, okta.APIToken(oktatest.DemoToken)
+		config.HTTPClient = nil // a proxy cannot reach it
 		org.Name, org.Close = "the demo org (in memory)", demo.Close
 		if len(users) == 0 {
 			for _, user := range demo.Users() {
-				org.Users = append(org.Users, user.Login)
+				org.Users = append(org.Users, user.ID)
 			}
 		}
 	}
-	var err error
-	if org.Client, err = okta.NewClient(okta.Config{OrgURL: url, Credentials: okta.APIToken(token)}); err != nil {
+	config.Logger = slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if org.Client, err = okta.NewClient(config); err != nil {
 		org.Close()
-		return nil, fmt.Errorf("OKTA_CLIENT_ORGURL or OKTA_CLIENT_TOKEN: %w", err)
+		return nil, fmt.Errorf("the configuration of Okta's SDKs is incomplete or wrong: %w", err)
 	}
 	if len(org.Users) == 0 {
 		return nil, errors.New("name a user of " + org.Name)

@@ -1,23 +1,23 @@
-// Package okta manages OAuth consent grants and refresh tokens in Okta: who gave which app access to what, and how it is
-// taken away.
+// Package okta manages OAuth consent grants and refresh tokens in Okta: it lists which user gave which app access to what, and
+// revokes it.
 //
-// # Sign in
+// # Authentication
 //
-// NewClient makes a Client from a Config, without I/O. One client serves all goroutines.
+// [NewClient] makes a [Client] from a [Config], without I/O. One client serves all goroutines.
 //
 //	client, err := okta.NewClient(okta.Config{
 //		OrgURL:      "https://acme.okta.com",
 //		Credentials: okta.APIToken(os.Getenv("OKTA_CLIENT_TOKEN")),
 //	})
 //
-// Credentials are an APIToken (SSWS), a ServiceApp with its private key, a BearerToken, or a TokenSource of
-// golang.org/x/oauth2. They are sent to the org's origin only, and print as [redacted]. LoadConfig reads okta.yaml files and
+// Credentials are an [APIToken] (SSWS), a [ServiceApp] with its private key, a [BearerToken], or a [TokenSource] of
+// golang.org/x/oauth2. They are sent to the org's origin only, and print as [redacted]. [LoadConfig] reads okta.yaml files and
 // OKTA_CLIENT_ variables by the names that Okta's own SDKs use.
 //
-// # List
+// # Lists
 //
-// Fifteen methods of three services stand for Okta's documented operations: UserGrants, UserOAuth and
-// AuthorizationServerClients. A method that lists returns its first Page; the others are read as they are asked for.
+// The fifteen methods of [UserGrants], [UserOAuth] and [AuthorizationServerClients] are Okta's documented operations. A method
+// that lists returns the first [Page]; the others are read when they are asked for.
 //
 //	page, err := client.UserGrants.List(ctx, userID, &okta.ListUserGrantsOptions{Expand: okta.ExpandScope})
 //	if err != nil {
@@ -30,12 +30,13 @@
 //		fmt.Println(grant.ID, grant.ScopeID, grant.Status)
 //	}
 //
-// A list was read to its end only if no error came: a body that is cut short, a next link that cannot be read and a cursor
-// that comes back are errors, never the end. Page.Collect returns all of a list, or none and an error.
+// A list was read to its end only if no error came. A body that is cut short, a next link without a cursor and a cursor that
+// comes a second time are errors, never the end. [Page.Collect] returns all items of a list, or none and an error.
 //
-// # Revoke
+// # Revoking
 //
-// Consents and tokens outlast each other. To end an app's access to a user, revoke both:
+// A consent grant outlives the tokens that were issued under it, and the tokens outlive the grant. To end an app's access to a
+// user, revoke both:
 //
 //	if err := client.UserOAuth.RevokeAllRefreshTokens(ctx, userID, clientID); err != nil {
 //		return err
@@ -44,40 +45,40 @@
 //		return err
 //	}
 //
-// A method that revokes more than one thing has All in its name. An ID that would turn one path into another (empty, ".",
-// "..", or with a control character) never leaves the process, and every other ID is escaped as one path segment. No
-// redirect is followed. Nothing but a 204 counts as revoked.
+// A method that revokes more than one thing has All in its name. An ID that could turn one path into another is refused before
+// any request: one that is empty, "." or "..", or contains "/", "\", ";" or a control character. Every other ID is escaped as
+// one path segment. Redirects are not followed. Only a 204 counts as revoked.
 //
 // # Errors
 //
-// Every answer that is not what the operation promises is an *Error, with all that the answer said.
+// Every response that is not what the operation promises is an [*Error] with everything that the response said.
 //
 //	if errors.Is(err, okta.ErrNotFound) { ... } // ErrUnauthorized, ErrForbidden, ErrRateLimited
 //	if apiErr, ok := errors.AsType[*okta.Error](err); ok {
 //		log.Print(apiErr.Code, apiErr.Summary, apiErr.RequestID)
 //	}
 //
-// Bad arguments match ErrInvalidArgument, and nothing was sent. When a context ends, the error matches context.Canceled or
-// context.DeadlineExceeded, and *Error too if an answer had come before.
+// Invalid arguments match [ErrInvalidArgument], and nothing was sent. If the client gets no access token, the error matches
+// [ErrAuthentication], and a batch should stop. When a context ends, the error matches context.Canceled or
+// context.DeadlineExceeded, and *Error too if there was an error response before.
 //
 // # Retries and rate limits
 //
-// GET and DELETE are tried again after a lost connection, an answer cut short, and the statuses 429, 500, 502, 503 and
-// 504: four times by default, see Retry. After a 429 the client waits until the window ends by Okta's own clock. A wait that
-// cannot end before the context's deadline is not begun; the error comes at once. A revoke of a single grant or token that
-// is tried again after its answer was lost or was a 5xx, and then finds nothing, has
-// succeeded.
+// GET and DELETE are retried after a lost connection, a response that is cut short, and the statuses 429, 500, 502, 503 and 504:
+// four times by default, see [Retry]. After a 429 the client waits until the window ends by Okta's clock. If a wait cannot end
+// before the context's deadline, the call returns its error at once. If a retry of a revoke of one grant or token finds
+// nothing after an attempt whose response was lost or was a 5xx, the revoke has succeeded.
 //
-// Requests are held back while their bucket has no room, first come, first served; Config.RateLimiter can hold a client to
-// a share of each window. Client.RateLimits shows what is known of the buckets.
+// Requests are throttled while their bucket has no room, first come, first served. Config.RateLimiter can limit a client to a share
+// of each window. [Client.RateLimits] shows what is known of the buckets.
 //
 // # Other routes
 //
-// Client.Do and List carry the same machinery to any other route.
+// [Client.Do] and [List] send requests to any other route in the same way.
 //
 // # Tests
 //
-// Package oktatest serves an Okta org in memory over real HTTP.
+// Package oktatest serves an Okta org in memory over real HTTP. [NewPage] makes pages for tests without one.
 //
 // The facts about Okta are from its API reference, https://developer.okta.com/docs/api/, and its OpenAPI document of
 // version 2026.06.3.

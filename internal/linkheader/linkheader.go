@@ -2,6 +2,7 @@
 package linkheader
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -12,100 +13,55 @@ const whitespace = " \t"
 // Find returns the target of the first link with the relation type rel, as it stands between the angle brackets. Lines
 // are the values of the Link header, each with any number of links.
 //
-// A line that cannot be understood before the link is found is an error: the link may have been in it. The error does
-// not show the line, since a target may hold a cursor.
+// A line that cannot be parsed before the link is found is an error: the link may have been in it. The error does not
+// show the line, since a target may contain a cursor.
 func Find(lines []string, rel string) (target string, found bool, err error) {
 	for i, line := range lines {
-		target, found, err = find(line, rel)
-		if err != nil {
-			return "", false, fmt.Errorf("link header, line %d, %w", i+1, err)
-		}
-		if found {
-			return target, true, nil
-		}
-	}
-	return "", false, nil
-}
-
-func find(line, rel string) (target string, found bool, err error) {
-	p := parser{text: line}
-	for p.nextLink() {
-		l, err := p.link()
-		if err != nil {
-			return "", false, err
-		}
-		if l.has(rel) {
-			return l.target, true, nil
+		for rest := line; ; {
+			if rest = strings.TrimLeft(rest, whitespace+","); rest == "" {
+				break
+			}
+			var relations string
+			if target, relations, rest, err = cutLink(rest); err != nil {
+				return "", false, fmt.Errorf("link header, line %d, byte %d: %w", i+1, len(line)-len(rest), err)
+			}
+			if contains(relations, rel) {
+				return target, true, nil
+			}
 		}
 	}
 	return "", false, nil
 }
 
-type link struct {
-	target    string
-	relations string
-}
-
-func (l link) has(rel string) bool {
-	for relation := range strings.FieldsSeq(l.relations) {
-		if strings.EqualFold(relation, rel) || strings.EqualFold(relation, "'"+rel+"'") { // some quote in this way, too
+// contains reports whether a list of relation types has rel. Some servers put it in single quotes.
+func contains(relations, rel string) bool {
+	for relation := range strings.FieldsSeq(relations) {
+		if strings.EqualFold(relation, rel) || strings.EqualFold(relation, "'"+rel+"'") {
 			return true
 		}
 	}
 	return false
 }
 
-// A parser reads one line from its position on.
-type parser struct {
-	text string
-	pos  int
-}
-
-// nextLink moves to the next link, over empty list elements, and reports whether there is one.
-func (p *parser) nextLink() bool {
-	p.skip(whitespace + ",")
-	return !p.atEnd()
-}
-
-// link reads a link up to the comma or the end behind it.
-func (p *parser) link() (link, error) {
-	target, err := p.target()
-	if err != nil {
-		return link{}, err
+// cutLink reads the link at the beginning of text, up to the comma or the end behind it; with an error, rest is where it is.
+// relations is the value of the first parameter named rel. A "<" inside the target is an error: no URI contains one, and it tells of a ">" that was lost.
+func cutLink(text string) (target, relations, rest string, err error) {
+	if text[0] != '<' {
+		return "", "", text, errors.New(`no "<" where a link should begin`)
 	}
-	relations, err := p.relations()
-	if err != nil {
-		return link{}, err
+	length := strings.IndexAny(text[1:], "<>") + 1
+	if length == 0 || text[length] == '<' {
+		return "", "", text, errors.New(`no ">" at the end of a target`)
 	}
-	return link{target: target, relations: relations}, nil
-}
-
-// target reads a link's target. A "<" inside is an error: no URI holds one, and it tells of a ">" that was lost.
-func (p *parser) target() (string, error) {
-	if !p.at('<') {
-		return "", p.fail(`no "<" where a link should begin`)
-	}
-	start := p.pos + 1
-	length := strings.IndexAny(p.text[start:], "<>")
-	if length < 0 || p.text[start+length] == '<' {
-		return "", p.fail(`no ">" at the end of a target`)
-	}
-	p.pos = start + length + 1
-	return strings.Trim(p.text[start:start+length], whitespace), nil
-}
-
-// relations reads a link's parameters and returns the value of the first one named rel.
-func (p *parser) relations() (string, error) {
-	var relations string
-	var seen bool
-	for {
-		p.skip(whitespace)
-		if p.atEnd() || p.at(',') {
-			return relations, nil
+	target, rest = strings.Trim(text[1:length], whitespace), text[length+1:]
+	for seen := false; ; {
+		rest = strings.TrimLeft(rest, whitespace)
+		if rest == "" || rest[0] == ',' {
+			return target, relations, rest, nil
 		}
-		name, value, err := p.parameter()
-		if err != nil {
-			return "", err
+		var name, value string
+		if name, value, rest, err = cutParameter(rest); err != nil {
+			return "", "", rest, err
 		}
 		if !seen && strings.EqualFold(name, "rel") {
 			relations, seen = value, true
@@ -113,84 +69,53 @@ func (p *parser) relations() (string, error) {
 	}
 }
 
-// parameter reads a parameter and the semicolon before it. Without anything behind the semicolon, its name is empty.
-func (p *parser) parameter() (name, value string, err error) {
-	if !p.at(';') {
-		return "", "", p.fail("neither a parameter nor the end of a link")
+// cutParameter reads the parameter at the beginning of text, with the semicolon before it. Without anything behind the
+// semicolon, its name is empty.
+func cutParameter(text string) (name, value, rest string, err error) {
+	if text[0] != ';' {
+		return "", "", text, errors.New("neither a parameter nor the end of a link")
 	}
-	p.skip(whitespace + ";")
-	if p.atEnd() || p.at(',') {
-		return "", "", nil
+	rest = strings.TrimLeft(text, whitespace+";")
+	if rest == "" || rest[0] == ',' {
+		return "", "", rest, nil
 	}
-	name = p.until(whitespace + `=;,"<>`)
-	if name == "" {
-		return "", "", p.fail("a parameter without a name")
+	if name, rest = cutAny(rest, whitespace+`=;,"<>`); name == "" {
+		return "", "", rest, errors.New("a parameter without a name")
 	}
-	value, err = p.value()
-	return name, value, err
+	value, assigned := strings.CutPrefix(strings.TrimLeft(rest, whitespace), "=")
+	if !assigned {
+		return name, "", rest, nil
+	}
+	value = strings.TrimLeft(value, whitespace)
+	if strings.HasPrefix(value, `"`) {
+		value, rest, err = cutQuoted(value)
+		return name, value, rest, err
+	}
+	value, rest = cutAny(value, whitespace+`;,"<>`)
+	return name, value, rest, nil
 }
 
-// value reads what follows a parameter's name, which may be nothing.
-func (p *parser) value() (string, error) {
-	p.skip(whitespace)
-	if !p.at('=') {
-		return "", nil
+// cutAny cuts text before the first of stops.
+func cutAny(text, stops string) (before, rest string) {
+	if i := strings.IndexAny(text, stops); i >= 0 {
+		return text[:i], text[i:]
 	}
-	p.pos++
-	p.skip(whitespace)
-	if p.at('"') {
-		return p.quotedString()
-	}
-	return p.until(whitespace + `;,"<>`), nil
+	return text, ""
 }
 
-func (p *parser) quotedString() (string, error) {
-	var value strings.Builder
-	escaped := false
-	for i := p.pos + 1; i < len(p.text); i++ {
-		c := p.text[i]
+// cutQuoted reads the quoted string at the beginning of text.
+func cutQuoted(text string) (value, rest string, err error) {
+	var plain strings.Builder
+	for i := 1; i < len(text); i++ {
 		switch {
-		case escaped:
-			value.WriteByte(c)
-			escaped = false
-		case c == '\\':
-			escaped = true
-		case c == '"':
-			p.pos = i + 1
-			return value.String(), nil
-		default:
-			value.WriteByte(c)
+		case text[i] == '"':
+			return plain.String(), text[i+1:], nil
+		case text[i] == '\\' && i+1 < len(text):
+			i++
 		}
+		plain.WriteByte(text[i])
 	}
-	return "", p.fail("a quoted string without an end")
-}
-
-// until reads up to the first byte of stops, or to the end.
-func (p *parser) until(stops string) string {
-	start := p.pos
-	for !p.atEnd() && strings.IndexByte(stops, p.text[p.pos]) < 0 {
-		p.pos++
-	}
-	return p.text[start:p.pos]
-}
-
-// skip moves over the bytes of set.
-func (p *parser) skip(set string) {
-	for !p.atEnd() && strings.IndexByte(set, p.text[p.pos]) >= 0 {
-		p.pos++
-	}
-}
-
-func (p *parser) at(c byte) bool {
-	return !p.atEnd() && p.text[p.pos] == c
-}
-
-func (p *parser) atEnd() bool {
-	return p.pos == len(p.text)
-}
-
-func (p *parser) fail(what string) error {
-	return fmt.Errorf("byte %d: %s", p.pos, what)
+	return "", text, errors.New("a quoted string without an end")
 }
 
 // Query reads the query of a target as far as it can be read. A "%" or ";" that should have been escaped stands for itself, and

@@ -94,8 +94,8 @@ func (a *attempt) requestID() string {
 // noResponse stands for a response that did not come: its status is 0.
 var noResponse = &http.Response{}
 
-// attempt authenticates req, waits until the rate limiter lets it go, sends it and reads the response. The attempt's time
-// begins when it is sent.
+// attempt authenticates req, waits until the rate limiter lets it go, sends it and reads the response. The attempt's
+// time begins when it is sent.
 func (e *engine) attempt(req *http.Request, r *request, number int) *attempt {
 	a := &attempt{request: r, path: req.URL.EscapedPath(), number: number, response: noResponse}
 	defer e.release(a)
@@ -224,7 +224,8 @@ func readAll(body *bytes.Buffer, resp *http.Response, limit int) error {
 	return err
 }
 
-// buffers hold the bodies of responses until they are decoded, which copies what it keeps. That halves what a list allocates.
+// buffers hold the bodies of responses until they are decoded, which copies what it keeps. That halves what a list
+// allocates.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // maxPooled is the size up to which a buffer is worth keeping: four full pages of grants.
@@ -250,8 +251,8 @@ func withoutURL(err error) error {
 	return err
 }
 
-// explain makes an error match the caller's context when that has ended, whatever the transport says, and tells it apart
-// from the end of the attempt's own time.
+// explain makes an error match the caller's context when that has ended, whatever the transport says, and tells it
+// apart from the end of the attempt's own time.
 func (e *engine) explain(caller, own context.Context, err error) error {
 	if caller.Err() != nil {
 		if errors.Is(err, caller.Err()) {
@@ -265,8 +266,8 @@ func (e *engine) explain(caller, own context.Context, err error) error {
 	return err
 }
 
-// judge says what is wrong with the attempt. cause is why there is no response, or why its body is not the whole; of an error's
-// body every part counts.
+// judge says what is wrong with the attempt. cause is why there is no response, or why its body is not the whole; of
+// an error's body every part counts.
 func (a *attempt) judge(cause error) {
 	status := a.response.StatusCode
 	switch {
@@ -295,8 +296,8 @@ func redirected(location string) error {
 	return fmt.Errorf("redirects are not followed, this one leads to %s://%s", to.Scheme, to.Host)
 }
 
-// newError is the one way from a response to an Error. cause says why a response with an accepted status is an error, or
-// why its body is incomplete.
+// newError is the one way from a response to an Error. cause says why a response with an accepted status is an error,
+// or why its body is incomplete.
 func (a *attempt) newError(cause error) *Error {
 	secrets := a.hidden()
 	e := &Error{
@@ -338,8 +339,8 @@ func (a *attempt) refusal() *Error {
 	return refusal
 }
 
-// outcomeUnknown reports whether the server may have carried the request out although the attempt failed. In read-only mode
-// it has not.
+// outcomeUnknown reports whether the server may have carried the request out although the attempt failed. In
+// read-only mode it has not.
 func (a *attempt) outcomeUnknown() bool {
 	status := a.response.StatusCode
 	if status == 0 {
@@ -359,7 +360,8 @@ func (a *attempt) unsent() bool {
 	return a.method == http.MethodDelete && a.connection.wanted.Load() && !a.connection.got.Load()
 }
 
-// connection is what the transport tells of the connection to the server, if it tells anything: without one, nothing was sent.
+// connection is what the transport tells of the connection to the server, if it tells anything: without one, nothing
+// was sent.
 type connection struct{ wanted, got, reused, responded atomic.Bool }
 
 // trace returns a context that tells c of the connection. traces is true if the transport is known to tell.
@@ -374,7 +376,8 @@ func (c *connection) trace(ctx context.Context, traces bool) context.Context {
 	return httptrace.WithClientTrace(ctx, hooks)
 }
 
-// stale reports whether a connection that was used before broke before any byte of a response: the server had closed it.
+// stale reports whether a connection that was used before broke before any byte of a response: the server had closed
+// it.
 func (c *connection) stale() bool { return c.reused.Load() && !c.responded.Load() }
 
 // decode hands the body of the response to a decoder.

@@ -5,11 +5,12 @@ import "context"
 // AuthorizationServerClients reads and revokes the refresh tokens that a custom authorization server issued, client by
 // client and for all users. What it reads describes a token and never contains it.
 //
-// An authServerID is the ID of a custom authorization server, or "default". An ID that is empty, ".", "..", or contains
-// "/", "\", ";" or a control character is refused with ErrInvalidArgument before anything is sent. Every error response of
-// Okta is an *Error.
+// An authServerID is the ID of a custom authorization server, or "default". An ID that is empty, ".", "..", or
+// contains "/", "\", ";" or a control character is refused with ErrInvalidArgument before anything is sent. Every
+// error response of Okta is an *Error.
 //
-// Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/AuthorizationServerClients/.
+// Facts are from
+// https://developer.okta.com/docs/api/openapi/okta-management/management/tag/AuthorizationServerClients/.
 type AuthorizationServerClients service
 
 func (s *AuthorizationServerClients) client() *Client { return (*service)(s).of() }
@@ -29,27 +30,35 @@ func (s *AuthorizationServerClients) List(ctx context.Context, authServerID stri
 // GET /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}
 // (getRefreshTokenForAuthorizationServerAndClient). Scope: okta.authorizationServers.read.
 // An unknown authorization server, client or token is an error that matches ErrNotFound.
-func (s *AuthorizationServerClients) GetRefreshToken(ctx context.Context, authServerID, clientID, tokenID string, opts *GetOptions) (*OAuth2RefreshToken, error) {
-	return get(ctx, s.client(), decodeRefreshToken, opts, "authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
+func (s *AuthorizationServerClients) GetRefreshToken(
+	ctx context.Context, authServerID, clientID, tokenID string, opts *GetOptions,
+) (*OAuth2RefreshToken, error) {
+	return get(ctx, s.client(), decodeRefreshToken, opts,
+		"authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
 }
 
-// ListRefreshTokens reads the first page of the refresh tokens that an authorization server issued to a client, for all
-// users. [Page.All] reads the others.
+// ListRefreshTokens reads the first page of the refresh tokens that an authorization server issued to a client, for
+// all users. [Page.All] reads the others.
 //
 // GET /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens
 // (listRefreshTokensForAuthorizationServerAndClient). Scope: okta.authorizationServers.read.
 // An unknown authorization server or client is an error that matches ErrNotFound.
-func (s *AuthorizationServerClients) ListRefreshTokens(ctx context.Context, authServerID, clientID string, opts *ListOptions) (*Page[OAuth2RefreshToken], error) {
-	return list(ctx, s.client(), decodeRefreshTokens, opts, "authorizationServers", authServerID, "clients", clientID, "tokens")
+func (s *AuthorizationServerClients) ListRefreshTokens(
+	ctx context.Context, authServerID, clientID string, opts *ListOptions,
+) (*Page[OAuth2RefreshToken], error) {
+	return list(ctx, s.client(), decodeRefreshTokens, opts,
+		"authorizationServers", authServerID, "clients", clientID, "tokens")
 }
 
 // RevokeRefreshToken revokes one refresh token that an authorization server issued to a client.
 //
 // DELETE /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}
 // (revokeRefreshTokenForAuthorizationServerAndClient). Scope: okta.authorizationServers.manage.
-// An unknown authorization server, client or token is an error that matches ErrNotFound, unless a retry of this call does
-// not find it after an attempt whose response was lost or was a 5xx: then it has been revoked.
-func (s *AuthorizationServerClients) RevokeRefreshToken(ctx context.Context, authServerID, clientID, tokenID string) error {
+// An unknown authorization server, client or token is an error that matches ErrNotFound, unless a retry of this call
+// does not find it after an attempt whose response was lost or was a 5xx: then it has been revoked.
+func (s *AuthorizationServerClients) RevokeRefreshToken(
+	ctx context.Context, authServerID, clientID, tokenID string,
+) error {
 	return s.client().revokeOne(ctx, "authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/grantkit/okta/internal/dpop"
@@ -115,11 +116,11 @@ func (k *call) setHeader(header http.Header) {
 	}
 }
 
-// alreadyRevoked reports whether a single revoke found nothing because an earlier attempt of the same call has revoked it. That
-// the user, the client or the server is not found is another matter.
+// alreadyRevoked reports whether a single revoke found nothing because an earlier attempt of the same call has
+// revoked it. That the user, the client or the server is not found is another matter.
 func (k *call) alreadyRevoked(a *attempt) bool {
 	refusal := a.refusal()
-	return k.single && refusal != nil && refusal.Code == CodeNotFound && a.response.StatusCode == http.StatusNotFound &&
+	return k.single && refusal != nil && refusal.StatusCode == http.StatusNotFound && refusal.Code == CodeNotFound &&
 		!parents[refusal.Resource]
 }
 
@@ -158,7 +159,11 @@ func (k *call) plan(a *attempt) (time.Duration, bool) {
 		return 0, false
 	}
 	wait, again := k.engine.retry.Wait(k.ctx, k.retries+1, retry.Attempt{
-		Status: a.response.StatusCode, Header: a.response.Header, Err: a.err, Reset: untilReset(a.response.Header), Stale: a.connection.stale(),
+		Status: a.response.StatusCode,
+		Header: a.response.Header,
+		Err:    a.err,
+		Reset:  untilReset(a.response.Header),
+		Stale:  a.connection.stale(),
 	})
 	if again {
 		k.retries++
@@ -166,8 +171,8 @@ func (k *call) plan(a *attempt) (time.Duration, bool) {
 	return wait, again
 }
 
-// result is what the call comes to, with all that is known of a failure. stopped is why no attempt was made, or why the one that
-// was to follow the last was not.
+// result is what the call comes to, with all that is known of a failure. stopped is why no attempt was made, or why
+// the one that was to follow the last was not.
 func (k *call) result(last *attempt, stopped error) (*attempt, error) {
 	switch {
 	case last == nil:
@@ -228,7 +233,7 @@ func (k *call) observe(a *attempt, wait time.Duration, again bool) {
 		Wait:           wait,
 	}
 	if k.named {
-		seen.Operation = operations[k.method+" "+seen.Route]
+		seen.Operation = operations[strings.TrimPrefix(seen.Route, "/api/v1/")][k.method]
 	}
 	k.log(seen, a.refusal(), again)
 	if k.engine.onAttempt != nil {
@@ -243,7 +248,8 @@ func (k *call) route() string {
 	return urlpath.Route(k.segments)
 }
 
-// log writes a debug line for each attempt, and a warning for each retry, but for what belongs to authenticating with DPoP.
+// log writes a debug line for each attempt, and a warning for each retry, but for what belongs to authenticating with
+// DPoP.
 func (k *call) log(seen Attempt, refusal *Error, again bool) {
 	attrs := []slog.Attr{
 		slog.String("method", seen.Method),
@@ -274,21 +280,37 @@ func (k *call) log(seen Attempt, refusal *Error, again bool) {
 	k.engine.logger.LogAttrs(k.ctx, level, "okta: retry", append(attrs, slog.Duration("wait", seen.Wait))...)
 }
 
-// operations are the documented operations that have a method, by method and route.
-var operations = map[string]string{
-	"GET /api/v1/users/{userId}/grants/{grantId}":                                            "getUserGrant",
-	"GET /api/v1/users/{userId}/grants":                                                      "listUserGrants",
-	"GET /api/v1/users/{userId}/clients/{clientId}/grants":                                   "listGrantsForUserAndClient",
-	"DELETE /api/v1/users/{userId}/grants/{grantId}":                                         "revokeUserGrant",
-	"DELETE /api/v1/users/{userId}/grants":                                                   "revokeUserGrants",
-	"DELETE /api/v1/users/{userId}/clients/{clientId}/grants":                                "revokeGrantsForUserAndClient",
-	"GET /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId}":                         "getRefreshTokenForUserAndClient",
-	"GET /api/v1/users/{userId}/clients/{clientId}/tokens":                                   "listRefreshTokensForUserAndClient",
-	"DELETE /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId}":                      "revokeTokenForUserAndClient",
-	"DELETE /api/v1/users/{userId}/clients/{clientId}/tokens":                                "revokeTokensForUserAndClient",
-	"GET /api/v1/authorizationServers/{authServerId}/clients":                                "listOAuth2ClientsForAuthorizationServer",
-	"GET /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}":    "getRefreshTokenForAuthorizationServerAndClient",
-	"GET /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens":              "listRefreshTokensForAuthorizationServerAndClient",
-	"DELETE /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}": "revokeRefreshTokenForAuthorizationServerAndClient",
-	"DELETE /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens":           "revokeRefreshTokensForAuthorizationServerAndClient",
+// operations are the documented operations that have a method here, by route below /api/v1 and by HTTP method.
+var operations = map[string]map[string]string{
+	"users/{userId}/grants/{grantId}": {
+		http.MethodGet:    "getUserGrant",
+		http.MethodDelete: "revokeUserGrant",
+	},
+	"users/{userId}/grants": {
+		http.MethodGet:    "listUserGrants",
+		http.MethodDelete: "revokeUserGrants",
+	},
+	"users/{userId}/clients/{clientId}/grants": {
+		http.MethodGet:    "listGrantsForUserAndClient",
+		http.MethodDelete: "revokeGrantsForUserAndClient",
+	},
+	"users/{userId}/clients/{clientId}/tokens/{tokenId}": {
+		http.MethodGet:    "getRefreshTokenForUserAndClient",
+		http.MethodDelete: "revokeTokenForUserAndClient",
+	},
+	"users/{userId}/clients/{clientId}/tokens": {
+		http.MethodGet:    "listRefreshTokensForUserAndClient",
+		http.MethodDelete: "revokeTokensForUserAndClient",
+	},
+	"authorizationServers/{authServerId}/clients": {
+		http.MethodGet: "listOAuth2ClientsForAuthorizationServer",
+	},
+	"authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}": {
+		http.MethodGet:    "getRefreshTokenForAuthorizationServerAndClient",
+		http.MethodDelete: "revokeRefreshTokenForAuthorizationServerAndClient",
+	},
+	"authorizationServers/{authServerId}/clients/{clientId}/tokens": {
+		http.MethodGet:    "listRefreshTokensForAuthorizationServerAndClient",
+		http.MethodDelete: "revokeRefreshTokensForAuthorizationServerAndClient",
+	},
 }

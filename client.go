@@ -20,7 +20,8 @@ import (
 // version of the SDK, as the User-Agent header names it.
 const version = "0.1.0"
 
-// Client calls the API of one org. NewClient makes it, and nothing changes it afterwards: share one among all goroutines.
+// Client calls the API of one org. NewClient makes it, and nothing changes it afterwards: share one among all
+// goroutines.
 type Client struct {
 	UserGrants                 *UserGrants
 	UserOAuth                  *UserOAuth
@@ -29,8 +30,8 @@ type Client struct {
 	engine *engine
 }
 
-// NewClient checks config, copies it and returns a client for it. It does no I/O. An error names the field that is wrong
-// and matches ErrInvalidArgument.
+// NewClient checks config, copies it and returns a client for it. It does no I/O. An error names the field that is
+// wrong and matches ErrInvalidArgument.
 func NewClient(config Config) (*Client, error) {
 	e, err := config.engine()
 	if err != nil {
@@ -80,13 +81,14 @@ type Request struct {
 }
 
 // Do sends one request with everything that the services have: authentication, retries, rate limiting, errors and
-// observation. If out is not nil, the response must be one JSON object, which is decoded into it: members match by their exact
-// names. Every status but 2xx, and 206, is an *Error. For lists of several pages, use [List].
+// observation. If out is not nil, the response must be one JSON object, which is decoded into it: members match by
+// their exact names. Every status but 2xx, and 206, is an *Error. For lists of several pages, use [List].
 //
-// GET and DELETE are retried as [Retry] says. A POST, PUT or PATCH is retried after a 429, which says that it was not done, and
-// after nothing else.
+// GET and DELETE are retried as [Retry] says. A POST, PUT or PATCH is retried after a 429, which says that it was not
+// done, and after nothing else.
 //
-// A path segment that is empty, ".", "..", or contains "/", "\\", ";" or a control character is refused with ErrInvalidArgument.
+// A path segment that is empty, ".", "..", or contains "/", "\\", ";" or a control character is refused with
+// ErrInvalidArgument.
 func (c *Client) Do(ctx context.Context, req Request, out any) error {
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		return invalid("out is %T: it must be a pointer that is not nil", out)
@@ -104,8 +106,9 @@ func (c *Client) Do(ctx context.Context, req Request, out any) error {
 }
 
 func (r Request) prepare() (request, error) {
-	prepared := request{method: cmp.Or(r.Method, http.MethodGet), segments: r.Path, query: r.Query, accepts: anySuccess}
-	if !slices.Contains(methods, prepared.method) {
+	method := cmp.Or(r.Method, http.MethodGet)
+	prepared := request{method: method, segments: r.Path, query: r.Query, accepts: anySuccess}
+	if !slices.Contains(methods, method) {
 		return request{}, invalid("the method %q is not one of %s", r.Method, strings.Join(methods, ", "))
 	}
 	if r.Body == nil {
@@ -134,13 +137,19 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 }
 
 // get reads one object below /api/v1.
-func get[T any](ctx context.Context, c *Client, decoder func([]byte) (*T, error), opts options, segments ...string) (*T, error) {
+func get[T any](
+	ctx context.Context, c *Client, decoder func([]byte) (*T, error), opts options, segments ...string,
+) (*T, error) {
 	query, err := opts.query()
 	if err != nil {
 		return nil, err
 	}
 	a, err := c.send(ctx, request{
-		method: http.MethodGet, segments: slices.Concat(api, segments), query: query, accepts: http.StatusOK, named: true,
+		method:   http.MethodGet,
+		segments: slices.Concat(api, segments),
+		query:    query,
+		accepts:  http.StatusOK,
+		named:    true,
 	})
 	if err != nil {
 		return nil, err
@@ -152,8 +161,8 @@ func get[T any](ctx context.Context, c *Client, decoder func([]byte) (*T, error)
 	return value, err
 }
 
-// revokeOne revokes the one grant or token below /api/v1 that the path names. If a retry does not find it after an attempt whose
-// outcome is unknown, it has been revoked.
+// revokeOne revokes the one grant or token below /api/v1 that the path names. If a retry does not find it after an
+// attempt whose outcome is unknown, it has been revoked.
 func (c *Client) revokeOne(ctx context.Context, segments ...string) error {
 	return c.delete(ctx, request{segments: slices.Concat(api, segments), single: true})
 }

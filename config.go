@@ -19,24 +19,24 @@ import (
 	"github.com/grantkit/okta/internal/retry"
 )
 
-// Config configures a [Client]. OrgURL and Credentials are required; the zero value of every other field is the default that its
-// comment names.
+// Config configures a [Client]. OrgURL and Credentials are required; the zero value of every other field is the
+// default that its comment names.
 type Config struct {
-	// OrgURL is where the org's API lives, such as https://acme.okta.com. A port and a base path are kept; userinfo, a query
-	// and a fragment are refused. It has to be https, but for loopback addresses and AllowInsecureHTTP.
+	// OrgURL is where the org's API lives, such as https://acme.okta.com. A port and a base path are kept; userinfo,
+	// a query and a fragment are refused. It has to be https, but for loopback addresses and AllowInsecureHTTP.
 	OrgURL string
 
 	// Credentials authenticate the requests: APIToken, BearerToken, TokenSource or ServiceApp.
 	Credentials Credentials
 
-	// HTTPClient carries the requests; its Transport, Jar and Timeout (of one attempt) are used, and it is never changed.
-	// Redirects are not followed, whatever its CheckRedirect says. Default: a connection pool that all such clients share
-	// and that honours HTTPS_PROXY and NO_PROXY.
+	// HTTPClient carries the requests; its Transport, Jar and Timeout (of one attempt) are used, and it is never
+	// changed. Redirects are not followed, whatever its CheckRedirect says. Default: a connection pool that all such
+	// clients share and that honours HTTPS_PROXY and NO_PROXY.
 	HTTPClient *http.Client `json:"-"`
 
-	// WrapTransport wraps the transport that carries the requests, for example with otelhttp.NewTransport, once for each client.
-	// It gets the transport of HTTPClient, or else the shared connection pool, which a transport of its own would lose.
-	// Default: none.
+	// WrapTransport wraps the transport that carries the requests, for example with otelhttp.NewTransport, once for
+	// each client. It gets the transport of HTTPClient, or else the shared connection pool, which a transport of its
+	// own would lose. Default: none.
 	WrapTransport func(http.RoundTripper) http.RoundTripper `json:"-"`
 
 	// UserAgent stands before the SDK's own name in the User-Agent header, such as "acme-offboarding/1.2".
@@ -52,25 +52,28 @@ type Config struct {
 	// RateLimiter says how much of Okta's rate limits the client may use.
 	RateLimiter RateLimiter
 
-	// Logger gets a debug line for each attempt and a warning for each retry: never a query, a body or a secret. Default:
-	// no logging.
+	// Logger gets a debug line for each attempt and a warning for each retry: never a query, a body or a secret.
+	// Default: no logging.
 	Logger *slog.Logger `json:"-"`
 
-	// OnAttempt is called after each attempt, including those at the token endpoint, with the context of its call: a value in
-	// that context can lead a request ID back to the call. It must be safe for concurrent use. Default: none.
+	// OnAttempt is called after each attempt, including those at the token endpoint, with the context of its call: a
+	// value in that context can lead a request ID back to the call. It must be safe for concurrent use. Default:
+	// none.
 	OnAttempt func(context.Context, Attempt) `json:"-"`
 
-	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the clear.
+	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the
+	// clear.
 	AllowInsecureHTTP bool
 
 	warnings   []string      // of LoadConfig, for Logger
 	maxBackoff time.Duration // of LoadConfig: longer waits are cut to it; 0 for none
 }
 
-// Retry configures the retries of a GET or DELETE: after a lost connection, a response that is cut short, and the statuses 429,
-// 500, 502, 503 and 504. Waits double from MinWait on, with jitter; a 429 waits until its window ends by the server's clock;
-// Retry-After counts up to MaxWait. If a wait would be longer than MaxWait or end after the context's deadline, the call returns
-// its error at once. The first retry after a DELETE found that the server had closed an idle connection does not wait.
+// Retry configures the retries of a GET or DELETE: after a lost connection, a response that is cut short, and the
+// statuses 429, 500, 502, 503 and 504. Waits double from MinWait on, with jitter; a 429 waits until its window ends
+// by the server's clock; Retry-After counts up to MaxWait. If a wait would be longer than MaxWait or end after the
+// context's deadline, the call returns its error at once. The first retry after a DELETE found that the server had
+// closed an idle connection does not wait.
 type Retry struct {
 	MaxRetries int           // attempts after the first; default 4, negative: none
 	MinWait    time.Duration // default 500 ms
@@ -129,13 +132,13 @@ func (c Config) authenticator(e *engine) (authenticator, error) {
 	return a, nil
 }
 
-// httpClient copies HTTPClient, or makes one. It follows no redirect: a credential would go where a server says, and a DELETE
-// might become a GET.
+// httpClient copies HTTPClient, or makes one. It follows no redirect: a credential would go where a server says, and
+// a DELETE might become a GET.
 func (c Config) httpClient() (http.Client, error) {
 	client := http.Client{Transport: http.DefaultTransport}
 	if c.HTTPClient != nil {
 		client = *c.HTTPClient
-	} else if _, ok := client.Transport.(*http.Transport); ok { // otherwise it is somebody's on purpose, such as httpmock's
+	} else if _, ok := client.Transport.(*http.Transport); ok { // otherwise it was replaced, as httpmock does
 		client.Transport = sharedPool()
 	}
 	if client.Transport == nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/grantkit/okta/internal/redact"
 )
 
-// Credentials authenticate requests. They come from APIToken, BearerToken or TokenSource, or are a ServiceApp. Their secrets
-// print as redacted under every fmt verb, in slog and in JSON.
+// Credentials authenticate requests. They come from APIToken, BearerToken or TokenSource, or are a ServiceApp. Their
+// secrets print as redacted under every fmt verb, in slog and in JSON.
 type Credentials interface {
 	// authenticator checks the credentials, without I/O. e carries the requests to a token endpoint.
 	authenticator(e *engine) (authenticator, error)
@@ -28,13 +28,13 @@ type authenticator interface {
 type callAuthenticator interface {
 	// authenticate adds to req what authenticates it, and returns the secrets among that.
 	authenticate(ctx context.Context, req *http.Request) (redact.Secrets, error)
-	// renew is told of every response, and reports whether the request is to be sent once more with other authentication. refusal
-	// is nil if nothing is wrong with the response.
+	// renew is told of every response, and reports whether the request is to be sent once more with other
+	// authentication. refusal is nil if nothing is wrong with the response.
 	renew(resp *http.Response, refusal *Error) bool
 }
 
-// APIToken authenticates with an API token of the org, made under Security > API > Tokens: "Authorization: SSWS <token>".
-// It may do what its owner may do.
+// APIToken authenticates with an API token of the org, made under Security > API > Tokens: "Authorization: SSWS
+// <token>". It may do what its owner may do.
 func APIToken(token string) Credentials {
 	return &staticToken{scheme: "SSWS", token: redact.New(token)}
 }
@@ -45,10 +45,10 @@ func BearerToken(token string) Credentials {
 	return &staticToken{scheme: "Bearer", token: redact.New(token)}
 }
 
-// TokenSource authenticates with the tokens of source: OAuth access tokens, or API tokens if their TokenType is SSWS. The
-// source is asked once for each attempt and so should cache its token, as oauth2.ReuseTokenSource does. It must be safe for
-// concurrent use. Its Token method takes no context: a source that does I/O must bound it by itself. An error of the source
-// matches ErrAuthentication.
+// TokenSource authenticates with the tokens of source: OAuth access tokens, or API tokens if their TokenType is SSWS.
+// The source is asked once for each attempt and so should cache its token, as oauth2.ReuseTokenSource does. It must
+// be safe for concurrent use. Its Token method takes no context: a source that does I/O must bound it by itself. An
+// error of the source matches ErrAuthentication.
 func TokenSource(source oauth2.TokenSource) Credentials {
 	if source == nil {
 		return &tokenSource{}

@@ -1,5 +1,5 @@
-// Package okta manages OAuth consent grants and refresh tokens in Okta: it lists which user gave which app access to what, and
-// revokes it.
+// Package okta manages OAuth consent grants and refresh tokens in Okta: it lists which user gave which app access to
+// what, and revokes it.
 //
 // # Authentication
 //
@@ -11,13 +11,13 @@
 //	})
 //
 // Credentials are an [APIToken] (SSWS), a [ServiceApp] with its private key, a [BearerToken], or a [TokenSource] of
-// golang.org/x/oauth2. They are sent to the org's origin only, and print as [redacted]. [LoadConfig] reads okta.yaml files and
-// OKTA_CLIENT_ variables by the names that Okta's own SDKs use.
+// golang.org/x/oauth2. They are sent to the org's origin only, and print as [redacted]. [LoadConfig] reads okta.yaml
+// files and OKTA_CLIENT_ variables by the names that Okta's own SDKs use.
 //
 // # Lists
 //
-// The fifteen methods of [UserGrants], [UserOAuth] and [AuthorizationServerClients] are Okta's documented operations. A method
-// that lists returns the first [Page]; the others are read when they are asked for.
+// The fifteen methods of [UserGrants], [UserOAuth] and [AuthorizationServerClients] are Okta's documented operations.
+// A method that lists returns the first [Page]; the others are read when they are asked for.
 //
 //	page, err := client.UserGrants.List(ctx, userID, &okta.ListUserGrantsOptions{Expand: okta.ExpandScope})
 //	if err != nil {
@@ -30,13 +30,14 @@
 //		fmt.Println(grant.ID, grant.ScopeID, grant.Status)
 //	}
 //
-// A list was read to its end only if no error came. A body that is cut short, a next link without a cursor and a cursor that
-// comes a second time are errors, never the end. [Page.Collect] returns all items of a list, or none and an error.
+// A list was read to its end only if no error came. A body that is cut short, a next link without a cursor and a
+// cursor that comes a second time are errors, never the end. [Page.Collect] returns all items of a list, or none and
+// an error.
 //
 // # Revoking
 //
-// A consent grant outlives the tokens that were issued under it, and the tokens outlive the grant. To end an app's access to a
-// user, revoke both:
+// A consent grant outlives the tokens that were issued under it, and the tokens outlive the grant. To end an app's
+// access to a user, revoke both:
 //
 //	if err := client.UserOAuth.RevokeAllRefreshTokens(ctx, userID, clientID); err != nil {
 //		return err
@@ -45,9 +46,9 @@
 //		return err
 //	}
 //
-// A method that revokes more than one thing has All in its name. An ID that could turn one path into another is refused before
-// any request: one that is empty, "." or "..", or contains "/", "\", ";" or a control character. Every other ID is escaped as
-// one path segment. Redirects are not followed. Only a 204 counts as revoked.
+// A method that revokes more than one thing has All in its name. An ID that could turn one path into another is
+// refused before any request: one that is empty, "." or "..", or contains "/", "\", ";" or a control character. Every
+// other ID is escaped as one path segment. Redirects are not followed. Only a 204 counts as revoked.
 //
 // # Errors
 //
@@ -58,19 +59,20 @@
 //		log.Print(apiErr.Code, apiErr.Summary, apiErr.RequestID)
 //	}
 //
-// Invalid arguments match [ErrInvalidArgument], and nothing was sent. If the client gets no access token, the error matches
-// [ErrAuthentication], and a batch should stop. When a context ends, the error matches context.Canceled or
+// Invalid arguments match [ErrInvalidArgument], and nothing was sent. If the client gets no access token, the error
+// matches [ErrAuthentication], and a batch should stop. When a context ends, the error matches context.Canceled or
 // context.DeadlineExceeded, and *Error too if there was an error response before.
 //
 // # Retries and rate limits
 //
-// GET and DELETE are retried after a lost connection, a response that is cut short, and the statuses 429, 500, 502, 503 and 504:
-// four times by default, see [Retry]. After a 429 the client waits until the window ends by Okta's clock. If a wait cannot end
-// before the context's deadline, the call returns its error at once. If a retry of a revoke of one grant or token finds
-// nothing after an attempt whose response was lost or was a 5xx, the revoke has succeeded.
+// GET and DELETE are retried after a lost connection, a response that is cut short, and the statuses 429, 500, 502,
+// 503 and 504: four times by default, see [Retry]. After a 429 the client waits until the window ends by Okta's
+// clock. If a wait cannot end before the context's deadline, the call returns its error at once. If a retry of a
+// revoke of one grant or token finds nothing after an attempt whose response was lost or was a 5xx, the revoke has
+// succeeded.
 //
-// Requests are throttled while their bucket has no room, first come, first served. Config.RateLimiter can limit a client to a share
-// of each window. [Client.RateLimits] shows what is known of the buckets.
+// Requests are throttled while their bucket has no room, first come, first served. Config.RateLimiter can limit a
+// client to a share of each window. [Client.RateLimits] shows what is known of the buckets.
 //
 // # Other routes
 //

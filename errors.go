@@ -17,8 +17,8 @@ import (
 var (
 	// ErrInvalidArgument: an argument or the configuration is wrong, and nothing was sent.
 	ErrInvalidArgument = errors.New("okta: invalid argument")
-	// ErrAuthentication: the client got no access token, because the token endpoint or the TokenSource refused, or the private
-	// key could not sign. No other call will succeed either: a batch should stop here.
+	// ErrAuthentication: the client got no access token, because the token endpoint or the TokenSource refused, or
+	// the private key could not sign. No other call will succeed either: a batch should stop here.
 	ErrAuthentication = errors.New("okta: authentication failed")
 	// ErrUnauthorized: Okta does not accept the credentials (401).
 	ErrUnauthorized = errors.New("okta: unauthorized")
@@ -26,8 +26,9 @@ var (
 	ErrForbidden = errors.New("okta: forbidden")
 	// ErrNotFound: the resource does not exist, or not for these credentials (404).
 	ErrNotFound = errors.New("okta: not found")
-	// ErrRateLimited: a rate limit is exhausted and will not be reset in time. Okta has refused the request (429, an *Error),
-	// or Config.RateLimiter has not sent it (a *RateLimitError). A call that failed otherwise after a 429 matches it too.
+	// ErrRateLimited: a rate limit is exhausted and will not be reset in time. Okta has refused the request (429, an
+	// *Error), or Config.RateLimiter has not sent it (a *RateLimitError). A call that failed otherwise after a 429
+	// matches it too.
 	ErrRateLimited = errors.New("okta: rate limited")
 )
 
@@ -36,8 +37,8 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalidArgument, fmt.Sprintf(format, args...))
 }
 
-// ErrorCode is Okta's code for a kind of error. There are more than two hundred; the constants are those that these operations
-// return. The list is at https://developer.okta.com/docs/reference/error-codes/.
+// ErrorCode is Okta's code for a kind of error. There are more than two hundred; the constants are those that these
+// operations return. The list is at https://developer.okta.com/docs/reference/error-codes/.
 type ErrorCode string
 
 // Okta's error codes.
@@ -56,14 +57,14 @@ const (
 	CodeRateLimitExceeded    ErrorCode = "E0000047" // 429
 )
 
-// Error is a response of Okta, or of something on the way to it, that is not what the operation promises: every status but the
-// operation's own, and a 200 whose body is not what it must be. It keeps everything that the response said. Its text is for
-// people and may change; programs read the fields and use errors.Is with the sentinels.
+// Error is a response of Okta, or of something on the way to it, that is not what the operation promises: every
+// status but the operation's own, and a 200 whose body is not what it must be. It keeps everything that the response
+// said. Its text is for people and may change; programs read the fields and use errors.Is with the sentinels.
 type Error struct {
 	StatusCode int       // HTTP status
 	Code       ErrorCode // Okta's code, such as E0000006; empty if the body is not Okta's
 	Summary    string    // Okta's description
-	Resource   string    // type that an E0000007 names as not found, such as User or OAuth2Client; empty if it names none
+	Resource   string    // type that an E0000007 says is not found, such as User; empty if it names none
 	Link       string    // Okta's errorLink
 	ID         string    // Okta's errorId
 	Causes     []ErrorCause
@@ -202,8 +203,8 @@ func (e *Error) reference() string {
 	return " [" + id + "]"
 }
 
-// Is makes an Error match the sentinel of its status. A refusal of the token endpoint matches ErrAuthentication, and never
-// ErrNotFound: what the call names may well exist.
+// Is makes an Error match the sentinel of its status. A refusal of the token endpoint matches ErrAuthentication, and
+// never ErrNotFound: what the call names may well exist.
 func (e *Error) Is(target error) bool {
 	if e == nil {
 		return false

@@ -24,8 +24,9 @@ type ConfigSources struct {
 }
 
 // LoadConfig reads the configuration that Okta's own SDKs use, weakest first: ~/.okta/okta.yaml, then okta.yaml and
-// .okta.yaml in the working folder, then the environment variables OKTA_CLIENT_ORGURL, OKTA_CLIENT_TOKEN and so on. The
-// program may change the result before it calls [NewClient]. Nothing reads these places unless LoadConfig is called.
+// .okta.yaml in the working folder, then the environment variables OKTA_CLIENT_ORGURL, OKTA_CLIENT_TOKEN and so on.
+// The program may change the result before it calls [NewClient]. Nothing reads these places unless LoadConfig is
+// called.
 //
 // An invalid value is an error that names the file and line, or the variable, and never shows the value. A credential
 // of one file for an org that a stronger file names is an error, too. An unknown key or variable is a warning that

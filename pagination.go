@@ -14,8 +14,8 @@ import (
 	"github.com/grantkit/okta/internal/wire"
 )
 
-// Page is one page of a list, and the way to the next. It never changes; Next returns another one. A Page that has only Items
-// is a last page.
+// Page is one page of a list, and the way to the next. It never changes; Next returns another one. A Page that has
+// only Items is a last page.
 type Page[T any] struct {
 	Items     []T       // may be empty although more pages follow
 	RequestID string    // X-Okta-Request-Id of the response
@@ -25,15 +25,15 @@ type Page[T any] struct {
 	next   func(context.Context) (*Page[T], error) // nil on the last page
 }
 
-// NewPage makes a page for the tests of code that reads lists. cursor is what Cursor returns. next is called by Next, Pages, All
-// and Collect; without it, the page is the last one.
+// NewPage makes a page for the tests of code that reads lists. cursor is what Cursor returns. next is called by Next,
+// Pages, All and Collect; without it, the page is the last one.
 func NewPage[T any](items []T, cursor string, next func(context.Context) (*Page[T], error)) *Page[T] {
 	return &Page[T]{Items: items, cursor: cursor, next: next}
 }
 
-// List reads the first page of a list at a route for which there is no method here. The request is a GET without a body; its
-// query is sent as it is: a list whose pages are to be large needs a limit in it. The response must be a JSON array of
-// objects; members match the fields of T by their exact names.
+// List reads the first page of a list at a route for which there is no method here. The request is a GET without a
+// body; its query is sent as it is: a list whose pages are to be large needs a limit in it. The response must be a
+// JSON array of objects; members match the fields of T by their exact names.
 func List[T any](ctx context.Context, c *Client, req Request) (*Page[T], error) {
 	if req.Method != "" && req.Method != http.MethodGet || req.Body != nil {
 		return nil, invalid("a list is read with GET and without a body")
@@ -51,7 +51,9 @@ func clone(query url.Values) url.Values {
 }
 
 // list reads the first page of a list below /api/v1.
-func list[T any](ctx context.Context, c *Client, decoder func([]byte) ([]T, error), opts options, segments ...string) (*Page[T], error) {
+func list[T any](
+	ctx context.Context, c *Client, decoder func([]byte) ([]T, error), opts options, segments ...string,
+) (*Page[T], error) {
 	query, err := opts.query()
 	if err != nil {
 		return nil, err
@@ -93,8 +95,8 @@ func (l *lister[T]) page(ctx context.Context, query url.Values, before *trail) (
 	return page, nil
 }
 
-// lead leads page to its successor: to the same request, with the query of the next link laid below the list's own, but for
-// the cursor. What else the link says is not followed: its host may be that of the other side of a proxy.
+// lead leads page to its successor: to the same request, with the query of the next link laid below the list's own,
+// but for the cursor. What else the link says is not followed: its host may be that of the other side of a proxy.
 func (l *lister[T]) lead(page *Page[T], target string, t *trail) error {
 	query := linkheader.Query(target)
 	cursor := query.Get("after")
@@ -137,8 +139,8 @@ func (t *trail) has(cursor string) bool {
 // HasNext reports whether another page follows.
 func (p *Page[T]) HasNext() bool { return p != nil && p.next != nil }
 
-// Cursor returns the value of After with which the list can be resumed after this page, later or elsewhere, and "" if it ends
-// here. It goes with the same filters.
+// Cursor returns the value of After with which the list can be resumed after this page, later or elsewhere, and "" if
+// it ends here. It goes with the same filters.
 func (p *Page[T]) Cursor() string {
 	if !p.HasNext() {
 		return ""
@@ -146,7 +148,8 @@ func (p *Page[T]) Cursor() string {
 	return p.cursor
 }
 
-// Next reads the next page. After an error it may be called again. On the last page, the error matches ErrInvalidArgument.
+// Next reads the next page. After an error it may be called again. On the last page, the error matches
+// ErrInvalidArgument.
 func (p *Page[T]) Next(ctx context.Context) (*Page[T], error) {
 	if !p.HasNext() {
 		return nil, invalid("there is no page after the last one")
@@ -158,8 +161,8 @@ func (p *Page[T]) Next(ctx context.Context) (*Page[T], error) {
 	return next, err
 }
 
-// Pages returns this page and all that follow, each read when it is asked for. It ends after the last page or after one
-// error.
+// Pages returns this page and all that follow, each read when it is asked for. It ends after the last page or after
+// one error.
 func (p *Page[T]) Pages(ctx context.Context) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
 		if p == nil {
@@ -178,8 +181,8 @@ func (p *Page[T]) Pages(ctx context.Context) iter.Seq2[*Page[T], error] {
 	}
 }
 
-// All returns the items of this page and of all that follow. It ends after the last item or after one error. A list was
-// read to its end only if no error came.
+// All returns the items of this page and of all that follow. It ends after the last item or after one error. A list
+// was read to its end only if no error came.
 func (p *Page[T]) All(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		for page, err := range p.Pages(ctx) {

@@ -22,8 +22,8 @@ func rateLimit(header http.Header) RateLimit {
 	return RateLimit{Limit: h.Limit, Remaining: h.Remaining, Reset: h.Reset}
 }
 
-// untilReset returns how long the window lasts that a response speaks of, by the server's clock; 0 if that is not known. Okta's
-// concurrency limit has no window.
+// untilReset returns how long the window lasts that a response speaks of, by the server's clock; 0 if that is not
+// known. Okta's concurrency limit has no window.
 func untilReset(header http.Header) time.Duration {
 	h, _ := ratelimit.Read(header)
 	wait, ok := h.UntilReset()
@@ -33,12 +33,13 @@ func untilReset(header http.Header) time.Duration {
 	return wait
 }
 
-// RateLimiter throttles requests, first come, first served, while Okta has no room for them, so that they are not refused: it
-// follows the rate limit headers of each bucket by Okta's clock. A call that cannot be sent before its context's deadline
-// fails with a [*RateLimitError].
+// RateLimiter throttles requests, first come, first served, while Okta has no room for them, so that they are not
+// refused: it follows the rate limit headers of each bucket by Okta's clock. A call that cannot be sent before its
+// context's deadline fails with a [*RateLimitError].
 type RateLimiter struct {
-	// MaxUse is the share of each window that the client may use, such as 0.5 for half of it. The rest is left to sign-ins
-	// and other tools of the org, which share its limits. With n copies of a program, 1/n for each is safe. Default: 1.
+	// MaxUse is the share of each window that the client may use, such as 0.5 for half of it. The rest is left to
+	// sign-ins and other tools of the org, which share its limits. With n copies of a program, 1/n for each is safe.
+	// Default: 1.
 	MaxUse float64
 
 	// Disabled sends every request at once.
@@ -63,13 +64,13 @@ type ThrottleReason string
 const (
 	ThrottleWindow      ThrottleReason = ratelimit.Window      // the window has no room left
 	ThrottleShare       ThrottleReason = ratelimit.Share       // the client's share of the window is used up
-	ThrottleProbe       ThrottleReason = ratelimit.Probe       // the window is unknown, and another request is finding out
+	ThrottleProbe       ThrottleReason = ratelimit.Probe       // the window is unknown until another request returns
 	ThrottleConcurrency ThrottleReason = ratelimit.Concurrency // Okta refused to serve so many requests at once
 	ThrottleRefusal     ThrottleReason = ratelimit.Refusal     // Okta refused a request and did not say until when
 )
 
-// RateLimitError is a call that Config.RateLimiter did not send, because its bucket has no room before the context's deadline.
-// It matches ErrRateLimited. A batch should wait until RetryAt before it goes on.
+// RateLimitError is a call that Config.RateLimiter did not send, because its bucket has no room before the context's
+// deadline. It matches ErrRateLimited. A batch should wait until RetryAt before it goes on.
 type RateLimitError struct {
 	Bucket  string         // such as /api/v1/users, see [Client.RateLimits]
 	Reason  ThrottleReason // why there is no room
@@ -97,8 +98,9 @@ type BucketState struct {
 	Reason    ThrottleReason // why they are
 }
 
-// RateLimits returns what the client knows of each bucket, by the bucket's name, such as /api/v1/users. A route whose bucket
-// is not documented has one of its own, such as "GET /api/v1/apps/{id}". The map is empty when Config.RateLimiter is disabled.
+// RateLimits returns what the client knows of each bucket, by the bucket's name, such as /api/v1/users. A route whose
+// bucket is not documented has one of its own, such as "GET /api/v1/apps/{id}". The map is empty when
+// Config.RateLimiter is disabled.
 func (c *Client) RateLimits() map[string]BucketState {
 	states := map[string]BucketState{}
 	if c == nil || c.engine == nil || c.engine.limiter == nil {

@@ -22,18 +22,19 @@ import (
 	"github.com/grantkit/okta/internal/wire"
 )
 
-// ServiceApp authenticates as a service app of the org, with access tokens from the token endpoint (OAuth client credentials,
-// RFC 7523). Beside its scopes, the app needs an admin role: without one, Okta shows it nothing.
+// ServiceApp authenticates as a service app of the org, with access tokens from the token endpoint (OAuth client
+// credentials, RFC 7523). Beside its scopes, the app needs an admin role: without one, Okta shows it nothing.
 //
-// A client has one token, which serves all calls. It is fetched when it is first needed, and refreshed in the background before
-// it expires. A fetch takes at most 90 s and may outlive the call that began it: it serves the next one. If Okta refuses a
-// token with a 401, the client fetches another one, once; if that is refused, too, calls return Okta's error, and the next fetch
-// waits 2 s to about a minute.
+// A client has one token, which serves all calls. It is fetched when it is first needed, and refreshed in the
+// background before it expires. A fetch takes at most 90 s and may outlive the call that began it: it serves the next
+// one. If Okta refuses a token with a 401, the client fetches another one, once; if that is refused, too, calls
+// return Okta's error, and the next fetch waits 2 s to about a minute.
 //
-// If the app requires DPoP (RFC 9449), as new apps do by default, the client notices it and binds tokens to a key of its own.
+// If the app requires DPoP (RFC 9449), as new apps do by default, the client notices it and binds tokens to a key of
+// its own.
 //
-// If the token endpoint refuses, the error is an *Error of POST /oauth2/v1/token, such as 401 invalid_client. It matches
-// ErrAuthentication and never ErrNotFound.
+// If the token endpoint refuses, the error is an *Error of POST /oauth2/v1/token, such as 401 invalid_client. It
+// matches ErrAuthentication and never ErrNotFound.
 type ServiceApp struct {
 	// ClientID is the app's ID, such as 0oa1abcdefGHIJKL2345.
 	ClientID string
@@ -41,8 +42,8 @@ type ServiceApp struct {
 	// PrivateKey is the key whose public half the app has.
 	PrivateKey PrivateKey
 
-	// KeyID is the key's kid as the app knows it. Default: the kid of a JWK, otherwise none, which is enough for an app with
-	// one key.
+	// KeyID is the key's kid as the app knows it. Default: the kid of a JWK, otherwise none, which is enough for an
+	// app with one key.
 	KeyID string
 
 	// Scopes are what the client asks for, such as okta.users.read. The app must have been granted them.
@@ -51,8 +52,8 @@ type ServiceApp struct {
 	// TokenURL is the token endpoint. Default: /oauth2/v1/token of the org.
 	TokenURL string
 
-	// DPoP requires tokens that are bound to a key, from the first request on, and refuses others. It saves one round trip
-	// if the app requires them anyway.
+	// DPoP requires tokens that are bound to a key, from the first request on, and refuses others. It saves one round
+	// trip if the app requires them anyway.
 	DPoP bool
 }
 
@@ -99,7 +100,12 @@ func (app ServiceApp) authenticator(e *engine) (authenticator, error) {
 		}
 	}
 	s := &serviceAuthenticator{
-		engine: e, clientID: app.ClientID, key: key, scope: strings.Join(app.Scopes, " "), tokenURL: tokenURL, dpop: app.DPoP,
+		engine:   e,
+		clientID: app.ClientID,
+		key:      key,
+		scope:    strings.Join(app.Scopes, " "),
+		tokenURL: tokenURL,
+		dpop:     app.DPoP,
 	}
 	s.tokens = expiring.New(fetchTimeout, s.fetch)
 	if app.DPoP {
@@ -181,11 +187,12 @@ func (c *apiAuthenticator) authenticate(ctx context.Context, req *http.Request) 
 	return append(authorize(req, "DPoP", token.value()), proof), nil
 }
 
-// maxRenewals is how many other tokens a call tries after a 401: one that another call has fetched, and one of its own.
+// maxRenewals is how many other tokens a call tries after a 401: one that another call has fetched, and one of its
+// own.
 const maxRenewals = 2
 
-// renew repairs what can be repaired of a refused request: the nonce or the clock of a proof, which Okta refuses with a 400 or
-// a 401, or else the token.
+// renew repairs what can be repaired of a refused request: the nonce or the clock of a proof, which Okta refuses with
+// a 400 or a 401, or else the token.
 func (c *apiAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	s := c.service
 	fresh := s.prover.Learn(dpop.API, resp.Header)
@@ -232,7 +239,8 @@ func (s *serviceAuthenticator) fetch(ctx context.Context) (*accessToken, time.Ti
 	return token, auth.asked.Add(lifetime), err
 }
 
-// late is the error of a fetch that took too long. It does not match the error of a context: that would seem to be a caller's.
+// late is the error of a fetch that took too long. It does not match the error of a context: that would seem to be a
+// caller's.
 func late(err error) error {
 	timeout := fmt.Errorf("no access token within %v: %w", fetchTimeout, os.ErrDeadlineExceeded)
 	if refusal, ok := errors.AsType[*Error](err); ok {
@@ -281,8 +289,8 @@ func setForm(req *http.Request, form url.Values) {
 	req.Body, _ = req.GetBody()
 }
 
-// renew repairs what can be repaired of a refused token request: it begins to bind tokens if that is required, or takes over the
-// server's nonce or clock.
+// renew repairs what can be repaired of a refused token request: it begins to bind tokens if that is required, or
+// takes over the server's nonce or clock.
 func (c *tokenAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	s := c.service
 	fresh := s.prover.Learn(dpop.TokenEndpoint, resp.Header)

@@ -4,8 +4,8 @@ import "context"
 
 // UserGrants reads and revokes the consent grants of users: which client may have which scope on a user's behalf.
 //
-// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";" or a control character is
-// refused with ErrInvalidArgument before anything is sent. Every error response of Okta is an *Error.
+// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";" or a control
+// character is refused with ErrInvalidArgument before anything is sent. Every error response of Okta is an *Error.
 //
 // Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserGrant/.
 type UserGrants service
@@ -16,7 +16,9 @@ func (s *UserGrants) client() *Client { return (*service)(s).of() }
 //
 // GET /api/v1/users/{userId}/grants/{grantId} (getUserGrant). Scope: okta.users.read.
 // An unknown user or grant is an error that matches ErrNotFound.
-func (s *UserGrants) Get(ctx context.Context, userID, grantID string, opts *GetOptions) (*OAuth2ScopeConsentGrant, error) {
+func (s *UserGrants) Get(
+	ctx context.Context, userID, grantID string, opts *GetOptions,
+) (*OAuth2ScopeConsentGrant, error) {
 	return get(ctx, s.client(), decodeGrant, opts, "users", userID, "grants", grantID)
 }
 
@@ -24,7 +26,9 @@ func (s *UserGrants) Get(ctx context.Context, userID, grantID string, opts *GetO
 //
 // GET /api/v1/users/{userId}/grants (listUserGrants). Scope: okta.users.read.
 // An unknown user is an error that matches ErrNotFound; a user without grants has an empty page.
-func (s *UserGrants) List(ctx context.Context, userID string, opts *ListUserGrantsOptions) (*Page[OAuth2ScopeConsentGrant], error) {
+func (s *UserGrants) List(
+	ctx context.Context, userID string, opts *ListUserGrantsOptions,
+) (*Page[OAuth2ScopeConsentGrant], error) {
 	return list(ctx, s.client(), decodeGrants, opts, "users", userID, "grants")
 }
 
@@ -32,11 +36,14 @@ func (s *UserGrants) List(ctx context.Context, userID string, opts *ListUserGran
 //
 // GET /api/v1/users/{userId}/clients/{clientId}/grants (listGrantsForUserAndClient). Scope: okta.users.read.
 // An unknown user or client is an error that matches ErrNotFound.
-func (s *UserGrants) ListForClient(ctx context.Context, userID, clientID string, opts *ListOptions) (*Page[OAuth2ScopeConsentGrant], error) {
+func (s *UserGrants) ListForClient(
+	ctx context.Context, userID, clientID string, opts *ListOptions,
+) (*Page[OAuth2ScopeConsentGrant], error) {
 	return list(ctx, s.client(), decodeGrants, opts, "users", userID, "clients", clientID, "grants")
 }
 
-// Revoke revokes one consent grant of a user. Tokens already issued under it stay valid: see [UserOAuth.RevokeRefreshToken].
+// Revoke revokes one consent grant of a user. Tokens already issued under it stay valid: see
+// [UserOAuth.RevokeRefreshToken].
 //
 // DELETE /api/v1/users/{userId}/grants/{grantId} (revokeUserGrant). Scope: okta.users.manage.
 // An unknown user or grant is an error that matches ErrNotFound, unless a retry of this call does not find it after an

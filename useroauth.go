@@ -2,11 +2,11 @@ package okta
 
 import "context"
 
-// UserOAuth reads and revokes the refresh tokens that clients hold for users. What it reads describes a token and never
-// contains it.
+// UserOAuth reads and revokes the refresh tokens that clients hold for users. What it reads describes a token and
+// never contains it.
 //
-// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";" or a control character is
-// refused with ErrInvalidArgument before anything is sent. Every error response of Okta is an *Error.
+// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";" or a control
+// character is refused with ErrInvalidArgument before anything is sent. Every error response of Okta is an *Error.
 //
 // Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserOAuth/.
 type UserOAuth service
@@ -15,9 +15,12 @@ func (s *UserOAuth) client() *Client { return (*service)(s).of() }
 
 // GetRefreshToken reads one refresh token that a client holds for a user.
 //
-// GET /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (getRefreshTokenForUserAndClient). Scope: okta.users.read.
+// GET /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (getRefreshTokenForUserAndClient). Scope:
+// okta.users.read.
 // An unknown user, client or token is an error that matches ErrNotFound.
-func (s *UserOAuth) GetRefreshToken(ctx context.Context, userID, clientID, tokenID string, opts *GetOptions) (*OAuth2RefreshToken, error) {
+func (s *UserOAuth) GetRefreshToken(
+	ctx context.Context, userID, clientID, tokenID string, opts *GetOptions,
+) (*OAuth2RefreshToken, error) {
 	return get(ctx, s.client(), decodeRefreshToken, opts, "users", userID, "clients", clientID, "tokens", tokenID)
 }
 
@@ -26,13 +29,17 @@ func (s *UserOAuth) GetRefreshToken(ctx context.Context, userID, clientID, token
 //
 // GET /api/v1/users/{userId}/clients/{clientId}/tokens (listRefreshTokensForUserAndClient). Scope: okta.users.read.
 // An unknown user or client is an error that matches ErrNotFound.
-func (s *UserOAuth) ListRefreshTokens(ctx context.Context, userID, clientID string, opts *ListOptions) (*Page[OAuth2RefreshToken], error) {
+func (s *UserOAuth) ListRefreshTokens(
+	ctx context.Context, userID, clientID string, opts *ListOptions,
+) (*Page[OAuth2RefreshToken], error) {
 	return list(ctx, s.client(), decodeRefreshTokens, opts, "users", userID, "clients", clientID, "tokens")
 }
 
-// RevokeRefreshToken revokes one refresh token and the access tokens issued with it. The consent stays: see [UserGrants.Revoke].
+// RevokeRefreshToken revokes one refresh token and the access tokens issued with it. The consent stays: see
+// [UserGrants.Revoke].
 //
-// DELETE /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (revokeTokenForUserAndClient). Scope: okta.users.manage.
+// DELETE /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (revokeTokenForUserAndClient). Scope:
+// okta.users.manage.
 // An unknown user, client or token is an error that matches ErrNotFound, unless a retry of this call does not find it
 // after an attempt whose response was lost or was a 5xx: then it has been revoked.
 func (s *UserOAuth) RevokeRefreshToken(ctx context.Context, userID, clientID, tokenID string) error {

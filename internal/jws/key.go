@@ -27,8 +27,8 @@ type Key struct {
 // minRSABits is the shortest RSA key that Okta accepts.
 const minRSABits = 2048
 
-// NewKey returns the key that signer holds, which may be outside this process. RSA signs with RS256; the curves P-256, P-384
-// and P-521 with ES256, ES384 and ES512.
+// NewKey returns the key that signer holds, which may be outside this process. RSA signs with RS256; the curves
+// P-256, P-384 and P-521 with ES256, ES384 and ES512.
 func NewKey(signer crypto.Signer, id string) (*Key, error) {
 	if isNil(signer) {
 		return nil, errors.New("the signer is nil")
@@ -72,8 +72,8 @@ var curves = map[elliptic.Curve]jose.SignatureAlgorithm{
 	elliptic.P521(): jose.ES512,
 }
 
-// ParsePEM reads a private key in PKCS#8, PKCS#1 or SEC 1 form. `\n` may stand for line ends, as in environment variables.
-// Other blocks may stand before it, such as the parameters that openssl writes.
+// ParsePEM reads a private key in PKCS#8, PKCS#1 or SEC 1 form. `\n` may stand for line ends, as in environment
+// variables. Other blocks may stand before it, such as the parameters that openssl writes.
 func ParsePEM(text string) (crypto.Signer, error) {
 	block, rest := pem.Decode([]byte(strings.ReplaceAll(text, `\n`, "\n")))
 	if block == nil {

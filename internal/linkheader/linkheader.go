@@ -43,8 +43,9 @@ func contains(relations, rel string) bool {
 	return false
 }
 
-// cutLink reads the link at the beginning of text, up to the comma or the end behind it; with an error, rest is where it is.
-// relations is the value of the first parameter named rel. A "<" inside the target is an error: no URI contains one, and it tells of a ">" that was lost.
+// cutLink reads the link at the beginning of text, up to the comma or the end behind it; with an error, rest is where
+// it is. relations is the value of the first parameter named rel. A "<" inside the target is an error: no URI
+// contains one, and it tells of a ">" that was lost.
 func cutLink(text string) (target, relations, rest string, err error) {
 	if text[0] != '<' {
 		return "", "", text, errors.New(`no "<" where a link should begin`)
@@ -118,9 +119,9 @@ func cutQuoted(text string) (value, rest string, err error) {
 	return "", text, errors.New("a quoted string without an end")
 }
 
-// Query reads the query of a target as far as it can be read. A "%" or ";" that should have been escaped stands for itself, and
-// so does a "#" in the parameter after, which holds a cursor; in any other parameter it begins a fragment. An empty
-// after does not count.
+// Query reads the query of a target as far as it can be read. A "%" or ";" that should have been escaped stands for
+// itself, and so does a "#" in the parameter after, which holds a cursor; in any other parameter it begins a
+// fragment. An empty after does not count.
 func Query(target string) url.Values {
 	query := url.Values{}
 	_, raw, _ := strings.Cut(target, "?")

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Key returns the private key that a setting gives as PEM, as a JWK, as a JWK set, or as the path of a file with one of
-// them. Of a set with several keys, id names one.
+// Key returns the private key that a setting gives as PEM, as a JWK, as a JWK set, or as the path of a file with one
+// of them. Of a set with several keys, id names one.
 func Key(value, id string) (key string, warnings []string, err error) {
 	if !IsPEM(value) && !strings.HasPrefix(strings.TrimSpace(value), "{") {
 		text, open, err := readFile(value)

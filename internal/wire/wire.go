@@ -32,8 +32,8 @@ func ObjectInto(data []byte, v any) error {
 // Array decodes data, which must be one JSON array of objects and nothing else.
 func Array[T any](data []byte) ([]T, error) { return Loose[T]{unreadableTimes}.Array(data) }
 
-// Loose decodes as Object and Array do, except that a member of the wrong JSON type stays zero unless it is essential. Whatever
-// is inside a member goes by the name of that member.
+// Loose decodes as Object and Array do, except that a member of the wrong JSON type stays zero unless it is
+// essential. Whatever is inside a member goes by the name of that member.
 type Loose[T any] struct{ ignored *json.Unmarshalers }
 
 // AllBut returns the decoder for which the members with the given names are essential.

@@ -49,10 +49,10 @@ func TestSlowSignInLeavesTheAttemptItsTime(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body) // until then, the server does not see that the client has gone
 		<-r.Context().Done()
 	})
-	err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "users"}}, nil)
+	err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "logs"}}, nil)
 	require.ErrorIs(t, err, okta.ErrNotFound, "what the org says of this route: the request has arrived")
 	requests := org.Requests()
-	assert.Equal(t, "/api/v1/users", requests[len(requests)-1].Path)
+	assert.Equal(t, "/api/v1/logs", requests[len(requests)-1].Path)
 }
 
 // TestATokenThatWasRefusedUnusedIsReplacedOnceMore: a call that is told that its token is bad gets the one that other calls have
@@ -127,6 +127,6 @@ func TestRevokeThatFindsACut404(t *testing.T) {
 		Retry: okta.Retry{MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond},
 	})
 	require.NoError(t, err)
-	org.Next(oktatest.DropAnswer(), oktatest.CutBody(20))
+	org.Next(oktatest.DropResponse(), oktatest.CutBody(20))
 	require.NoError(t, client.UserGrants.Revoke(t.Context(), oktatest.DemoUserID, oktatest.DemoGrantID))
 }

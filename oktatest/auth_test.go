@@ -13,7 +13,7 @@ import (
 
 func withAuthorization(value string) http.Header { return http.Header{"Authorization": {value}} }
 
-func TestCredentialsThatAreNotAccepted(t *testing.T) {
+func TestUnknownCredentials(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	twoOfEach(org)
@@ -118,7 +118,7 @@ func TestAcceptBearerTokenReplacesScopes(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, got.status)
 }
 
-// An unknown path says so before credentials are asked for, and credentials count before what the path names.
+// The path and the method are checked before the credentials, and the credentials before the IDs.
 func TestOrderOfChecks(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
@@ -129,7 +129,7 @@ func TestOrderOfChecks(t *testing.T) {
 		method, path string
 		want         int
 	}{
-		{"GET", "/api/v1/users/x", 404},
+		{"GET", "/api/v1/users/x/y", 404},
 		{"POST", "/api/v1/users/x/grants", 405},
 		{"GET", "/api/v1/users/x/grants?limit=x", 401},
 		{"GET", "/api/v1/users/x/grants", 429},

@@ -7,19 +7,20 @@ import (
 	"slices"
 )
 
-// listKey names one of the lists that the API pages through, such as the grants of a user and a client.
-type listKey struct{ user, server, client string }
+// listKey names one of the lists that the API pages through, such as the grants of a user and a client. The zero key is
+// the list of all.
+type listKey struct{ user, server, client, group string }
 
 // item is a member of a collection. Sequence numbers grow in the order of creation and are never used twice, so a
-// cursor that holds one stays good when items go.
+// cursor that holds one stays valid when items are removed.
 type item[T any] struct {
-	seq   int
-	id    string
-	value T
-	gone  bool
+	seq     int
+	id      string
+	value   T
+	removed bool
 }
 
-// collection holds the items of one kind, by ID and in the lists that they appear in, oldest first.
+// collection holds the items of one kind, by ID and in the lists that they are members of, oldest first.
 type collection[T any] struct {
 	kind    string
 	prefix  string
@@ -40,6 +41,8 @@ func newCollection[T any](kind, prefix string, keys func(T) []listKey) *collecti
 }
 
 func inNoList[T any](T) []listKey { return nil }
+
+func inOneList[T any](T) []listKey { return []listKey{{}} }
 
 // freeID returns the ID for a new item: id itself or, when it is empty, one that no item has.
 func (c *collection[T]) freeID(id string) string {
@@ -82,6 +85,9 @@ func (c *collection[T]) add(id string, value T) {
 	}
 }
 
+// replace changes the value of an item. The new value belongs in the same lists.
+func (c *collection[T]) replace(id string, value T) { c.byID[id].value = value }
+
 func (c *collection[T]) remove(id string) {
 	removed := c.byID[id]
 	delete(c.byID, id)
@@ -95,14 +101,14 @@ func (c *collection[T]) remove(id string) {
 func (c *collection[T]) removeList(key listKey) {
 	touched := map[listKey]bool{}
 	for _, removed := range c.lists[key] {
-		removed.gone = true
+		removed.removed = true
 		delete(c.byID, removed.id)
 		for _, other := range c.keys(removed.value) {
 			touched[other] = true
 		}
 	}
 	for other := range touched {
-		c.lists[other] = slices.DeleteFunc(c.lists[other], func(i *item[T]) bool { return i.gone })
+		c.lists[other] = slices.DeleteFunc(c.lists[other], func(i *item[T]) bool { return i.removed })
 	}
 }
 

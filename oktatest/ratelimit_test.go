@@ -22,12 +22,12 @@ func newClock(start time.Time) *clock {
 func (c *clock) Now() time.Time          { return time.Unix(0, c.nanoseconds.Load()) }
 func (c *clock) advance(d time.Duration) { c.nanoseconds.Add(int64(d)) }
 
-func (a answer) assertLimit(t *testing.T, status int, limit, remaining, reset string) {
+func (r response) assertLimit(t *testing.T, status int, limit, remaining, reset string) {
 	t.Helper()
-	assert.Equal(t, status, a.status)
-	assert.Equal(t, []string{limit}, a.header.Values("X-Rate-Limit-Limit"))
-	assert.Equal(t, []string{remaining}, a.header.Values("X-Rate-Limit-Remaining"))
-	assert.Equal(t, []string{reset}, a.header.Values("X-Rate-Limit-Reset"))
+	assert.Equal(t, status, r.status)
+	assert.Equal(t, []string{limit}, r.header.Values("X-Rate-Limit-Limit"))
+	assert.Equal(t, []string{remaining}, r.header.Values("X-Rate-Limit-Remaining"))
+	assert.Equal(t, []string{reset}, r.header.Values("X-Rate-Limit-Reset"))
 }
 
 const (

@@ -134,19 +134,19 @@ func TestUserWithoutAnything(t *testing.T) {
 func TestCSVHoldsNoFormulas(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
-	org.AddUser(oktatest.User{ID: "00ueve", Login: `=HYPERLINK("https://evil.example","x")`})
+	org.AddUser(oktatest.User{ID: "00ueve", Login: `=HYPERLINK("x","y")@example.com`})
 	org.AddClient(oktatest.Client{ID: "@client"})
 	org.AddGrant(oktatest.Grant{
 		ID: "-grant", UserID: "00ueve", ClientID: "@client", ScopeID: "+1, or\r\n\"=2\"", Status: "\t=3",
 	})
-	code, stdout, _ := runWith(t.Context(), envOf(org), "-format", "csv", `=HYPERLINK("https://evil.example","x")`)
+	code, stdout, _ := runWith(t.Context(), envOf(org), "-format", "csv", `=HYPERLINK("x","y")@example.com`)
 
 	assert.Zero(t, code)
 	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 2)
 	assert.Equal(t, []string{
-		`'=HYPERLINK("https://evil.example","x")`, "grant", "'-grant", "'@client", "'+1, or\n\"=2\"", "'\t=3",
+		`'=HYPERLINK("x","y")@example.com`, "grant", "'-grant", "'@client", "'+1, or\n\"=2\"", "'\t=3",
 	}, rows[1][:6])
 }
 

@@ -72,6 +72,11 @@ type job struct {
 
 // do returns the exit code.
 func (j *job) do(ctx context.Context, yes bool) int {
+	var err error
+	if j.user, err = access.UserID(ctx, j.client, j.user); err != nil {
+		j.problems.Printf("nothing was revoked: %v", err)
+		return 1
+	}
 	found, err := j.list(ctx)
 	switch {
 	case err != nil:

@@ -123,7 +123,7 @@ Nothing is left.
 `)
 			assert.Empty(t, rest(org, oktatest.DemoUserID))
 			assert.Equal(t, others, rest(org, "00ubob", "00ucid"))
-			path := "/api/v1/users/" + user
+			const path = "/api/v1/users/" + oktatest.DemoUserID
 			assert.Equal(t, []string{
 				path + "/clients/0oacalendar/tokens", path + "/clients/0oanotes/tokens", path + "/clients/0oareports/tokens",
 				path + "/grants",
@@ -184,7 +184,7 @@ func TestUnknownUser(t *testing.T) {
 	code, _, stderr := runOn(t.Context(), org, "-yes", "nobody@example.com")
 
 	assert.Equal(t, 1, code)
-	assert.Contains(t, stderr, "nothing was revoked: okta: GET /api/v1/users/nobody@example.com/grants: 404 E0000007")
+	assert.Contains(t, stderr, "nothing was revoked: okta: GET /api/v1/users/nobody@example.com: 404 E0000007")
 	assert.Contains(t, stderr, "[request "+org.Requests()[0].RequestID+"]")
 }
 

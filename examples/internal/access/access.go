@@ -3,6 +3,7 @@ package access
 
 import (
 	"context"
+	"strings"
 
 	"github.com/grantkit/okta"
 )
@@ -14,8 +15,24 @@ type Access struct {
 	Tokens []okta.OAuth2RefreshToken
 }
 
+// UserID returns the ID of a user who is named by ID or login. Below users/{userId}, Okta documents IDs only.
+func UserID(ctx context.Context, client *okta.Client, user string) (string, error) {
+	if !strings.Contains(user, "@") {
+		return user, nil
+	}
+	var found struct {
+		ID string `json:"id"`
+	}
+	err := client.Do(ctx, okta.Request{Path: []string{"api", "v1", "users", user}}, &found)
+	return found.ID, err
+}
+
 // Read returns all of a user's access or, after an error, nothing: a part of it would look like all.
 func Read(ctx context.Context, client *okta.Client, user string) (*Access, error) {
+	user, err := UserID(ctx, client, user)
+	if err != nil {
+		return nil, err
+	}
 	var a Access
 	grants, err := client.UserGrants.List(ctx, user, nil)
 	if err != nil {

@@ -20,7 +20,7 @@ func TestDemoOrg(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "the demo org (in memory)", org.Name)
 	assert.Equal(t, []string{"ann@example.com", "bob@example.com", "cid@example.com", "dee@example.com"}, org.Users)
-	_, err = org.Client.UserGrants.Get(t.Context(), oktatest.DemoLogin, oktatest.DemoGrantID, nil)
+	_, err = org.Client.UserGrants.Get(t.Context(), oktatest.DemoUserID, oktatest.DemoGrantID, nil)
 	require.NoError(t, err)
 	org.Close()
 }
@@ -33,7 +33,7 @@ func TestOrgOfTheEnvironment(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, served.URL, org.Name)
 	assert.Equal(t, []string{"00ubob"}, org.Users)
-	_, err = org.Client.UserGrants.Get(t.Context(), oktatest.DemoLogin, oktatest.DemoGrantID, nil)
+	_, err = org.Client.UserGrants.Get(t.Context(), oktatest.DemoUserID, oktatest.DemoGrantID, nil)
 	require.NoError(t, err)
 	org.Close()
 	assert.Len(t, served.Requests(), 1)

@@ -94,8 +94,8 @@ func (o *Org) authorizeDPoP(c *call, token, scope string) *problem {
 	return nil
 }
 
-// refuseDPoP refuses a call without a valid token or a valid proof of its key. RFC 9449 responds with 401; Okta has been
-// seen to respond with 400 and the same challenge.
+// refuseDPoP refuses a call without a valid token or a valid proof of its key. RFC 9449 responds with 401; Okta has
+// been seen to respond with 400 and the same challenge.
 func (o *Org) refuseDPoP(c *call, scope, code, description string) *problem {
 	return o.challenge(dpopChallenge, http.StatusUnauthorized, details(c, scope, code, description))
 }

@@ -55,9 +55,25 @@ func TestScopes(t *testing.T) {
 		usersManage   = "okta.users.manage"
 		serversRead   = "okta.authorizationServers.read"
 		serversManage = "okta.authorizationServers.manage"
+		appsRead      = "okta.apps.read"
+		appsManage    = "okta.apps.manage"
+		groupsRead    = "okta.groups.read"
 	)
-	all := []string{usersRead, usersManage, serversRead, serversManage}
+	all := []string{usersRead, usersManage, serversRead, serversManage, appsRead, appsManage, groupsRead}
 	for _, test := range []struct{ method, path, scope string }{
+		{"GET", "/api/v1/users", usersRead},
+		{"GET", "/api/v1/users/u1", usersRead},
+		{"DELETE", "/api/v1/users/u1/sessions", usersManage},
+		{"GET", "/api/v1/apps", appsRead},
+		{"GET", "/api/v1/apps/c1", appsRead},
+		{"GET", "/api/v1/apps/c1/users", appsRead},
+		{"GET", "/api/v1/apps/c1/tokens", appsRead},
+		{"GET", "/api/v1/apps/c1/tokens/t-u1c1s1", appsRead},
+		{"DELETE", "/api/v1/apps/c1/tokens", appsManage},
+		{"DELETE", "/api/v1/apps/c1/tokens/t-u1c1s1", appsManage},
+		{"POST", "/api/v1/apps/c1/lifecycle/deactivate", appsManage},
+		{"GET", "/api/v1/groups/g1/users", groupsRead},
+		{"GET", "/api/v1/authorizationServers", serversRead},
 		{"GET", "/api/v1/users/u1/clients", usersRead},
 		{"GET", "/api/v1/users/u1/grants", usersRead},
 		{"GET", "/api/v1/users/u1/grants/g-u1c1", usersRead},
@@ -79,6 +95,7 @@ func TestScopes(t *testing.T) {
 			t.Parallel()
 			org := start(t, oktatest.Options{BasePath: "/base", PublicURL: "https://acme.okta.com"})
 			twoOfEach(org)
+			org.AddGroup(oktatest.Group{ID: "g1"})
 			for _, scope := range all {
 				org.AcceptBearerToken(scope, scope)
 			}

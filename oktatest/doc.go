@@ -26,19 +26,26 @@
 //
 // # The org around grants and tokens
 //
-// An org also serves what such programs need beside: the list of users with search, filter and paging, single users by
-// ID or login, ending a user's sessions and tokens, apps with their users and refresh tokens, deactivating an app, which
-// ends its consents and tokens, authorization servers, and the users of a group. A documented parameter that an org
-// does not implement is refused with a 400. Of Okta's searches it has the operators eq, sw, gt, ge, lt and le, "and",
-// "or" and parentheses, on id, status, created, lastUpdated and the login, email, firstName and lastName of the profile.
-// [Org.Handle] adds a route of your own.
+// An org also serves:
+//
+//   - GET /api/v1/users with search, filter and pages, and GET /api/v1/users/{id} by ID, login or shortname
+//   - DELETE /api/v1/users/{userId}/sessions, which revokes the user's refresh tokens of all authorization servers when
+//     oauthTokens is true, and no consents
+//   - GET /api/v1/apps with filter and pages, one app, its users ([Org.AssignUsers]) and its refresh tokens, which can
+//     be revoked one by one or all together
+//   - POST /api/v1/apps/{appId}/lifecycle/deactivate, which ends the app's consents and refresh tokens
+//   - GET /api/v1/groups/{groupId}/users and GET /api/v1/authorizationServers
+//
+// A search may use eq, sw, gt, ge, lt, le, "and", "or" and parentheses on id, status, created, lastUpdated and the
+// login, email, firstName and lastName of the profile; a filter may use what Okta documents for filters. To these
+// routes, a documented parameter that an org does not implement is a 400. [Org.Handle] adds a route of your own.
 //
 // # IDs in paths
 //
 // The routes below users/{userId} take IDs, as Okta documents, and no logins unless [Options] says so. "me" is not
 // found, as no API token and no service app of an org belongs to a user. An org cuts each segment of a path at a
-// semicolon, so that "00uann;x" is 00uann, as a tenant was seen to do; the response to a backslash is a 400 in HTML, and
-// to an escaped slash a 405. A client that lets such an ID out is noticed.
+// semicolon, so that "00uann;x" is 00uann, as a tenant was seen to do; the response to a backslash is a 400 in HTML,
+// and to an escaped slash a 405. So a test notices a client that sends such IDs.
 //
 // # Credentials
 //
@@ -65,8 +72,8 @@
 // # Failures
 //
 // [Org.Next] makes the next requests fail: with any response ([Reply]), with a lost connection ([Drop],
-// [DropResponse]), with a body cut short ([CutBody]) or in a way of your own ([Fault]). [Org.LimitRate] sets Okta's rate
-// limits. [Org.Requests] returns the requests that arrived.
+// [DropResponse]), with a body cut short ([CutBody]) or in a way of your own ([Fault]). [Org.LimitRate] sets Okta's
+// rate limits. [Org.Requests] returns the requests that arrived.
 //
 // # Without sockets
 //

@@ -16,8 +16,8 @@ import (
 // the server does not notice that the client has disconnected.
 type Fault func(w http.ResponseWriter, r *http.Request, org http.Handler)
 
-// Next has faults serve the next requests, one request each, in the order in which they arrive. A nil Fault lets the org
-// serve its request, so Next(nil, f) fails the second one. Faults of earlier calls that are left go first.
+// Next has faults serve the next requests, one request each, in the order in which they arrive. A nil Fault lets the
+// org serve its request, so Next(nil, f) fails the second one. Faults of earlier calls that are left go first.
 func (o *Org) Next(faults ...Fault) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -197,6 +197,23 @@ func TestRequests(t *testing.T) {
 	assert.Len(t, org.Requests(), 1)
 }
 
+func TestLogSize(t *testing.T) {
+	t.Parallel()
+	all := []string{"/1", "/2", "/3", "/4", "/5"}
+	for size, want := range map[int][]string{0: all, 5: all, 2: {"/4", "/5"}, -1: {}} {
+		org := start(t, oktatest.Options{LogSize: size})
+		for i := range 5 {
+			assert.Equal(t, 404, get(t, org, fmt.Sprintf("/%d", i+1)).status)
+		}
+		paths := []string{}
+		for _, request := range org.Requests() {
+			paths = append(paths, request.Path)
+			assert.Equal(t, 404, request.Status)
+		}
+		assert.Equal(t, want, paths)
+	}
+}
+
 // An org works without its server, by the clock of a bubble.
 func TestWithoutSockets(t *testing.T) {
 	t.Parallel()

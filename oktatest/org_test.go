@@ -1,6 +1,7 @@
 package oktatest_test
 
 import (
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -224,4 +225,18 @@ func TestDemo(t *testing.T) {
 	issued := "/api/v1/authorizationServers/" + oktatest.DemoAuthorizationServerID + "/clients/0oanotes/tokens"
 	assert.Equal(t, []string{"oarann4", "oarann5"}, get(t, org, issued).ids(t))
 	assert.Empty(t, get(t, org, "/api/v1/users/00udee/grants").ids(t))
+}
+
+func TestListener(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	org := start(t, oktatest.Options{Listener: listener, BasePath: "/base"})
+	seedUsers(org)
+	assert.Equal(t, "http://"+listener.Addr().String()+"/base", org.URL)
+	assert.Equal(t, []string{"00u1"}, get(t, org, "/api/v1/users?limit=1").ids(t))
+
+	org.Close()
+	_, err = send(t, org, http.MethodGet, "/api/v1/users", nil)
+	require.Error(t, err)
 }

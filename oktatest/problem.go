@@ -50,7 +50,7 @@ func methodNotAllowed() *problem {
 func refusedByFrontEnd() *problem {
 	return &problem{
 		status: http.StatusBadRequest,
-		page:   "<!doctype html><html><head><title>HTTP Status 400 – Bad Request</title></head><body></body></html>",
+		page:   "<!doctype html><html><head><title>Bad Request</title></head><body></body></html>",
 	}
 }
 

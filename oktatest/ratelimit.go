@@ -83,8 +83,8 @@ func bucketOf(method string, segments []string) string {
 	}
 }
 
-// spend counts a request to a bucket, sets the rate limit headers, and returns a problem when the window has no requests
-// left.
+// spend counts a request to a bucket, sets the rate limit headers, and returns a problem when the window has no
+// requests left.
 func (o *Org) spend(bucket string, now time.Time, header http.Header) *problem {
 	limit, limited := o.limits[bucket]
 	if !limited {

@@ -133,7 +133,8 @@ func (c answerCheck) checkOrgOperation(t *testing.T, op operation, paths []strin
 	if op.takes("limit", "after") {
 		assert.Positive(t, count.pages, "no list had several pages")
 	}
-	count.all += c.refuseOrg(t, op, strings.SplitN(paths[0], "?", 2)[0])
+	path, _, _ := strings.Cut(paths[0], "?")
+	count.all += c.refuseOrg(t, op, path)
 	report(t, count, found)
 }
 
@@ -180,7 +181,7 @@ func TestPageLimitsOfTheOrg(t *testing.T) {
 		if limit == nil || limit.Schema.Value.Max == nil {
 			continue
 		}
-		path := strings.SplitN(paths[0], "?", 2)[0]
+		path, _, _ := strings.Cut(paths[0], "?")
 		most := int(*limit.Schema.Value.Max)
 		for over, want := range []int{http.StatusOK, http.StatusBadRequest} {
 			a := fetch(t, op.method, org.URL+path+"?limit="+strconv.Itoa(most+over), sswsDemo)

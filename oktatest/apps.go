@@ -50,7 +50,7 @@ func (o *Org) appID(c *call) (string, *problem) {
 	return id, nil
 }
 
-// listApps lists the active apps unless a call filters them or asks for the others too.
+// listApps lists the active apps, and with a filter or includeNonDeleted the inactive ones too.
 func (o *Org) listApps(c *call) (any, *problem) {
 	if failure := c.refuse("q"); failure != nil {
 		return nil, failure

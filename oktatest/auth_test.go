@@ -140,7 +140,7 @@ func TestOrderOfChecks(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	org.LimitRate(oktatest.BucketUsers, 3, time.Hour)
-	bad := withAuthorization("SSWS other")
+	wrong := withAuthorization("SSWS other")
 
 	for _, test := range []struct {
 		method, path string
@@ -151,7 +151,7 @@ func TestOrderOfChecks(t *testing.T) {
 		{"GET", "/api/v1/users/x/grants?limit=x", 401},
 		{"GET", "/api/v1/users/x/grants", 429},
 	} {
-		got, err := send(t, org, test.method, test.path, bad)
+		got, err := send(t, org, test.method, test.path, wrong)
 		require.NoError(t, err)
 		assert.Equal(t, test.want, got.status, test.path)
 	}

@@ -82,28 +82,28 @@ func TestProofOfAnAppWithoutDPoP(t *testing.T) {
 	}
 }
 
-// badProofs are the proofs that are refused for the method and the URL of good claims, wherever they are sent.
-func badProofs(t *testing.T, app *serviceApp, good func() claims) map[string][]string {
+// invalidProofs are the proofs that are refused for the method and the URL of valid claims, wherever they are sent.
+func invalidProofs(t *testing.T, app *serviceApp, valid func() claims) map[string][]string {
 	t.Helper()
 	now := app.now()
 	signed := func(changes claims) []string {
-		return []string{sign(t, jose.ES256, app.proofKey, proofOptions(), good().over(changes))}
+		return []string{sign(t, jose.ES256, app.proofKey, proofOptions(), valid().over(changes))}
 	}
 	private := (&jose.SignerOptions{}).WithType("dpop+jwt").WithHeader("jwk", jose.JSONWebKey{Key: app.proofKey})
 	stranger := (&jose.SignerOptions{}).WithType("dpop+jwt").
 		WithHeader("jwk", jose.JSONWebKey{Key: newKey(t).Public()})
 	symmetric := []byte("0123456789abcdef0123456789abcdef")
-	url, _ := good()["htu"].(string)
+	url, _ := valid()["htu"].(string)
 	return map[string][]string{
 		"none":                 {},
 		"two":                  append(signed(nil), signed(nil)...),
 		"no JWT":               {"x"},
-		"no type":              {sign(t, jose.ES256, app.proofKey, &jose.SignerOptions{EmbedJWK: true}, good())},
-		"other type":           {sign(t, jose.ES256, app.proofKey, proofOptions().WithType("JWT"), good())},
-		"no key":               {sign(t, jose.ES256, app.proofKey, (&jose.SignerOptions{}).WithType("dpop+jwt"), good())},
-		"private key":          {sign(t, jose.ES256, app.proofKey, private, good())},
-		"another's signature":  {sign(t, jose.ES256, app.proofKey, stranger, good())},
-		"symmetric":            {sign(t, jose.HS256, symmetric, (&jose.SignerOptions{}).WithType("dpop+jwt"), good())},
+		"no type":              {sign(t, jose.ES256, app.proofKey, &jose.SignerOptions{EmbedJWK: true}, valid())},
+		"other type":           {sign(t, jose.ES256, app.proofKey, proofOptions().WithType("JWT"), valid())},
+		"no key":               {sign(t, jose.ES256, app.proofKey, (&jose.SignerOptions{}).WithType("dpop+jwt"), valid())},
+		"private key":          {sign(t, jose.ES256, app.proofKey, private, valid())},
+		"another's signature":  {sign(t, jose.ES256, app.proofKey, stranger, valid())},
+		"symmetric":            {sign(t, jose.HS256, symmetric, (&jose.SignerOptions{}).WithType("dpop+jwt"), valid())},
 		"no method":            signed(claims{"htm": nil}),
 		"other method":         signed(claims{"htm": "PUT"}),
 		"method in lower case": signed(claims{"htm": "post"}),
@@ -124,8 +124,8 @@ func TestInvalidProofsAtTheTokenEndpoint(t *testing.T) {
 	t.Parallel()
 	_, app := startBound(t, oktatest.Options{Now: newClock(fixedClock()).Now})
 	app.accessToken(t, true)
-	good := func() claims { return app.proofClaims(http.MethodPost, tokenPath, "") }
-	for name, proofs := range badProofs(t, app, good) {
+	valid := func() claims { return app.proofClaims(http.MethodPost, tokenPath, "") }
+	for name, proofs := range invalidProofs(t, app, valid) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := post(t, app.org, http.Header{"Dpop": proofs}, app.form(t).Encode())
@@ -138,12 +138,12 @@ func TestInvalidProofsAtTheAPI(t *testing.T) {
 	t.Parallel()
 	_, app := startBound(t, oktatest.Options{Now: newClock(fixedClock()).Now})
 	token := app.accessToken(t, true)
-	good := func() claims { return app.proofClaims(http.MethodGet, usersPath, token) }
-	bad := badProofs(t, app, good)
+	valid := func() claims { return app.proofClaims(http.MethodGet, usersPath, token) }
+	invalid := invalidProofs(t, app, valid)
 	for name, hash := range map[string]any{"no token hash": nil, "another token's hash": "x"} {
-		bad[name] = app.proof(t, good().over(claims{"ath": hash}))["Dpop"]
+		invalid[name] = app.proof(t, valid().over(claims{"ath": hash}))["Dpop"]
 	}
-	for name, proofs := range bad {
+	for name, proofs := range invalid {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			header := withAuthorization("DPoP " + token)

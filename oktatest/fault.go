@@ -17,7 +17,7 @@ import (
 type Fault func(w http.ResponseWriter, r *http.Request, org http.Handler)
 
 // Next has faults serve the next requests, one request each, in the order in which they arrive. A nil Fault lets the
-// org serve its request, so Next(nil, f) fails the second one. Faults of earlier calls that are left go first.
+// org serve its request, so Next(nil, f) fails the second one. Faults of earlier calls that are left come first.
 func (o *Org) Next(faults ...Fault) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

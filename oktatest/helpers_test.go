@@ -160,7 +160,7 @@ func (r response) assertError(t *testing.T, status int, code, summary string) {
 	}
 }
 
-// fixedClock stands still at a time that is neither in UTC nor whole in milliseconds.
+// fixedClock is a clock that does not move, at a time that is neither in UTC nor whole in milliseconds.
 func fixedClock() time.Time {
 	return time.Date(2026, time.March, 1, 14, 0, 30, 123_456_789, time.FixedZone("CET", 3600))
 }

@@ -88,9 +88,9 @@ func (l listing[T, J]) position(after string) (int, *problem) {
 
 // expand reports whether a call asks for the one thing that can be expanded.
 func (c *call) expand(valid string) (bool, *problem) {
-	asked := c.query.Get("expand")
-	if asked == "" || asked == valid {
-		return asked != "", nil
+	value := c.query.Get("expand")
+	if value == "" || value == valid {
+		return value != "", nil
 	}
 	if valid == "" {
 		return false, c.refuse("expand")

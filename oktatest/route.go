@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-const tokenPath = "/oauth2/v1/token"
+const tokenPath = "/oauth2/v1/token" //nolint:gosec // a path
 
 // operation is one thing that an org does. A public one needs no credentials; one without a scope takes any that the
 // org accepts. A handler returns the body of the response, nil for a 204, or a problem.
@@ -72,9 +72,9 @@ func segmentsOf(path string) []string { return strings.Split(path, "/")[1:] }
 // carry credentials that the org accepts, of any scope, while their bucket has requests left. [BucketAPI] is the bucket
 // of the paths below /api/v1 that have none of their own.
 //
-// A pattern is a path below the base path, with a method and a space before it unless it stands for all methods, such
-// as "GET /api/v1/logs" or "/api/v1/devices/{deviceId}". {name} stands for one segment, which the handler finds with
-// [http.Request.PathValue]. Your routes go before the org's own, and a newer one before an older one.
+// A pattern is a path below the base path, such as "/api/v1/devices/{deviceId}", or a method and a path, such as
+// "GET /api/v1/logs". {name} matches one segment, which the handler finds with [http.Request.PathValue]. Where several
+// routes match, the newest of yours serves the request, before the org's own.
 //
 // The headers Date and X-Okta-Request-Id and those of the rate limits are set before the handler runs. It may call all
 // methods of the org. Handle panics when the pattern has no path.

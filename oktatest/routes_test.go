@@ -170,7 +170,7 @@ func TestExpand(t *testing.T) {
 	const tokenScopes = `{"scopes": [
 		{
 			"id": "scp08a006a4a0a7a2e6c", "name": "openid", "displayName": "openid",
-			"description": "Allows what the scope openid stands for",
+			"description": "The scope openid",
 			"_links": {"scope": {
 				"href": "https://acme.okta.com/api/v1/authorizationServers/aus1/scopes/scp08a006a4a0a7a2e6c",
 				"title": "openid"
@@ -178,7 +178,7 @@ func TestExpand(t *testing.T) {
 		},
 		{
 			"id": "scp053df910c7759fedb", "name": "offline_access", "displayName": "offline_access",
-			"description": "Allows what the scope offline_access stands for",
+			"description": "The scope offline_access",
 			"_links": {"scope": {
 				"href": "https://acme.okta.com/api/v1/authorizationServers/aus1/scopes/scp053df910c7759fedb",
 				"title": "offline_access"
@@ -402,7 +402,7 @@ func TestOddIDs(t *testing.T) {
 	}
 }
 
-// What Okta's support asks for must be in every response.
+// Every response has the request ID, which Okta's support needs.
 func TestStandardHeaders(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{Now: fixedClock})

@@ -55,7 +55,7 @@ type accessToken struct {
 
 func (t accessToken) aliveAt(now time.Time) bool { return t.expires.IsZero() || now.Before(t.expires) }
 
-// allows reports whether the token has a scope. An empty scope stands for any.
+// allows reports whether the token has a scope. Any token has the empty scope.
 func (t accessToken) allows(scope string) bool {
 	return scope == "" || slices.Contains(t.scopes, scope)
 }

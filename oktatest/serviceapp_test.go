@@ -413,6 +413,8 @@ func TestTokensWithoutSockets(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	twoOfEach(org)
+	// The first use of go-jose fills its cache of types with a WaitGroup each, which must not belong to the bubble.
+	addApp(t, org, time.Now, oktatest.ServiceApp{}).requestToken(t, true)
 	synctest.Test(t, func(t *testing.T) {
 		app := addApp(t, org, time.Now, oktatest.ServiceApp{DPoP: true})
 		serve := func(method, path, body string, header http.Header) *httptest.ResponseRecorder {

@@ -224,7 +224,7 @@ func (o *Org) tokenEmbedded(token RefreshToken) *tokenEmbedded {
 			ID:          scopeID(name),
 			Name:        name,
 			DisplayName: name,
-			Description: "Allows what the scope " + name + " stands for",
+			Description: "The scope " + name,
 			Links:       scopeLinks{Scope: o.scopeLink(token.AuthorizationServerID, name)},
 		}
 	}

@@ -66,8 +66,15 @@ func started(t *testing.T, args ...string) (url string, end func() string) {
 	}
 }
 
-// send sends a request with an API token and returns the response, whose body is read and closed.
-func send(t *testing.T, method, url, token string) (*http.Response, string) {
+// response is a response that was read to its end.
+type response struct {
+	status int
+	limit  string // The X-Rate-Limit-Limit.
+	body   string
+}
+
+// send sends a request with an API token.
+func send(t *testing.T, method, url, token string) response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	require.NoError(t, err)
@@ -77,16 +84,16 @@ func send(t *testing.T, method, url, token string) (*http.Response, string) {
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	return resp, string(body)
+	return response{resp.StatusCode, resp.Header.Get("X-Rate-Limit-Limit"), string(body)}
 }
 
 // count returns the length of the list at a URL.
 func count(t *testing.T, url, token string) int {
 	t.Helper()
-	resp, body := send(t, http.MethodGet, url, token)
-	require.Equal(t, http.StatusOK, resp.StatusCode, body)
+	got := send(t, http.MethodGet, url, token)
+	require.Equal(t, http.StatusOK, got.status, got.body)
 	var list []any
-	require.NoError(t, json.Unmarshal([]byte(body), &list))
+	require.NoError(t, json.Unmarshal([]byte(got.body), &list))
 	return len(list)
 }
 
@@ -97,21 +104,20 @@ func TestServe(t *testing.T) {
 	assert.Equal(t, 3, count(t, url+"/api/v1/users", "00secret"))
 	assert.Equal(t, 3, count(t, url+"/api/v1/groups/"+oktatest.DemoGroupID+"/users", "00secret"))
 	assert.Equal(t, 3, count(t, url+"/api/v1/apps/0oanotes/users", "00secret"))
-	resp, body := send(t, http.MethodGet, url+"/api/v1/users/user2@example.com", "00secret")
-	assert.Equal(t, "7", resp.Header.Get("X-Rate-Limit-Limit"))
+	got := send(t, http.MethodGet, url+"/api/v1/users/user2@example.com", "00secret")
+	assert.Equal(t, "7", got.limit)
 	var user struct {
 		ID string `json:"id"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(body), &user))
+	require.NoError(t, json.Unmarshal([]byte(got.body), &user))
 	grants := url + "/api/v1/users/" + user.ID + "/grants"
 	assert.Equal(t, 4, count(t, grants, "00secret"))
-	resp, _ = send(t, http.MethodDelete, grants, "00secret")
-	assert.Equal(t, http.StatusNoContent, resp.StatusCode)
+	assert.Equal(t, http.StatusNoContent, send(t, http.MethodDelete, grants, "00secret").status)
 	assert.Zero(t, count(t, grants, "00secret"))
 	assert.Equal(t, 1, count(t, url+"/api/v1/users/"+user.ID+"/clients/0oanotes/tokens", "00secret"))
-	resp, _ = send(t, http.MethodGet, grants, oktatest.DemoToken)
-	assert.Equal(t, http.StatusUnauthorized, resp.StatusCode)
-	assert.Equal(t, "7", resp.Header.Get("X-Rate-Limit-Limit"))
+	got = send(t, http.MethodGet, grants, oktatest.DemoToken)
+	assert.Equal(t, http.StatusUnauthorized, got.status)
+	assert.Equal(t, "7", got.limit)
 
 	rest := end()
 	assert.Contains(t, rest, "Users: 3\n")
@@ -125,8 +131,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	url, end := started(t)
 	assert.Equal(t, 10, count(t, url+"/api/v1/users", oktatest.DemoToken))
-	resp, _ := send(t, http.MethodGet, url+"/api/v1/users", oktatest.DemoToken)
-	assert.NotContains(t, resp.Header, "X-Rate-Limit-Limit")
+	assert.Empty(t, send(t, http.MethodGet, url+"/api/v1/users", oktatest.DemoToken).limit)
 	assert.Contains(t, end(), "SSWS "+oktatest.DemoToken)
 }
 

@@ -3,6 +3,7 @@ package oktatest
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -20,14 +21,21 @@ type item[T any] struct {
 	removed bool
 }
 
-// collection holds the items of one kind, by ID and in the lists that they are members of, oldest first.
+// itemList is a list of items, oldest first. Removed items stay in it until they are half of it, so that removing one
+// from a long list is cheap.
+type itemList[T any] struct {
+	items   []*item[T]
+	removed int
+}
+
+// collection holds the items of one kind, by ID and in the lists that they are members of.
 type collection[T any] struct {
 	kind    string
 	prefix  string
 	keys    func(T) []listKey
 	lastSeq int
 	byID    map[string]*item[T]
-	lists   map[listKey][]*item[T]
+	lists   map[listKey]*itemList[T]
 }
 
 func newCollection[T any](kind, prefix string, keys func(T) []listKey) *collection[T] {
@@ -36,7 +44,7 @@ func newCollection[T any](kind, prefix string, keys func(T) []listKey) *collecti
 		prefix: prefix,
 		keys:   keys,
 		byID:   map[string]*item[T]{},
-		lists:  map[listKey][]*item[T]{},
+		lists:  map[listKey]*itemList[T]{},
 	}
 }
 
@@ -81,7 +89,12 @@ func (c *collection[T]) add(id string, value T) {
 	added := &item[T]{seq: c.lastSeq, id: id, value: value}
 	c.byID[id] = added
 	for _, key := range c.keys(value) {
-		c.lists[key] = append(c.lists[key], added)
+		list, ok := c.lists[key]
+		if !ok {
+			list = &itemList[T]{}
+			c.lists[key] = list
+		}
+		list.items = append(list.items, added)
 	}
 }
 
@@ -90,33 +103,54 @@ func (c *collection[T]) replace(id string, value T) { c.byID[id].value = value }
 
 func (c *collection[T]) remove(id string) {
 	removed := c.byID[id]
+	removed.removed = true
 	delete(c.byID, id)
 	for _, key := range c.keys(removed.value) {
-		at, _ := slices.BinarySearchFunc(c.lists[key], removed.seq, bySeq)
-		c.lists[key] = slices.Delete(c.lists[key], at, at+1)
+		c.lists[key].removed++
+		c.compact(key)
+	}
+}
+
+// compact takes the removed items out of a list when they are half of it.
+func (c *collection[T]) compact(key listKey) {
+	list := c.lists[key]
+	if 2*list.removed < len(list.items) {
+		return
+	}
+	list.items = slices.DeleteFunc(list.items, func(i *item[T]) bool { return i.removed })
+	list.removed = 0
+	if len(list.items) == 0 {
+		delete(c.lists, key)
 	}
 }
 
 // removeList removes all items of one list, from the other lists too.
 func (c *collection[T]) removeList(key listKey) {
-	touched := map[listKey]bool{}
-	for _, removed := range c.lists[key] {
-		removed.removed = true
-		delete(c.byID, removed.id)
-		for _, other := range c.keys(removed.value) {
-			touched[other] = true
-		}
-	}
-	for other := range touched {
-		c.lists[other] = slices.DeleteFunc(c.lists[other], func(i *item[T]) bool { return i.removed })
+	for _, item := range slices.Collect(c.after(key, 0)) {
+		c.remove(item.id)
 	}
 }
 
-// after returns the part of a list that follows a sequence number.
-func (c *collection[T]) after(key listKey, seq int) []*item[T] {
-	list := c.lists[key]
-	at, _ := slices.BinarySearchFunc(list, seq+1, bySeq)
-	return list[at:]
+// any reports whether a list has an item.
+func (c *collection[T]) any(key listKey) bool {
+	_, ok := c.lists[key] // A list of removed items only is deleted.
+	return ok
+}
+
+// after returns the items of a list that follow a sequence number.
+func (c *collection[T]) after(key listKey, seq int) iter.Seq[*item[T]] {
+	return func(yield func(*item[T]) bool) {
+		list, ok := c.lists[key]
+		if !ok {
+			return
+		}
+		at, _ := slices.BinarySearchFunc(list.items, seq+1, bySeq)
+		for _, item := range list.items[at:] {
+			if !item.removed && !yield(item) {
+				return
+			}
+		}
+	}
 }
 
 // all returns copies of the values, oldest first.

@@ -2,10 +2,13 @@ package oktatest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/grantkit/okta/oktatest"
 )
@@ -73,6 +76,43 @@ func ExampleFault() {
 	}
 	fmt.Println(header.Get("Content-Type"))
 	// Output: text/html
+}
+
+// A route of your own has the org's authentication, rate limits and standard headers.
+func ExampleOrg_Handle() {
+	org := oktatest.NewDemo()
+	defer org.Close()
+	org.LimitRate(oktatest.BucketAPI, 600, time.Minute)
+	org.Handle("GET /api/v1/devices/{deviceId}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"id": r.PathValue("deviceId"), "status": "ACTIVE"})
+	}))
+
+	for _, authorization := range []string{"SSWS wrong", "SSWS " + oktatest.DemoToken} {
+		status, header, err := request(org, http.MethodGet, "/api/v1/devices/guo1", authorization)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(status, header.Get("X-Rate-Limit-Limit"))
+	}
+	// Output:
+	// 401 600
+	// 200 600
+}
+
+// A listener of your own gives the org an address that is known before the test, for a program with a fixed
+// configuration.
+func ExampleOptions_listener() {
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0") // A port of your own.
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	org := oktatest.New(oktatest.Options{Listener: listener})
+	defer org.Close()
+	fmt.Println(org.URL == "http://"+listener.Addr().String())
+	// Output: true
 }
 
 // request sends a request and returns the status and the headers of its response.

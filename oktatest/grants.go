@@ -77,7 +77,7 @@ func (o *Org) listUserClients(c *call) (any, *problem) {
 	clients := []clientJSON{}
 	for _, client := range o.clients.all() {
 		key := listKey{user: userID, client: client.ID}
-		if len(o.grants.lists[key])+len(o.tokens.lists[key]) > 0 {
+		if o.grants.any(key) || o.tokens.any(key) {
 			clients = append(clients, o.userClientJSON(userID, client))
 		}
 	}

@@ -54,7 +54,7 @@ func list[T, J any](c *call, from listing[T, J]) (any, *problem) {
 
 	c.link("self", c.query)
 	page := []J{}
-	for _, item := range from.of.after(from.key, last) {
+	for item := range from.of.after(from.key, last) {
 		if from.keep != nil && !from.keep(item.value) {
 			continue
 		}

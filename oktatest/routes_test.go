@@ -296,6 +296,21 @@ func TestRevokedIsInNoList(t *testing.T) {
 	assert.Equal(t, []string{"t-u2c1s2"}, get(t, org, "/api/v1/users/u2/clients/c1/tokens").ids(t))
 }
 
+// A client is listed until the last of what a user has for it is revoked.
+func TestListUserClientsUntilTheLastRevoke(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{})
+	seedMany(org, 5)
+	do(t, org, http.MethodDelete, "/api/v1/users/u/clients/c/tokens")
+	for _, id := range []string{"g003", "g000", "g004", "g001", "g002"} {
+		assert.Equal(t, []string{"c"}, get(t, org, "/api/v1/users/u/clients").ids(t))
+		assert.Contains(t, get(t, org, "/api/v1/users/u/grants").ids(t), id)
+		assert.Equal(t, http.StatusNoContent, do(t, org, http.MethodDelete, "/api/v1/users/u/grants/"+id).status)
+		assert.NotContains(t, get(t, org, "/api/v1/users/u/grants").ids(t), id)
+	}
+	assert.Empty(t, get(t, org, "/api/v1/users/u/clients").ids(t))
+}
+
 func TestNotFound(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})

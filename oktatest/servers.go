@@ -59,7 +59,7 @@ func (o *Org) listServerClients(c *call) (any, *problem) {
 	c.link("self", c.query)
 	clients := []clientJSON{}
 	for _, client := range o.clients.all() {
-		if len(o.tokens.lists[listKey{server: serverID, client: client.ID}]) > 0 {
+		if o.tokens.any(listKey{server: serverID, client: client.ID}) {
 			clients = append(clients, o.serverClientJSON(serverID, client))
 		}
 	}

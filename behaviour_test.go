@@ -224,13 +224,13 @@ func TestOrgBehindAPortABasePathAndAnotherName(t *testing.T) {
 func TestRevokesSurviveLostAnswers(t *testing.T) {
 	t.Parallel()
 	org, client := startDemo(t)
-	org.Next(oktatest.DropAnswer())
+	org.Next(oktatest.DropResponse())
 	require.NoError(t, client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID))
 	assert.Equal(t, 44, grantsOf(org, ann))
 	require.Len(t, org.Requests(), 2)
 	assert.Equal(t, http.StatusNotFound, org.Requests()[1].Status)
 
-	org.Next(oktatest.DropAnswer())
+	org.Next(oktatest.DropResponse())
 	require.NoError(t, client.UserGrants.RevokeAll(t.Context(), ann))
 	assert.Zero(t, grantsOf(org, ann))
 }

@@ -236,7 +236,7 @@ func newOrg(t *testing.T) *oktatest.Org {
 	t.Helper()
 	org := oktatest.NewDemo()
 	t.Cleanup(org.Close)
-	odd := org.AddClient(oktatest.Client{ID: "odd/ client?", Name: `<"Odd"> ü`, LogoURI: "https://odd.example.com/logo"})
+	odd := org.AddClient(oktatest.Client{ID: "odd client?", Name: `<"Odd"> ü`, LogoURI: "https://odd.example.com/logo"})
 	when := time.Date(2026, 2, 3, 4, 5, 6, 7_008_009, time.FixedZone("", 3600))
 	org.AddGrant(oktatest.Grant{
 		ID: "oagrevoked", UserID: oktatest.DemoUserID, ClientID: odd.ID, ScopeID: "odd scope", Status: "REVOKED", Source: "ADMIN",

@@ -177,7 +177,7 @@ var mutations = map[string]struct {
 		func(d *document) {
 			d.properties("OAuth2ScopeConsentGrant")["userId"].Value.Type = &openapi3.Types{"integer"}
 		},
-		allAnswers, "GET /api/v1/users/ann@example.com/grants/oagann01?: 200: /userId: value must be an integer",
+		allAnswers, "GET /api/v1/users/00uann/grants/oagann01?: 200: /userId: value must be an integer",
 	},
 	"answer with another error": {
 		func(d *document) { d.schema("Error").Value.Required = []string{"errorUuid"} },

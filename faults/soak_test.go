@@ -133,7 +133,7 @@ func (s *soak) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.injected.Add(1)
 	[]oktatest.Fault{
-		oktatest.Drop(), oktatest.DropAnswer(), oktatest.CutBody(20), oktatest.Reply(503, nil, "<html>"),
+		oktatest.Drop(), oktatest.DropResponse(), oktatest.CutBody(20), oktatest.Reply(503, nil, "<html>"),
 		oktatest.Reply(500, nil, `{"errorCode":"E0000009"}`), carriedOut502,
 	}[kind](w, r, s.org)
 }

@@ -11,10 +11,10 @@ import (
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-	// How far ahead the end of an assertion may lie.
+	// How far in the future an assertion may expire.
 	maxAssertionLifetime = time.Hour
 
-	// How far a client's clock may be from the org's in what says when a JWT was issued.
+	// How far a client's clock may be from the org's when it dates a JWT.
 	clockSkew = 5 * time.Minute
 )
 
@@ -23,15 +23,15 @@ var assertionAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose
 // jwtID is a JWT's jti with the client ID or the thumbprint of whoever signed it.
 type jwtID struct{ signer, jti string }
 
-// use says whether a JWT is used for the first time.
+// use reports whether a JWT is used for the first time.
 func (o *Org) use(id jwtID) bool {
 	first := !o.usedJWTs[id]
 	o.usedJWTs[id] = true
 	return first
 }
 
-// authenticate returns the app whose assertion a request for a token carries. A good assertion is used up by that,
-// whatever else is wrong with the request.
+// authenticate returns the app whose assertion is in a token request. It uses a valid assertion up, whatever else is
+// wrong with the request.
 func (o *Org) authenticate(c *call) (ServiceApp, *problem) {
 	if c.form.Get("client_assertion_type") != assertionType {
 		return ServiceApp{}, oauthProblem("invalid_client", "The client_assertion_type is invalid.")
@@ -60,7 +60,7 @@ func (o *Org) authenticate(c *call) (ServiceApp, *problem) {
 	return app, nil
 }
 
-// checkSignature says what is wrong with an assertion as a message of the app, or nothing.
+// checkSignature returns what is wrong with the key or the signature of an assertion, or "".
 func (a ServiceApp) checkSignature(assertion *jwt.JSONWebToken) string {
 	if a.ClientID == "" {
 		return "The subject of the client_assertion is no known client."
@@ -79,7 +79,7 @@ func (a ServiceApp) checkSignature(assertion *jwt.JSONWebToken) string {
 	return ""
 }
 
-// checkClaims says what is wrong with the claims of an assertion that the app has signed, or nothing.
+// checkClaims returns what is wrong with the claims of an assertion that the app has signed, or "".
 func (a ServiceApp) checkClaims(c *call, claims jwt.Claims) string {
 	clientID := c.form.Get("client_id")
 	expiry := claims.Expiry.Time()

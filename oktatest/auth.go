@@ -7,15 +7,18 @@ import (
 	"strings"
 )
 
-// The OAuth scopes that the operations ask for.
+// The OAuth scopes of the operations.
 const (
 	scopeUsersRead     = "okta.users.read"
 	scopeUsersManage   = "okta.users.manage"
+	scopeAppsRead      = "okta.apps.read"
+	scopeAppsManage    = "okta.apps.manage"
+	scopeGroupsRead    = "okta.groups.read"
 	scopeServersRead   = "okta.authorizationServers.read"
 	scopeServersManage = "okta.authorizationServers.manage"
 )
 
-// What a challenge begins with.
+// The first words of a challenge.
 const (
 	bearerChallenge = `Bearer`
 	dpopChallenge   = `DPoP algs="RS256 RS384 RS512 ES256 ES384 ES512",`
@@ -28,16 +31,16 @@ func (o *Org) AcceptAPIToken(token string) {
 	o.apiTokens[token] = true
 }
 
-// AcceptBearerToken makes the org accept requests with "Authorization: Bearer " and the token, for the operations that
-// ask for one of the scopes. No scope includes another: okta.users.manage does not allow reading. A second call with
-// the same token replaces its scopes.
+// AcceptBearerToken makes the org accept requests with "Authorization: Bearer " and the token, for the operations of
+// the scopes. No scope includes another: okta.users.manage does not allow reading. A second call with the same token
+// replaces its scopes.
 func (o *Org) AcceptBearerToken(token string, scopes ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.accessTokens[token] = accessToken{scopes: slices.Clone(scopes)}
 }
 
-// authorize says why a call may not carry out an operation of a scope, or nil when it may.
+// authorize returns nil when a call may carry out an operation of a scope, or one that takes any scope.
 func (o *Org) authorize(c *call, scope string) *problem {
 	scheme, token, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
 	switch strings.ToLower(scheme) {
@@ -61,7 +64,7 @@ func (o *Org) authorizeBearer(c *call, token, scope string) *problem {
 			`error_description="The access token is invalid or has expired."`)
 	case access.boundTo != "":
 		return o.refuseDPoP(c, scope, "invalid_token", "The access token is bound to a key and needs a DPoP proof.")
-	case !slices.Contains(access.scopes, scope):
+	case !access.allows(scope):
 		return o.challenge(bearerChallenge, http.StatusForbidden, details(c, scope, "insufficient_scope",
 			"The access token provided does not contain the required scopes."))
 	}
@@ -84,15 +87,15 @@ func (o *Org) authorizeDPoP(c *call, token, scope string) *problem {
 		return o.refuseDPoP(c, scope, "invalid_token", "The access token is bound to another key.")
 	case !o.acceptNonce(c, given.nonce, o.nonceRequired):
 		return o.refuseDPoP(c, scope, "use_dpop_nonce", "Resource server requires nonce in DPoP proof.")
-	case !slices.Contains(access.scopes, scope):
+	case !access.allows(scope):
 		return o.challenge(dpopChallenge, http.StatusForbidden, details(c, scope, "insufficient_scope",
 			"The access token provided does not contain the required scopes."))
 	}
 	return nil
 }
 
-// refuseDPoP turns down a call for want of a good token and a good proof of its key. RFC 9449 has it answered with 401;
-// Okta has been seen to answer 400, with the same challenge.
+// refuseDPoP refuses a call without a valid token or a valid proof of its key. RFC 9449 responds with 401; Okta has
+// been seen to respond with 400 and the same challenge.
 func (o *Org) refuseDPoP(c *call, scope, code, description string) *problem {
 	return o.challenge(dpopChallenge, http.StatusUnauthorized, details(c, scope, code, description))
 }
@@ -101,7 +104,7 @@ func details(c *call, scope, code, description string) string {
 	return fmt.Sprintf(`scope="%s", error="%s", error_description="%s", resource="%s"`, scope, code, description, c.path)
 }
 
-// challenge is an answer to an access token: all that is known stands in its header, and its body is empty.
+// challenge is the response to an access token that is refused: a header that says why, and no body.
 func (o *Org) challenge(scheme string, status int, details string) *problem {
 	return &problem{
 		status: status,

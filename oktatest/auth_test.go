@@ -13,7 +13,7 @@ import (
 
 func withAuthorization(value string) http.Header { return http.Header{"Authorization": {value}} }
 
-func TestCredentialsThatAreNotAccepted(t *testing.T) {
+func TestUnknownCredentials(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	twoOfEach(org)
@@ -55,9 +55,25 @@ func TestScopes(t *testing.T) {
 		usersManage   = "okta.users.manage"
 		serversRead   = "okta.authorizationServers.read"
 		serversManage = "okta.authorizationServers.manage"
+		appsRead      = "okta.apps.read"
+		appsManage    = "okta.apps.manage"
+		groupsRead    = "okta.groups.read"
 	)
-	all := []string{usersRead, usersManage, serversRead, serversManage}
+	all := []string{usersRead, usersManage, serversRead, serversManage, appsRead, appsManage, groupsRead}
 	for _, test := range []struct{ method, path, scope string }{
+		{"GET", "/api/v1/users", usersRead},
+		{"GET", "/api/v1/users/u1", usersRead},
+		{"DELETE", "/api/v1/users/u1/sessions", usersManage},
+		{"GET", "/api/v1/apps", appsRead},
+		{"GET", "/api/v1/apps/c1", appsRead},
+		{"GET", "/api/v1/apps/c1/users", appsRead},
+		{"GET", "/api/v1/apps/c1/tokens", appsRead},
+		{"GET", "/api/v1/apps/c1/tokens/t-u1c1s1", appsRead},
+		{"DELETE", "/api/v1/apps/c1/tokens", appsManage},
+		{"DELETE", "/api/v1/apps/c1/tokens/t-u1c1s1", appsManage},
+		{"POST", "/api/v1/apps/c1/lifecycle/deactivate", appsManage},
+		{"GET", "/api/v1/groups/g1/users", groupsRead},
+		{"GET", "/api/v1/authorizationServers", serversRead},
 		{"GET", "/api/v1/users/u1/clients", usersRead},
 		{"GET", "/api/v1/users/u1/grants", usersRead},
 		{"GET", "/api/v1/users/u1/grants/g-u1c1", usersRead},
@@ -79,6 +95,7 @@ func TestScopes(t *testing.T) {
 			t.Parallel()
 			org := start(t, oktatest.Options{BasePath: "/base", PublicURL: "https://acme.okta.com"})
 			twoOfEach(org)
+			org.AddGroup(oktatest.Group{ID: "g1"})
 			for _, scope := range all {
 				org.AcceptBearerToken(scope, scope)
 			}
@@ -118,23 +135,23 @@ func TestAcceptBearerTokenReplacesScopes(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, got.status)
 }
 
-// An unknown path says so before credentials are asked for, and credentials count before what the path names.
+// The path and the method are checked before the credentials, and the credentials before the IDs.
 func TestOrderOfChecks(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	org.LimitRate(oktatest.BucketUsers, 3, time.Hour)
-	bad := withAuthorization("SSWS other")
+	wrong := withAuthorization("SSWS other")
 
 	for _, test := range []struct {
 		method, path string
 		want         int
 	}{
-		{"GET", "/api/v1/users/x", 404},
+		{"GET", "/api/v1/users/x/y", 404},
 		{"POST", "/api/v1/users/x/grants", 405},
 		{"GET", "/api/v1/users/x/grants?limit=x", 401},
 		{"GET", "/api/v1/users/x/grants", 429},
 	} {
-		got, err := send(t, org, test.method, test.path, bad)
+		got, err := send(t, org, test.method, test.path, wrong)
 		require.NoError(t, err)
 		assert.Equal(t, test.want, got.status, test.path)
 	}

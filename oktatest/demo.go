@@ -5,28 +5,31 @@ import (
 	"time"
 )
 
-// What an org of [NewDemo] can be asked for.
+// The names of what an org of [NewDemo] has.
 const (
 	// DemoToken is the API token that the org accepts.
-	DemoToken = "00demo-api-token" //nolint:gosec // opens nothing but the demo org
+	DemoToken = "00demo-api-token" //nolint:gosec // valid for the demo org only
 
-	// DemoUserID is Ann, who has 45 grants and five refresh tokens. Her login is DemoLogin.
+	// DemoUserID is the ID of Ann, who has 45 grants and five refresh tokens. Her login is DemoLogin.
 	DemoUserID = "00uann"
 
 	// DemoLogin is Ann's login.
 	DemoLogin = "ann@example.com"
 
-	// DemoClientID is the client "Calendar", for which Ann has 15 grants and three refresh tokens.
+	// DemoClientID is the ID of the client "Calendar", for which Ann has 15 grants and three refresh tokens.
 	DemoClientID = "0oacalendar"
 
-	// DemoAuthorizationServerID is the authorization server that issued four of Ann's refresh tokens.
+	// DemoAuthorizationServerID is the ID of the authorization server that issued four of Ann's refresh tokens.
 	DemoAuthorizationServerID = DefaultAuthorizationServerID
 
-	// DemoGrantID is the first of Ann's grants: the scope openid for "Calendar".
+	// DemoGrantID is the ID of the first of Ann's grants: the scope openid for "Calendar".
 	DemoGrantID = "oagann01"
 
-	// DemoRefreshTokenID is the first of Ann's refresh tokens, issued by "default" to "Calendar".
+	// DemoRefreshTokenID is the ID of the first of Ann's refresh tokens, issued by "default" to "Calendar".
 	DemoRefreshTokenID = "oarann1"
+
+	// DemoGroupID is the ID of the group of all users.
+	DemoGroupID = "00geveryone"
 )
 
 // NewDemo starts an org that accepts [DemoToken] and has four users:
@@ -38,15 +41,17 @@ const (
 //   - Cid, 00ucid, the admin, with one grant and no refresh token.
 //   - Dee, 00udee, who has neither.
 //
-// Their logins are ann@example.com and so on. IDs and times are the same in every such org.
+// Their logins are ann@example.com and so on. All of them are active and in the group 00geveryone, and assigned to the
+// clients for which they have grants. IDs and times are the same in every such org.
 func NewDemo() *Org {
 	org := New(Options{})
 	org.AcceptAPIToken(DemoToken)
 	org.AddAuthorizationServer(AuthorizationServer{ID: "auspartners", Name: "Partners"})
-	org.AddUser(User{ID: DemoUserID, Login: DemoLogin, Name: "Ann Archer"})
-	org.AddUser(User{ID: "00ubob", Login: "bob@example.com", Name: "Bob Baker"})
-	org.AddUser(User{ID: "00ucid", Login: "cid@example.com", Name: "Cid Cooper"})
-	org.AddUser(User{ID: "00udee", Login: "dee@example.com", Name: "Dee Draper"})
+	org.AddUser(User{ID: DemoUserID, Login: DemoLogin, Name: "Ann Archer", Created: demoTime(0)})
+	org.AddUser(User{ID: "00ubob", Login: "bob@example.com", Name: "Bob Baker", Created: demoTime(0)})
+	org.AddUser(User{ID: "00ucid", Login: "cid@example.com", Name: "Cid Cooper", Created: demoTime(0)})
+	org.AddUser(User{ID: "00udee", Login: "dee@example.com", Name: "Dee Draper", Created: demoTime(0)})
+	org.AddGroup(Group{ID: DemoGroupID, UserIDs: []string{DemoUserID, "00ubob", "00ucid", "00udee"}})
 	org.AddClient(Client{
 		ID:      DemoClientID,
 		Name:    "Calendar",
@@ -55,6 +60,9 @@ func NewDemo() *Org {
 	})
 	org.AddClient(Client{ID: "0oanotes", Name: "Notes"})
 	org.AddClient(Client{ID: "0oareports", Name: "Reports", URI: "https://reports.example.com"})
+	org.AssignUsers(DemoClientID, DemoUserID, "00ubob")
+	org.AssignUsers("0oanotes", DemoUserID, "00ubob")
+	org.AssignUsers("0oareports", DemoUserID, "00ucid")
 	org.addDemoGrants()
 	org.addDemoRefreshTokens()
 	return org

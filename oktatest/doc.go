@@ -1,9 +1,9 @@
 // Package oktatest is an Okta org in memory, served over real HTTP, for tests of programs that manage consent grants
 // and OAuth refresh tokens.
 //
-// An [Org] answers the operations of Okta's API on user grants, user OAuth tokens and authorization server clients as
+// An [Org] serves the operations of Okta's API on user grants, user OAuth tokens and authorization server clients as
 // Okta does: the same routes, JSON, errors, Link headers, rate limit headers and OAuth scopes. It starts empty, with
-// the authorization server "default" as its only content, and holds what a test puts into it:
+// the authorization server "default" as its only content, and holds what a test adds to it:
 //
 //	org := oktatest.New(oktatest.Options{})
 //	defer org.Close()
@@ -16,18 +16,44 @@
 //	// The code under test works on org.URL with the API token "secret".
 //
 //	if len(org.Grants()) != 0 {
-//		t.Error("a grant of Ann is left")
+//		t.Error("Ann still has a grant")
 //	}
 //
-// [NewDemo] returns an org that is filled already.
+// [NewDemo] returns an org with content. The program oktatestd serves an org for scripts and for programs in other
+// languages:
+//
+//	go run github.com/grantkit/okta/oktatest/cmd/oktatestd@latest
+//
+// # The org around grants and tokens
+//
+// An org also serves:
+//
+//   - GET /api/v1/users with search, filter and pages, and GET /api/v1/users/{id} by ID, login or shortname
+//   - DELETE /api/v1/users/{userId}/sessions, which revokes the user's refresh tokens of all authorization servers when
+//     oauthTokens is true, and no consents
+//   - GET /api/v1/apps with filter and pages, one app, its users ([Org.AssignUsers]) and its refresh tokens, which can
+//     be revoked one by one or all together
+//   - POST /api/v1/apps/{appId}/lifecycle/deactivate, which ends the app's consents and refresh tokens
+//   - GET /api/v1/groups/{groupId}/users and GET /api/v1/authorizationServers
+//
+// A search may use eq, sw, gt, ge, lt, le, "and", "or" and parentheses on id, status, created, lastUpdated and the
+// login, email, firstName and lastName of the profile; a filter may use what Okta documents for filters. To these
+// routes, a documented parameter that an org does not implement is a 400. [Org.Handle] adds a route of your own.
+//
+// # IDs in paths
+//
+// The routes below users/{userId} take IDs, as Okta documents, and no logins unless [Options] says so. "me" is not
+// found, as no API token and no service app of an org belongs to a user. An org cuts each segment of a path at a
+// semicolon, so that "00uann;x" is 00uann, as a tenant was seen to do; the response to a backslash is a 400 in HTML,
+// and to an escaped slash a 405. So a test notices a client that sends such IDs.
 //
 // # Credentials
 //
-// An org turns down every request until it is told which credentials to accept: [Org.AcceptAPIToken] for
+// An org refuses every request until it is told which credentials to accept: [Org.AcceptAPIToken] for
 // "Authorization: SSWS ...", which may do anything, and [Org.AcceptBearerToken] for "Authorization: Bearer ...", which
 // may do what its scopes allow.
 //
-// [Org.AddServiceApp] lets a service app sign in by itself, at /oauth2/v1/token, with an assertion signed by its key:
+// [Org.AddServiceApp] lets a service app get access tokens at /oauth2/v1/token, with an assertion signed by its key:
 //
 //	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 //	...
@@ -38,19 +64,20 @@
 //	})
 //
 // With DPoP, as Okta has it for new apps, tokens are bound to a key of the client (RFC 9449), and each request carries
-// a proof of that key. Assertions and proofs are checked in full, each may be used once, and their nonce is the org's:
-// [Org.RotateDPoPNonce] changes it, and [Org.RequireDPoPNonce] demands it on API calls too. Tokens end by the org's
-// clock, or with [Org.RevokeAccessTokens].
+// a proof of that key. Without it, tokens are bearer tokens, and a proof in a token request is ignored. Assertions and
+// proofs are checked in full, each may be used once, and their nonce is the org's: [Org.RotateDPoPNonce] changes it,
+// and [Org.RequireDPoPNonce] demands it on API calls too. Tokens expire by the org's clock; [Org.RevokeAccessTokens]
+// revokes them earlier.
 //
-// # What goes wrong
+// # Failures
 //
-// [Org.Next] makes the next requests fail: with any answer ([Reply]), with a lost connection ([Drop], [DropAnswer]),
-// with a body cut short ([CutBody]) or in a way of your own ([Fault]). [Org.LimitRate] sets Okta's rate limits.
-// [Org.Requests] tells what arrived.
+// [Org.Next] makes the next requests fail: with any response ([Reply]), with a lost connection ([Drop],
+// [DropResponse]), with a body cut short ([CutBody]) or in a way of your own ([Fault]). [Org.LimitRate] sets Okta's
+// rate limits. [Org.Requests] returns the requests that arrived.
 //
 // # Without sockets
 //
 // An Org is an [http.Handler] that needs neither its server nor any goroutine, so a test may call it directly. In a
 // bubble of testing/synctest, make the org outside the bubble, as a listening server would keep the bubble's clock from
-// moving on, and call [Org.ServeHTTP] inside: the org then reads the bubble's clock.
+// advancing, and call [Org.ServeHTTP] inside: the org then reads the bubble's clock.
 package oktatest

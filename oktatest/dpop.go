@@ -17,7 +17,7 @@ var proofAlgorithms = []jose.SignatureAlgorithm{
 	jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512,
 }
 
-// proof is a DPoP proof that was found good, but for its nonce.
+// proof is a DPoP proof that is valid, its nonce aside.
 type proof struct {
 	key   string // The thumbprint of the key that signed it.
 	nonce string
@@ -32,24 +32,25 @@ type proofClaims struct {
 	Nonce     string           `json:"nonce"`
 }
 
-// RotateDPoPNonce makes a new DPoP nonce. The one before it stays good until the next call.
+// RotateDPoPNonce makes a new DPoP nonce. The one before it stays valid until the next call of RotateDPoPNonce.
 func (o *Org) RotateDPoPNonce() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lastNonce, o.nonce = o.nonce, rand.Text()
 }
 
-// RequireDPoPNonce says whether the proof of an API call needs a nonce too; in a new org it does not. The proof of a
-// request for an access token always needs one, and a nonce that is there has to be a good one everywhere.
+// RequireDPoPNonce sets whether the proof of an API call needs a nonce too; in a new org it does not. The proof of a
+// token request always needs one, and a nonce must be valid wherever there is one.
 func (o *Org) RequireDPoPNonce(required bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.nonceRequired = required
 }
 
-// keyToBindTo returns the thumbprint of the key that a request asks to bind its token to, if it does.
+// keyToBindTo returns the thumbprint of the key that the token of an app is bound to, and "" for an app without DPoP:
+// Okta has been seen to ignore the proof of such an app (okta-sdk-nodejs#453).
 func (o *Org) keyToBindTo(c *call, app ServiceApp) (string, *problem) {
-	if !app.DPoP && len(c.request.Header.Values("DPoP")) == 0 {
+	if !app.DPoP {
 		return "", nil
 	}
 	given, why := o.readProof(c, "")
@@ -62,8 +63,8 @@ func (o *Org) keyToBindTo(c *call, app ServiceApp) (string, *problem) {
 	return given.key, nil
 }
 
-// readProof returns the proof that comes with a call and its access token, if there is one, or says what is wrong with
-// the proof. A good proof is used up by that, whatever its nonce.
+// readProof returns the proof of a call and of its access token, which is empty in a token request, or what is wrong
+// with the proof. It uses a valid proof up, whatever its nonce.
 func (o *Org) readProof(c *call, token string) (given proof, why string) {
 	headers := c.request.Header.Values("DPoP")
 	switch len(headers) {
@@ -99,7 +100,7 @@ func (o *Org) readProof(c *call, token string) (given proof, why string) {
 	return proof{key: key, nonce: claims.Nonce}, ""
 }
 
-// check says what is wrong with a proof's claims for a call, or nothing.
+// check returns what is wrong with a proof's claims for a call, or "".
 func (p proofClaims) check(c *call, token string) string {
 	issued := p.IssuedAt.Time()
 	switch {
@@ -124,7 +125,7 @@ func tokenHash(token string) string {
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// acceptNonce says whether a proof's nonce is good, and has the answer name the current one when the client should
+// acceptNonce reports whether a proof's nonce is valid. It adds the current one to the response when the client should
 // change to it.
 func (o *Org) acceptNonce(c *call, nonce string, required bool) bool {
 	if nonce == "" && !required || nonce == o.nonce {
@@ -134,11 +135,11 @@ func (o *Org) acceptNonce(c *call, nonce string, required bool) bool {
 	return nonce != "" && nonce == o.lastNonce
 }
 
-// Okta compares htu with the decoded path, in which it escapes little: the %40 for the @ of a login is refused.
+// Okta compares htu with the decoded path, in which it escapes little: it refuses %40 for the @ of a login.
 var htuEscapes = strings.NewReplacer("%", "%25", " ", "%20", `"`, "%22", "#", "%23", "?", "%3F")
 
-// urls returns the URLs that a call may say it is made to, without a query: the public one, and the one under which the
-// org was called.
+// urls returns the URLs that a proof or an assertion of a call may name, without a query: the public one, and the one
+// that was called.
 func (c *call) urls() []string {
 	decoded, _ := url.PathUnescape(c.path)
 	path := htuEscapes.Replace(decoded)

@@ -29,13 +29,13 @@ func startBound(t *testing.T, opts oktatest.Options) (*oktatest.Org, *serviceApp
 }
 
 // assertDPoPError checks the challenge of an API call.
-func (a answer) assertDPoPError(t *testing.T, status int, code string) {
+func (r response) assertDPoPError(t *testing.T, status int, code string) {
 	t.Helper()
-	assert.Equal(t, status, a.status, a.body)
-	assert.Empty(t, a.body)
+	assert.Equal(t, status, r.status, r.body)
+	assert.Empty(t, r.body)
 	assert.Regexp(t, `^DPoP algs="RS256 RS384 RS512 ES256 ES384 ES512", authorization_uri="[^"]+", realm="[^"]+", `+
 		`scope="[^"]+", error="`+code+`", error_description="[^"]+", resource="[^"]+"$`,
-		a.header.Get("WWW-Authenticate"))
+		r.header.Get("WWW-Authenticate"))
 }
 
 // The whole handshake: no proof, no nonce, a token, a call.
@@ -43,15 +43,15 @@ func TestDPoP(t *testing.T) {
 	t.Parallel()
 	_, app := startBound(t, oktatest.Options{BasePath: "/base"})
 
-	got := app.ask(t, false)
+	got := app.requestToken(t, false)
 	assert.Equal(t, "The DPoP proof JWT header is missing.", got.assertOAuthError(t, 400, "invalid_dpop_proof"))
 	assert.NotContains(t, got.header, "Dpop-Nonce")
 
-	got = app.ask(t, true)
+	got = app.requestToken(t, true)
 	got.assertOAuthError(t, 400, "use_dpop_nonce")
 	app.learnNonce(t, got)
 
-	got = app.ask(t, true)
+	got = app.requestToken(t, true)
 	object := got.object(t)
 	assert.Equal(t, "DPoP", object["token_type"])
 	assert.NotContains(t, got.header, "Dpop-Nonce", "the client has the current one")
@@ -61,45 +61,49 @@ func TestDPoP(t *testing.T) {
 	assert.NotContains(t, got.header, "Dpop-Nonce")
 }
 
-// An app that need not bind its tokens may.
-func TestDPoPOfItsOwnAccord(t *testing.T) {
+// An app without DPoP gets a bearer token whatever proof it sends, as okta-sdk-nodejs#453 reports.
+func TestProofOfAnAppWithoutDPoP(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	twoOfEach(org)
 	app := addApp(t, org, time.Now, oktatest.ServiceApp{})
 
-	got := app.ask(t, true)
-	got.assertOAuthError(t, 400, "use_dpop_nonce")
-	app.learnNonce(t, got)
-	token := app.signIn(t, true)
-	assert.Equal(t, 200, app.get(t, usersPath, token).status)
-	bearer, err := send(t, org, "GET", usersPath, withAuthorization("Bearer "+token))
-	require.NoError(t, err)
-	bearer.assertDPoPError(t, 401, "invalid_token")
+	valid := app.proof(t, app.proofClaims(http.MethodPost, tokenPath, ""))
+	for _, header := range []http.Header{valid, valid, {"Dpop": {"x"}}, {"Dpop": {"x", "y"}}} {
+		got := post(t, org, header, app.form(t).Encode())
+		assert.NotContains(t, got.header, "Dpop-Nonce")
+		object := got.object(t)
+		assert.Equal(t, "Bearer", object["token_type"])
+		token, _ := object["access_token"].(string)
+		bearer, err := send(t, org, http.MethodGet, usersPath, withAuthorization("Bearer "+token))
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusOK, bearer.status)
+		app.get(t, usersPath, token).assertDPoPError(t, 401, "invalid_token")
+	}
 }
 
-// badProofs are the proofs that are refused for a method and a URL, whatever they are sent with.
-func badProofs(t *testing.T, app *serviceApp, good func() claims) map[string][]string {
+// invalidProofs are the proofs that are refused for the method and the URL of valid claims, wherever they are sent.
+func invalidProofs(t *testing.T, app *serviceApp, valid func() claims) map[string][]string {
 	t.Helper()
 	now := app.now()
 	signed := func(changes claims) []string {
-		return []string{sign(t, jose.ES256, app.proofKey, proofOptions(), good().over(changes))}
+		return []string{sign(t, jose.ES256, app.proofKey, proofOptions(), valid().over(changes))}
 	}
 	private := (&jose.SignerOptions{}).WithType("dpop+jwt").WithHeader("jwk", jose.JSONWebKey{Key: app.proofKey})
 	stranger := (&jose.SignerOptions{}).WithType("dpop+jwt").
 		WithHeader("jwk", jose.JSONWebKey{Key: newKey(t).Public()})
 	symmetric := []byte("0123456789abcdef0123456789abcdef")
-	url, _ := good()["htu"].(string)
+	url, _ := valid()["htu"].(string)
 	return map[string][]string{
 		"none":                 {},
 		"two":                  append(signed(nil), signed(nil)...),
 		"no JWT":               {"x"},
-		"no type":              {sign(t, jose.ES256, app.proofKey, &jose.SignerOptions{EmbedJWK: true}, good())},
-		"other type":           {sign(t, jose.ES256, app.proofKey, proofOptions().WithType("JWT"), good())},
-		"no key":               {sign(t, jose.ES256, app.proofKey, (&jose.SignerOptions{}).WithType("dpop+jwt"), good())},
-		"private key":          {sign(t, jose.ES256, app.proofKey, private, good())},
-		"another's signature":  {sign(t, jose.ES256, app.proofKey, stranger, good())},
-		"symmetric":            {sign(t, jose.HS256, symmetric, (&jose.SignerOptions{}).WithType("dpop+jwt"), good())},
+		"no type":              {sign(t, jose.ES256, app.proofKey, &jose.SignerOptions{EmbedJWK: true}, valid())},
+		"other type":           {sign(t, jose.ES256, app.proofKey, proofOptions().WithType("JWT"), valid())},
+		"no key":               {sign(t, jose.ES256, app.proofKey, (&jose.SignerOptions{}).WithType("dpop+jwt"), valid())},
+		"private key":          {sign(t, jose.ES256, app.proofKey, private, valid())},
+		"another's signature":  {sign(t, jose.ES256, app.proofKey, stranger, valid())},
+		"symmetric":            {sign(t, jose.HS256, symmetric, (&jose.SignerOptions{}).WithType("dpop+jwt"), valid())},
 		"no method":            signed(claims{"htm": nil}),
 		"other method":         signed(claims{"htm": "PUT"}),
 		"method in lower case": signed(claims{"htm": "post"}),
@@ -116,12 +120,12 @@ func badProofs(t *testing.T, app *serviceApp, good func() claims) map[string][]s
 	}
 }
 
-func TestProofsThatTheTokenEndpointRefuses(t *testing.T) {
+func TestInvalidProofsAtTheTokenEndpoint(t *testing.T) {
 	t.Parallel()
 	_, app := startBound(t, oktatest.Options{Now: newClock(fixedClock()).Now})
-	app.signIn(t, true)
-	good := func() claims { return app.proofClaims(http.MethodPost, tokenPath, "") }
-	for name, proofs := range badProofs(t, app, good) {
+	app.accessToken(t, true)
+	valid := func() claims { return app.proofClaims(http.MethodPost, tokenPath, "") }
+	for name, proofs := range invalidProofs(t, app, valid) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := post(t, app.org, http.Header{"Dpop": proofs}, app.form(t).Encode())
@@ -130,16 +134,16 @@ func TestProofsThatTheTokenEndpointRefuses(t *testing.T) {
 	}
 }
 
-func TestProofsThatTheAPIRefuses(t *testing.T) {
+func TestInvalidProofsAtTheAPI(t *testing.T) {
 	t.Parallel()
 	_, app := startBound(t, oktatest.Options{Now: newClock(fixedClock()).Now})
-	token := app.signIn(t, true)
-	good := func() claims { return app.proofClaims(http.MethodGet, usersPath, token) }
-	bad := badProofs(t, app, good)
+	token := app.accessToken(t, true)
+	valid := func() claims { return app.proofClaims(http.MethodGet, usersPath, token) }
+	invalid := invalidProofs(t, app, valid)
 	for name, hash := range map[string]any{"no token hash": nil, "another token's hash": "x"} {
-		bad[name] = app.proof(t, good().over(claims{"ath": hash}))["Dpop"]
+		invalid[name] = app.proof(t, valid().over(claims{"ath": hash}))["Dpop"]
 	}
-	for name, proofs := range bad {
+	for name, proofs := range invalid {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			header := withAuthorization("DPoP " + token)
@@ -157,7 +161,7 @@ func TestClockOfProofs(t *testing.T) {
 	t.Parallel()
 	clock := newClock(fixedClock().Truncate(time.Second))
 	_, app := startBound(t, oktatest.Options{Now: clock.Now})
-	token := app.signIn(t, true)
+	token := app.accessToken(t, true)
 	for _, skew := range []time.Duration{-5 * time.Minute, 5 * time.Minute} {
 		content := app.proofClaims(http.MethodGet, usersPath, token)
 		content["iat"] = clock.Now().Add(skew).Unix()
@@ -174,7 +178,7 @@ func TestAlgorithmsOfProofs(t *testing.T) {
 	p521, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	require.NoError(t, err)
 	_, app := startBound(t, oktatest.Options{})
-	app.signIn(t, true)
+	app.accessToken(t, true)
 	for alg, key := range map[jose.SignatureAlgorithm]any{
 		jose.RS256: rsaKey, jose.RS384: rsaKey, jose.RS512: rsaKey,
 		jose.ES256: newKey(t), jose.ES384: p384, jose.ES512: p521,
@@ -202,7 +206,7 @@ func TestProofsAreUsedOnce(t *testing.T) {
 	why := post(t, org, app.proof(t, content), app.form(t).Encode()).assertOAuthError(t, 400, "invalid_dpop_proof")
 	assert.Equal(t, "The DPoP proof JWT has already been used.", why, "a new nonce needs a new ID")
 
-	token := app.signIn(t, true)
+	token := app.accessToken(t, true)
 	content = app.proofClaims(http.MethodGet, usersPath, token)
 	assert.Equal(t, 200, app.call(t, http.MethodGet, usersPath, token, content).status)
 	app.call(t, http.MethodGet, usersPath, token, content).assertDPoPError(t, 401, "invalid_dpop_proof")
@@ -212,7 +216,7 @@ func TestTokensAreBoundToTheirKey(t *testing.T) {
 	t.Parallel()
 	clock := newClock(fixedClock())
 	org, app := startBound(t, oktatest.Options{Now: clock.Now})
-	token := app.signIn(t, true)
+	token := app.accessToken(t, true)
 
 	for _, scheme := range []string{"Bearer ", "bearer "} {
 		header := app.proof(t, app.proofClaims(http.MethodGet, usersPath, token))
@@ -234,7 +238,7 @@ func TestTokensAreBoundToTheirKey(t *testing.T) {
 
 	clock.advance(time.Hour)
 	app.get(t, usersPath, token).assertDPoPError(t, 401, "invalid_token")
-	token = app.signIn(t, true)
+	token = app.accessToken(t, true)
 	org.RevokeAccessTokens()
 	app.get(t, usersPath, token).assertDPoPError(t, 401, "invalid_token")
 }
@@ -242,7 +246,7 @@ func TestTokensAreBoundToTheirKey(t *testing.T) {
 func TestScopesOfBoundTokens(t *testing.T) {
 	t.Parallel()
 	org, app := startBound(t, oktatest.Options{PublicURL: "https://acme.okta.com"})
-	token := app.signIn(t, true)
+	token := app.accessToken(t, true)
 
 	content := app.proofClaims(http.MethodDelete, usersPath, token)
 	got := app.call(t, http.MethodDelete, usersPath, token, content)
@@ -258,12 +262,12 @@ func TestScopesOfBoundTokens(t *testing.T) {
 func TestNonceRotation(t *testing.T) {
 	t.Parallel()
 	org, app := startBound(t, oktatest.Options{})
-	token := app.signIn(t, true)
+	token := app.accessToken(t, true)
 	first := app.nonce
 
-	// The nonce before the current one is good, and the answer names the current one.
+	// The nonce before the current one is valid, and the response names the current one.
 	org.RotateDPoPNonce()
-	got := app.ask(t, true)
+	got := app.requestToken(t, true)
 	got.object(t)
 	second := got.header.Get("DPoP-Nonce")
 	assert.NotEmpty(t, second)
@@ -277,7 +281,7 @@ func TestNonceRotation(t *testing.T) {
 
 	// The one before that is not.
 	org.RotateDPoPNonce()
-	got = app.ask(t, true)
+	got = app.requestToken(t, true)
 	got.assertOAuthError(t, 400, "use_dpop_nonce")
 	third := got.header.Get("DPoP-Nonce")
 	got = app.get(t, usersPath, token)
@@ -290,14 +294,14 @@ func TestNonceRotation(t *testing.T) {
 	got = app.get(t, usersPath, token)
 	assert.Equal(t, 200, got.status)
 	assert.NotContains(t, got.header, "Dpop-Nonce")
-	app.nonce = "made up"
+	app.nonce = "unknown"
 	app.get(t, usersPath, token).assertDPoPError(t, 401, "use_dpop_nonce")
 }
 
 func TestNonceOfAPICalls(t *testing.T) {
 	t.Parallel()
 	org, app := startBound(t, oktatest.Options{})
-	token := app.signIn(t, true)
+	token := app.accessToken(t, true)
 	nonce := app.nonce
 
 	app.nonce = ""
@@ -317,17 +321,17 @@ func TestNonceOfAPICalls(t *testing.T) {
 	assert.Equal(t, 200, app.get(t, usersPath, token).status)
 }
 
-// The public URL and the one that was called are both good, and Okta escapes little in the path.
+// The public URL and the one that was called are both valid, and Okta escapes little in the path.
 func TestURLOfProofs(t *testing.T) {
 	t.Parallel()
 	const public = "https://acme.okta.com"
 	org, app := startBound(t, oktatest.Options{BasePath: "/base", PublicURL: public})
-	org.AddUser(oktatest.User{ID: "u3", Login: "d'arc+é?#%/ x@example.com"})
-	app.nonce = app.ask(t, true).header.Get("DPoP-Nonce")
-	token := app.signIn(t, true)
+	org.AddUser(oktatest.User{ID: "d'arc+é?#% x@example.com"})
+	app.nonce = app.requestToken(t, true).header.Get("DPoP-Nonce")
+	token := app.accessToken(t, true)
 
-	const sent = "/api/v1/users/d%27arc+%C3%A9%3F%23%25%2F%20x%40example.com/grants"
-	const okta = "/api/v1/users/d'arc+é%3F%23%25/%20x@example.com/grants"
+	const sent = "/api/v1/users/d%27arc+%C3%A9%3F%23%25%20x%40example.com/grants"
+	const okta = "/api/v1/users/d'arc+é%3F%23%25%20x@example.com/grants"
 	for url, want := range map[string]int{
 		org.URL + okta:                         200,
 		public + okta:                          200,
@@ -342,11 +346,11 @@ func TestURLOfProofs(t *testing.T) {
 	}
 }
 
-// A request that comes through a server of TLS was made to https.
+// A request to a TLS server has an https URL.
 func TestURLOfProofsUnderTLS(t *testing.T) {
 	t.Parallel()
 	org, app := startBound(t, oktatest.Options{PublicURL: "https://acme.okta.com"})
-	token := app.signIn(t, true)
+	token := app.accessToken(t, true)
 	server := httptest.NewTLSServer(org)
 	t.Cleanup(server.Close)
 
@@ -362,11 +366,11 @@ func TestURLOfProofsUnderTLS(t *testing.T) {
 	assert.Equal(t, http.StatusOK, resp.StatusCode)
 }
 
-// A transport of a test's own may hand a client's request over as it is: its URL says what was called.
+// A transport of a test may pass a client's request to the org as it is: its URL is the one that was called.
 func TestURLOfProofsWithoutSockets(t *testing.T) {
 	t.Parallel()
 	org, app := startBound(t, oktatest.Options{})
-	token := app.signIn(t, true)
+	token := app.accessToken(t, true)
 
 	for htu, want := range map[string]int{"https://called.example": 200, "http://called.example": 401} {
 		content := app.proofClaims(http.MethodGet, usersPath, token)

@@ -2,15 +2,18 @@ package oktatest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/grantkit/okta/oktatest"
 )
 
-// An org is filled, asked to revoke something over HTTP, and looked at.
+// A test adds content to an org, revokes a grant over HTTP, and looks at what is left.
 func Example() {
 	org := oktatest.New(oktatest.Options{})
 	defer org.Close()
@@ -19,7 +22,7 @@ func Example() {
 	app := org.AddClient(oktatest.Client{Name: "Calendar"})
 	org.AddGrant(oktatest.Grant{UserID: ann.ID, ClientID: app.ID, ScopeID: "openid"})
 
-	status, _, err := ask(org, http.MethodDelete, "/api/v1/users/ann@example.com/grants", "SSWS secret")
+	status, _, err := request(org, http.MethodDelete, "/api/v1/users/"+ann.ID+"/grants", "SSWS secret")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -31,7 +34,7 @@ func Example() {
 	// 0 grants left
 }
 
-// The second of two requests meets an answer of a proxy.
+// The response to the second of three requests is one of a proxy.
 func ExampleOrg_Next() {
 	org := oktatest.NewDemo()
 	defer org.Close()
@@ -39,7 +42,7 @@ func ExampleOrg_Next() {
 
 	path := "/api/v1/users/" + oktatest.DemoUserID + "/grants"
 	for range 3 {
-		status, _, err := ask(org, http.MethodGet, path, "SSWS "+oktatest.DemoToken)
+		status, _, err := request(org, http.MethodGet, path, "SSWS "+oktatest.DemoToken)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -52,21 +55,21 @@ func ExampleOrg_Next() {
 	// 200
 }
 
-// A fault of one's own takes the org's answer and changes a header of it.
+// A fault of your own changes a header of the org's response.
 func ExampleFault() {
 	org := oktatest.NewDemo()
 	defer org.Close()
 	org.Next(func(w http.ResponseWriter, r *http.Request, org http.Handler) {
-		answer := httptest.NewRecorder()
-		org.ServeHTTP(answer, r)
-		maps.Copy(w.Header(), answer.Header())
+		recorder := httptest.NewRecorder()
+		org.ServeHTTP(recorder, r)
+		maps.Copy(w.Header(), recorder.Header())
 		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(answer.Code)
-		_, _ = answer.Body.WriteTo(w)
+		w.WriteHeader(recorder.Code)
+		_, _ = recorder.Body.WriteTo(w)
 	})
 
 	path := "/api/v1/users/" + oktatest.DemoUserID + "/grants"
-	_, header, err := ask(org, http.MethodGet, path, "SSWS "+oktatest.DemoToken)
+	_, header, err := request(org, http.MethodGet, path, "SSWS "+oktatest.DemoToken)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -75,8 +78,45 @@ func ExampleFault() {
 	// Output: text/html
 }
 
-// ask sends a request and returns the status and the headers of its answer.
-func ask(org *oktatest.Org, method, path, authorization string) (int, http.Header, error) {
+// A route of your own has the org's authentication, rate limits and standard headers.
+func ExampleOrg_Handle() {
+	org := oktatest.NewDemo()
+	defer org.Close()
+	org.LimitRate(oktatest.BucketAPI, 600, time.Minute)
+	org.Handle("GET /api/v1/devices/{deviceId}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"id": r.PathValue("deviceId"), "status": "ACTIVE"})
+	}))
+
+	for _, authorization := range []string{"SSWS wrong", "SSWS " + oktatest.DemoToken} {
+		status, header, err := request(org, http.MethodGet, "/api/v1/devices/guo1", authorization)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(status, header.Get("X-Rate-Limit-Limit"))
+	}
+	// Output:
+	// 401 600
+	// 200 600
+}
+
+// A listener of your own gives the org an address that is known before the test, for a program with a fixed
+// configuration.
+func ExampleOptions_listener() {
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0") // A port of your own.
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	org := oktatest.New(oktatest.Options{Listener: listener})
+	defer org.Close()
+	fmt.Println(org.URL == "http://"+listener.Addr().String())
+	// Output: true
+}
+
+// request sends a request and returns the status and the headers of its response.
+func request(org *oktatest.Org, method, path, authorization string) (int, http.Header, error) {
 	req, err := http.NewRequestWithContext(context.Background(), method, org.URL+path, http.NoBody)
 	if err != nil {
 		return 0, nil, err

@@ -56,7 +56,7 @@ func TestDrop(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	twoOfEach(org)
-	org.Next(oktatest.Drop(), oktatest.DropAnswer())
+	org.Next(oktatest.Drop(), oktatest.DropResponse())
 
 	_, err := send(t, org, http.MethodDelete, usersPath, nil)
 	require.ErrorIs(t, err, io.EOF)
@@ -101,7 +101,7 @@ func TestCutBody(t *testing.T) {
 	}
 }
 
-// A fault can change the org's answer, and the request ID stays the one in the log.
+// A fault can change the org's response, and the request ID stays the one in the log.
 func TestCustomFault(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
@@ -109,12 +109,12 @@ func TestCustomFault(t *testing.T) {
 	org.LimitRate(oktatest.BucketUsers, 5, time.Minute)
 	org.Next(
 		func(w http.ResponseWriter, r *http.Request, org http.Handler) {
-			answer := httptest.NewRecorder()
-			org.ServeHTTP(answer, r)
-			maps.Copy(w.Header(), answer.Header())
+			recorder := httptest.NewRecorder()
+			org.ServeHTTP(recorder, r)
+			maps.Copy(w.Header(), recorder.Header())
 			w.Header().Add("X-Rate-Limit-Remaining", "1")
-			w.WriteHeader(answer.Code)
-			_, _ = answer.Body.WriteTo(w)
+			w.WriteHeader(recorder.Code)
+			_, _ = recorder.Body.WriteTo(w)
 		},
 		func(http.ResponseWriter, *http.Request, http.Handler) {},
 		func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
@@ -141,8 +141,8 @@ func TestCustomFault(t *testing.T) {
 	}
 }
 
-// A fault may leave a client without an answer for as long as the client waits.
-func TestFaultThatNeverAnswers(t *testing.T) {
+// A fault may leave a client without a response for as long as the client waits.
+func TestFaultWithoutResponse(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	ctx, giveUp := context.WithCancel(t.Context())
@@ -155,7 +155,7 @@ func TestFaultThatNeverAnswers(t *testing.T) {
 
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, org.URL+usersPath, http.NoBody)
 	require.NoError(t, err)
-	_, err = freshConnection().RoundTrip(req) //nolint:bodyclose // there is no answer
+	_, err = freshConnection().RoundTrip(req) //nolint:bodyclose // there is no response
 	require.ErrorIs(t, err, context.Canceled)
 	<-done
 	org.Close()
@@ -180,7 +180,7 @@ func TestRequests(t *testing.T) {
 	assert.Equal(t, "limit=1&after=x%20y&after=z", requests[0].RawQuery)
 	assert.Equal(t, map[string][]string{"limit": {"1"}, "after": {"x y", "z"}}, map[string][]string(requests[0].Query))
 	assert.Equal(t, []string{"1", "2"}, requests[0].Header.Values("X-Test"))
-	assert.Equal(t, 404, requests[0].Status)
+	assert.Equal(t, 405, requests[0].Status)
 	assert.Equal(t, first.header.Get("X-Okta-Request-Id"), requests[0].RequestID)
 	assert.Equal(t, "DELETE", requests[1].Method)
 	assert.Equal(t, 204, requests[1].Status)
@@ -197,7 +197,24 @@ func TestRequests(t *testing.T) {
 	assert.Len(t, org.Requests(), 1)
 }
 
-// All that an org does works without its server, by the clock of a bubble.
+func TestLogSize(t *testing.T) {
+	t.Parallel()
+	all := []string{"/1", "/2", "/3", "/4", "/5"}
+	for size, want := range map[int][]string{0: all, 5: all, 2: {"/4", "/5"}, -1: {}} {
+		org := start(t, oktatest.Options{LogSize: size})
+		for i := range 5 {
+			assert.Equal(t, 404, get(t, org, fmt.Sprintf("/%d", i+1)).status)
+		}
+		paths := []string{}
+		for _, request := range org.Requests() {
+			paths = append(paths, request.Path)
+			assert.Equal(t, 404, request.Status)
+		}
+		assert.Equal(t, want, paths)
+	}
+}
+
+// An org works without its server, by the clock of a bubble.
 func TestWithoutSockets(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
@@ -231,7 +248,7 @@ func TestWithoutSockets(t *testing.T) {
 	assert.Equal(t, []int{200, 429, 200, 0, 429}, statuses)
 }
 
-// A list of any length costs no more for each page than a short one does.
+// A page of a long list costs no more than one of a short list.
 func TestLongList(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
@@ -255,7 +272,7 @@ func TestLongList(t *testing.T) {
 		for _, grant := range page {
 			seen = append(seen, grant.ID)
 		}
-		path = answer{header: w.Header()}.next(t)
+		path = response{header: w.Header()}.next(t)
 	}
 	require.Len(t, seen, grants)
 	assert.Equal(t, grantIDs(org), seen)

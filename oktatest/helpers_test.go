@@ -36,15 +36,15 @@ func startDemo(t *testing.T) *oktatest.Org {
 	return org
 }
 
-// answer is an answer that was read to its end.
-type answer struct {
+// response is a response that was read to its end.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
 // send sends a request to a path of the org, with the API token unless header names other credentials.
-func send(t *testing.T, org *oktatest.Org, method, path string, header http.Header) (answer, error) {
+func send(t *testing.T, org *oktatest.Org, method, path string, header http.Header) (response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, org.URL+path, http.NoBody)
 	require.NoError(t, err)
@@ -53,52 +53,52 @@ func send(t *testing.T, org *oktatest.Org, method, path string, header http.Head
 	return receive(t, req)
 }
 
-// receive sends a request and reads as much of the answer as arrives.
-func receive(t *testing.T, req *http.Request) (answer, error) {
+// receive sends a request and reads as much of the response as arrives.
+func receive(t *testing.T, req *http.Request) (response, error) {
 	t.Helper()
 	resp, err := freshConnection().RoundTrip(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, resp.Body.Close())
-	return answer{status: resp.StatusCode, header: resp.Header, body: string(body)}, err
+	return response{status: resp.StatusCode, header: resp.Header, body: string(body)}, err
 }
 
-// freshConnection sends each request on a connection of its own, which keeps Go's transport from repeating any.
+// freshConnection sends each request on a connection of its own, so that Go's transport repeats none.
 func freshConnection() *http.Transport { return &http.Transport{DisableKeepAlives: true} }
 
-func do(t *testing.T, org *oktatest.Org, method, path string) answer {
+func do(t *testing.T, org *oktatest.Org, method, path string) response {
 	t.Helper()
 	got, err := send(t, org, method, path, nil)
 	require.NoError(t, err)
 	return got
 }
 
-func get(t *testing.T, org *oktatest.Org, path string) answer {
+func get(t *testing.T, org *oktatest.Org, path string) response {
 	t.Helper()
 	return do(t, org, http.MethodGet, path)
 }
 
 // object reads the JSON object of a 200.
-func (a answer) object(t *testing.T) map[string]any {
+func (r response) object(t *testing.T) map[string]any {
 	t.Helper()
-	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, http.StatusOK, r.status, r.body)
 	var object map[string]any
-	require.NoError(t, json.Unmarshal([]byte(a.body), &object))
+	require.NoError(t, json.Unmarshal([]byte(r.body), &object))
 	return object
 }
 
 // ids reads the IDs in the JSON list of a 200.
-func (a answer) ids(t *testing.T) []string {
+func (r response) ids(t *testing.T) []string {
 	t.Helper()
-	require.Equal(t, http.StatusOK, a.status, a.body)
-	require.Equal(t, "application/json", a.header.Get("Content-Type"))
+	require.Equal(t, http.StatusOK, r.status, r.body)
+	require.Equal(t, "application/json", r.header.Get("Content-Type"))
 	var list []struct {
 		ID       string `json:"id"`
 		ClientID string `json:"client_id"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(a.body), &list))
+	require.NoError(t, json.Unmarshal([]byte(r.body), &list))
 	ids := []string{}
 	for _, item := range list {
 		if item.ID == "" {
@@ -112,10 +112,10 @@ func (a answer) ids(t *testing.T) []string {
 var linkHeader = regexp.MustCompile(`^<([^>]+)>; rel="([a-z]+)"$`)
 
 // links returns the Link headers by relation; each has a line of its own.
-func (a answer) links(t *testing.T) map[string]*url.URL {
+func (r response) links(t *testing.T) map[string]*url.URL {
 	t.Helper()
 	links := map[string]*url.URL{}
-	for _, line := range a.header.Values("Link") {
+	for _, line := range r.header.Values("Link") {
 		parts := linkHeader.FindStringSubmatch(line)
 		require.NotNil(t, parts, line)
 		target, err := url.Parse(parts[1])
@@ -126,9 +126,9 @@ func (a answer) links(t *testing.T) map[string]*url.URL {
 }
 
 // next returns the path and query of the next page, or "" on the last one.
-func (a answer) next(t *testing.T) string {
+func (r response) next(t *testing.T) string {
 	t.Helper()
-	next := a.links(t)["next"]
+	next := r.links(t)["next"]
 	if next == nil {
 		return ""
 	}
@@ -136,10 +136,10 @@ func (a answer) next(t *testing.T) string {
 }
 
 // assertError checks an Okta error.
-func (a answer) assertError(t *testing.T, status int, code, summary string) {
+func (r response) assertError(t *testing.T, status int, code, summary string) {
 	t.Helper()
-	assert.Equal(t, status, a.status, a.body)
-	assert.Equal(t, "application/json", a.header.Get("Content-Type"))
+	assert.Equal(t, status, r.status, r.body)
+	assert.Equal(t, "application/json", r.header.Get("Content-Type"))
 	var body struct {
 		Code    string `json:"errorCode"`
 		Summary string `json:"errorSummary"`
@@ -149,7 +149,7 @@ func (a answer) assertError(t *testing.T, status int, code, summary string) {
 			Summary string `json:"errorSummary"`
 		} `json:"errorCauses"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(a.body), &body), a.body)
+	require.NoError(t, json.Unmarshal([]byte(r.body), &body), r.body)
 	assert.Equal(t, code, body.Code)
 	assert.Equal(t, summary, body.Summary)
 	assert.Equal(t, code, body.Link)
@@ -160,7 +160,7 @@ func (a answer) assertError(t *testing.T, status int, code, summary string) {
 	}
 }
 
-// fixedClock stands still at a time that is neither in UTC nor whole in milliseconds.
+// fixedClock is a clock that does not move, at a time that is neither in UTC nor whole in milliseconds.
 func fixedClock() time.Time {
 	return time.Date(2026, time.March, 1, 14, 0, 30, 123_456_789, time.FixedZone("CET", 3600))
 }
@@ -181,10 +181,10 @@ func tokenIDs(org *oktatest.Org) []string {
 	return ids
 }
 
-// embedded returns the _embedded part of the object that an answer holds.
-func embedded(t *testing.T, a answer) string {
+// embedded returns the _embedded part of the object in a response.
+func embedded(t *testing.T, r response) string {
 	t.Helper()
-	text, err := json.Marshal(a.object(t)["_embedded"])
+	text, err := json.Marshal(r.object(t)["_embedded"])
 	require.NoError(t, err)
 	return string(text)
 }

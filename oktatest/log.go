@@ -6,19 +6,20 @@ import (
 	"net/url"
 )
 
-// Request is what an org has noted of a request.
+// Request is a request in the log of an org.
 type Request struct {
 	Method    string
 	Path      string // As it was sent: escaped, with the base path, without the query.
 	RawQuery  string
 	Query     url.Values
 	Header    http.Header
-	Status    int    // The answer's status, or 0 when the connection was lost before any answer.
-	RequestID string // The answer's X-Okta-Request-Id.
+	Status    int    // The status of the response, or 0 when the connection was lost before it.
+	RequestID string // The X-Okta-Request-Id of the response.
 }
 
-// Requests returns the requests since the org began, or since [Org.ClearRequests], in the order in which they arrived.
-// One that is being answered is among them, with a Status of 0 until the answer begins.
+// Requests returns the requests since the org began, or since [Org.ClearRequests], in the order in which they arrived;
+// of more than [Options].LogSize, the newest. A request that is being served is among them, with a Status of 0 until
+// its response begins.
 func (o *Org) Requests() []Request {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -31,14 +32,14 @@ func (o *Org) Requests() []Request {
 	return requests
 }
 
-// ClearRequests makes the org forget the requests so far.
+// ClearRequests empties the log.
 func (o *Org) ClearRequests() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.log = nil
 }
 
-// receive notes a request and takes the fault that is to answer it, if there is one.
+// receive logs a request and takes the fault that is to serve it, if there is one.
 func (o *Org) receive(r *http.Request) (*Request, Fault) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -50,7 +51,7 @@ func (o *Org) receive(r *http.Request) (*Request, Fault) {
 		Header:    r.Header.Clone(),
 		RequestID: fmt.Sprintf("req%017d", o.requestCount),
 	}
-	o.log = append(o.log, entry)
+	o.keep(entry)
 	if len(o.faults) == 0 {
 		return entry, nil
 	}
@@ -59,29 +60,41 @@ func (o *Org) receive(r *http.Request) (*Request, Fault) {
 	return entry, fault
 }
 
-// answerWriter notes an answer's status before any of the answer is sent, so that whoever has the answer finds the
+// keep adds a request to the log and drops the oldest one when the log is full.
+func (o *Org) keep(entry *Request) {
+	if o.logSize < 0 {
+		return
+	}
+	if o.logSize > 0 && len(o.log) == o.logSize {
+		o.log[0] = nil
+		o.log = o.log[1:]
+	}
+	o.log = append(o.log, entry)
+}
+
+// notedWriter notes the status of a response before any of it is sent, so that whoever has the response finds the
 // status in the log.
-type answerWriter struct {
+type notedWriter struct {
 	http.ResponseWriter
 	org   *Org
 	entry *Request
 }
 
-func (w *answerWriter) WriteHeader(status int) {
+func (w *notedWriter) WriteHeader(status int) {
 	w.note(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *answerWriter) Write(body []byte) (int, error) {
+func (w *notedWriter) Write(body []byte) (int, error) {
 	w.note(http.StatusOK)
 	return w.ResponseWriter.Write(body)
 }
 
 // Unwrap lets [http.ResponseController] reach the server's own writer.
-func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *notedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// note keeps the first status that is not an informational one.
-func (w *answerWriter) note(status int) {
+// note notes the first status that is not an informational one.
+func (w *notedWriter) note(status int) {
 	w.org.mu.Lock()
 	defer w.org.mu.Unlock()
 	if w.entry.Status == 0 && status >= http.StatusOK {

@@ -1,6 +1,8 @@
 package oktatest_test
 
 import (
+	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -17,13 +19,20 @@ func TestAddFillsInWhatIsEmpty(t *testing.T) {
 
 	user := org.AddUser(oktatest.User{})
 	assert.Equal(t, oktatest.User{
-		ID:    "00u00000000000000001",
-		Login: "00u00000000000000001@example.com",
-		Name:  "00u00000000000000001@example.com",
+		ID:      "00u00000000000000001",
+		Login:   "00u00000000000000001@example.com",
+		Name:    "00u00000000000000001@example.com",
+		Status:  "ACTIVE",
+		Created: now,
 	}, user)
 
 	client := org.AddClient(oktatest.Client{})
-	assert.Equal(t, oktatest.Client{ID: "0oa00000000000000001", Name: "App 0oa00000000000000001"}, client)
+	assert.Equal(t, oktatest.Client{
+		ID: "0oa00000000000000001", Name: "App 0oa00000000000000001", Status: "ACTIVE",
+	}, client)
+
+	group := org.AddGroup(oktatest.Group{})
+	assert.Equal(t, oktatest.Group{ID: "00g00000000000000001"}, group)
 
 	server := org.AddAuthorizationServer(oktatest.AuthorizationServer{})
 	assert.Equal(t, oktatest.AuthorizationServer{ID: "aus00000000000000002", Name: "aus00000000000000002"}, server)
@@ -66,10 +75,14 @@ func TestAddKeepsWhatIsGiven(t *testing.T) {
 	org := start(t, oktatest.Options{})
 	day := time.Date(2026, time.May, 4, 0, 0, 0, 0, time.UTC)
 
-	user := oktatest.User{ID: "u", Login: "u@example.com", Name: "U"}
+	user := oktatest.User{ID: "u", Login: "u@example.com", Name: "U", Status: "SUSPENDED", Created: day}
 	assert.Equal(t, user, org.AddUser(user))
-	client := oktatest.Client{ID: "c", Name: "C", URI: "https://c.example.com", LogoURI: "https://c.example.com/c.png"}
+	client := oktatest.Client{
+		ID: "c", Name: "C", URI: "https://c.example.com", LogoURI: "https://c.example.com/c.png", Status: "INACTIVE",
+	}
 	assert.Equal(t, client, org.AddClient(client))
+	group := oktatest.Group{ID: "g", UserIDs: []string{"u"}}
+	assert.Equal(t, group, org.AddGroup(group))
 	server := oktatest.AuthorizationServer{ID: "s", Name: "S"}
 	assert.Equal(t, server, org.AddAuthorizationServer(server))
 	grant := oktatest.Grant{
@@ -84,7 +97,7 @@ func TestAddKeepsWhatIsGiven(t *testing.T) {
 	assert.Equal(t, refreshToken, org.AddRefreshToken(refreshToken))
 }
 
-func TestMadeUpIDsAreUnique(t *testing.T) {
+func TestDefaultIDsAreUnique(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	org.AddUser(oktatest.User{ID: "00u00000000000000002"})
@@ -132,6 +145,26 @@ func TestAddPanicsOnMistakes(t *testing.T) {
 			},
 			`oktatest: there is no authorization server with the ID "x"`,
 		},
+		"group's ID is taken": {
+			func(o *oktatest.Org) { o.AddGroup(oktatest.Group{ID: "g"}) },
+			`oktatest: the group ID "g" is taken`,
+		},
+		"group of an unknown user": {
+			func(o *oktatest.Org) { o.AddGroup(oktatest.Group{UserIDs: []string{"u", "x"}}) },
+			`oktatest: there is no user with the ID "x"`,
+		},
+		"assignment of an unknown user": {
+			func(o *oktatest.Org) { o.AssignUsers("c", "u", "x") },
+			`oktatest: there is no user with the ID "x"`,
+		},
+		"assignment to an unknown client": {
+			func(o *oktatest.Org) { o.AssignUsers("x", "u") },
+			`oktatest: there is no client with the ID "x"`,
+		},
+		"pattern without a path": {
+			func(o *oktatest.Org) { o.Handle("GET logs", http.NotFoundHandler()) },
+			`oktatest: the pattern "GET logs" has no path`,
+		},
 		"unknown bucket": {
 			func(o *oktatest.Org) { o.LimitRate("/oauth2", 1, time.Minute) },
 			`oktatest: there is no bucket "/oauth2"`,
@@ -147,6 +180,7 @@ func TestAddPanicsOnMistakes(t *testing.T) {
 			org.AddUser(oktatest.User{ID: "u", Login: "u@example.com"})
 			org.AddClient(oktatest.Client{ID: "c"})
 			org.AddGrant(oktatest.Grant{ID: "g", UserID: "u", ClientID: "c"})
+			org.AddGroup(oktatest.Group{ID: "g"})
 
 			assert.PanicsWithValue(t, test.want, func() { test.add(org) })
 			assert.Len(t, org.Users(), 1, "the org can still be used")
@@ -172,7 +206,7 @@ func TestDemo(t *testing.T) {
 
 	assert.Len(t, org.Users(), 4)
 	assert.Len(t, org.Clients(), 3)
-	got, err := send(t, org, "GET", "/api/v1/users/"+oktatest.DemoLogin+"/grants/"+oktatest.DemoGrantID,
+	got, err := send(t, org, "GET", "/api/v1/users/"+oktatest.DemoUserID+"/grants/"+oktatest.DemoGrantID,
 		map[string][]string{"Authorization": {"SSWS " + oktatest.DemoToken}})
 	require.NoError(t, err)
 	assert.Equal(t, "2026-01-05T10:00:00.000Z", got.object(t)["created"])
@@ -191,4 +225,18 @@ func TestDemo(t *testing.T) {
 	issued := "/api/v1/authorizationServers/" + oktatest.DemoAuthorizationServerID + "/clients/0oanotes/tokens"
 	assert.Equal(t, []string{"oarann4", "oarann5"}, get(t, org, issued).ids(t))
 	assert.Empty(t, get(t, org, "/api/v1/users/00udee/grants").ids(t))
+}
+
+func TestListener(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	org := start(t, oktatest.Options{Listener: listener, BasePath: "/base"})
+	seedUsers(org)
+	assert.Equal(t, "http://"+listener.Addr().String()+"/base", org.URL)
+	assert.Equal(t, []string{"00u1"}, get(t, org, "/api/v1/users?limit=1").ids(t))
+
+	org.Close()
+	_, err = send(t, org, http.MethodGet, "/api/v1/users", nil)
+	require.Error(t, err)
 }

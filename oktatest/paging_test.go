@@ -133,21 +133,21 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// No item that is there from the first page to the last may be left out, whatever else comes and goes.
-func TestPagesWhileItemsComeAndGo(t *testing.T) {
+// No item that is there from the first page to the last may be left out, whatever is added and revoked.
+func TestPagesWhileItemsAreAddedAndRevoked(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(t *testing.T, org *oktatest.Org)
 		want   []string
 	}{
-		"the page's last item goes": {
+		"the page's last item is revoked": {
 			func(t *testing.T, org *oktatest.Org) {
 				t.Helper()
 				do(t, org, http.MethodDelete, "/api/v1/users/u/grants/g009")
 			},
 			numbered("g", 10, 20, 1),
 		},
-		"the whole page goes": {
+		"the whole page is revoked": {
 			func(t *testing.T, org *oktatest.Org) {
 				t.Helper()
 				for _, id := range numbered("g", 0, 10, 1) {
@@ -156,21 +156,21 @@ func TestPagesWhileItemsComeAndGo(t *testing.T) {
 			},
 			numbered("g", 10, 20, 1),
 		},
-		"the next page's first item goes": {
+		"the next page's first item is revoked": {
 			func(t *testing.T, org *oktatest.Org) {
 				t.Helper()
 				do(t, org, http.MethodDelete, "/api/v1/users/u/grants/g010")
 			},
 			numbered("g", 11, 21, 1),
 		},
-		"everything goes": {
+		"all are revoked": {
 			func(t *testing.T, org *oktatest.Org) {
 				t.Helper()
 				do(t, org, http.MethodDelete, "/api/v1/users/u/grants")
 			},
 			[]string{},
 		},
-		"a new one comes after all have gone": {
+		"one is added after all were revoked": {
 			func(t *testing.T, org *oktatest.Org) {
 				t.Helper()
 				do(t, org, http.MethodDelete, "/api/v1/users/u/grants")
@@ -192,7 +192,7 @@ func TestPagesWhileItemsComeAndGo(t *testing.T) {
 	}
 }
 
-func TestPagingMistakes(t *testing.T) {
+func TestInvalidPageParameters(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	seedMany(org, 3)

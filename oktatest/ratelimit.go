@@ -7,14 +7,25 @@ import (
 	"time"
 )
 
-// The rate limit buckets of the operations that an org serves.
+// The rate limit buckets of the operations that an org serves. Okta documents some of them; the others are assumptions.
 const (
-	// BucketUsers counts the requests to /api/v1/users and below.
+	// BucketUser counts the requests GET /api/v1/users/{id}.
+	BucketUser = "/api/v1/users/{id}"
+
+	// BucketUsers counts all other requests to /api/v1/users and below.
 	BucketUsers = "/api/v1/users"
+
+	// BucketApps counts the requests to /api/v1/apps and below.
+	BucketApps = "/api/v1/apps"
+
+	// BucketGroups counts the requests to /api/v1/groups and below.
+	BucketGroups = "/api/v1/groups"
 
 	// BucketAPI counts all other requests below /api/v1.
 	BucketAPI = "/api/v1"
 )
+
+var buckets = []string{BucketUser, BucketUsers, BucketApps, BucketGroups, BucketAPI}
 
 // rateLimit counts the requests to a bucket in the current window.
 type rateLimit struct {
@@ -24,17 +35,17 @@ type rateLimit struct {
 	used     int
 }
 
-// LimitRate lets so many requests to a bucket through in each window of the org's clock, and answers 429 to the rest.
-// The answers of the bucket then carry the X-Rate-Limit headers. Requests count whether they succeed or not, and even
-// with bad credentials; those that a [Fault] answers by itself do not.
+// LimitRate limits a bucket to so many requests in each window of the org's clock; the response to the others is 429.
+// All responses of the bucket then carry the X-Rate-Limit headers. Requests count whether they succeed or not, and even
+// with invalid credentials; those that a [Fault] serves by itself do not.
 //
-// Windows begin at multiples of their length: those of a minute begin when the clock's seconds are 0. A call starts
-// the count anew. With no requests at all, every answer is a 429 whose limit and remaining are both 0, which is how
-// Okta reports its limit on concurrent requests. A negative number takes the limit away.
+// Windows begin at multiples of their length: those of a minute begin when the clock's seconds are 0. A call of
+// LimitRate resets the count. With a limit of 0, every response is a 429 whose limit and remaining are both 0, which is
+// how Okta reports its limit on concurrent requests. A negative number removes the limit.
 //
 // LimitRate panics when the bucket is unknown or the window is not positive.
 func (o *Org) LimitRate(bucket string, requests int, window time.Duration) {
-	if bucket != BucketUsers && bucket != BucketAPI {
+	if !slices.Contains(buckets, bucket) {
 		mistake("there is no bucket %q", bucket)
 	}
 	if window <= 0 {
@@ -49,18 +60,30 @@ func (o *Org) LimitRate(bucket string, requests int, window time.Duration) {
 	o.limits[bucket] = &rateLimit{requests: requests, window: window}
 }
 
-// bucketOf returns the bucket of a path's segments, and "" for a path outside the API.
-func bucketOf(segments []string) string {
+// bucketOf returns the bucket of a method and a path's segments, and "" for a path outside the API.
+func bucketOf(method string, segments []string) string {
 	if len(segments) < 2 || !slices.Equal(segments[:2], []string{"api", "v1"}) {
 		return ""
 	}
-	if len(segments) > 2 && segments[2] == "users" {
-		return BucketUsers
+	if len(segments) == 2 {
+		return BucketAPI
 	}
-	return BucketAPI
+	switch segments[2] {
+	case "users":
+		if method == http.MethodGet && len(segments) == 4 {
+			return BucketUser
+		}
+		return BucketUsers
+	case "apps":
+		return BucketApps
+	case "groups":
+		return BucketGroups
+	default:
+		return BucketAPI
+	}
 }
 
-// spend counts a request to a bucket, sets the headers that say so, and returns a problem when the window has no
+// spend counts a request to a bucket, sets the rate limit headers, and returns a problem when the window has no
 // requests left.
 func (o *Org) spend(bucket string, now time.Time, header http.Header) *problem {
 	limit, limited := o.limits[bucket]
@@ -92,7 +115,7 @@ func (l *rateLimit) take(now time.Time) bool {
 	return true
 }
 
-// reset returns the end of the window in seconds since 1970, rounded up.
+// reset returns the end of the window in Unix seconds, rounded up.
 func (l *rateLimit) reset() int64 {
 	return l.start.Add(l.window + time.Second - 1).Unix()
 }

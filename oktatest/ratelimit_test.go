@@ -1,6 +1,8 @@
 package oktatest_test
 
 import (
+	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,12 +24,12 @@ func newClock(start time.Time) *clock {
 func (c *clock) Now() time.Time          { return time.Unix(0, c.nanoseconds.Load()) }
 func (c *clock) advance(d time.Duration) { c.nanoseconds.Add(int64(d)) }
 
-func (a answer) assertLimit(t *testing.T, status int, limit, remaining, reset string) {
+func (r response) assertLimit(t *testing.T, status int, limit, remaining, reset string) {
 	t.Helper()
-	assert.Equal(t, status, a.status)
-	assert.Equal(t, []string{limit}, a.header.Values("X-Rate-Limit-Limit"))
-	assert.Equal(t, []string{remaining}, a.header.Values("X-Rate-Limit-Remaining"))
-	assert.Equal(t, []string{reset}, a.header.Values("X-Rate-Limit-Reset"))
+	assert.Equal(t, status, r.status)
+	assert.Equal(t, []string{limit}, r.header.Values("X-Rate-Limit-Limit"))
+	assert.Equal(t, []string{remaining}, r.header.Values("X-Rate-Limit-Remaining"))
+	assert.Equal(t, []string{reset}, r.header.Values("X-Rate-Limit-Reset"))
 }
 
 const (
@@ -86,6 +88,38 @@ func TestRateLimitBuckets(t *testing.T) {
 	unlimited := get(t, org, usersPath)
 	assert.Equal(t, 200, unlimited.status)
 	assert.NotContains(t, unlimited.header, "X-Rate-Limit-Limit")
+}
+
+func TestBucketOfEachRoute(t *testing.T) {
+	t.Parallel()
+	org := startDemo(t)
+	names := []string{
+		oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups, oktatest.BucketAPI,
+	}
+	for i, bucket := range names {
+		org.LimitRate(bucket, 100+i, time.Hour) // The limit tells the buckets apart.
+	}
+	for _, test := range []struct{ method, path, bucket string }{
+		{"GET", "/api/v1/users/00uann", oktatest.BucketUser},
+		{"GET", "/api/v1/users/nobody", oktatest.BucketUser},
+		{"DELETE", "/api/v1/users/00uann", oktatest.BucketUsers},
+		{"GET", "/api/v1/users", oktatest.BucketUsers},
+		{"GET", "/api/v1/users/00uann/clients", oktatest.BucketUsers},
+		{"DELETE", "/api/v1/users/00uann/sessions", oktatest.BucketUsers},
+		{"GET", "/api/v1/users/00uann%2F/grants", oktatest.BucketUsers},
+		{"GET", "/api/v1/apps", oktatest.BucketApps},
+		{"GET", "/api/v1/apps/0oanotes", oktatest.BucketApps},
+		{"GET", "/api/v1/apps/0oanotes/users", oktatest.BucketApps},
+		{"GET", "/api/v1/apps/0oanotes/tokens", oktatest.BucketApps},
+		{"POST", "/api/v1/apps/0oanotes/lifecycle/deactivate", oktatest.BucketApps},
+		{"GET", "/api/v1/groups/00geveryone/users", oktatest.BucketGroups},
+		{"GET", "/api/v1/authorizationServers", oktatest.BucketAPI},
+		{"GET", "/api/v1/authorizationServers/default/clients", oktatest.BucketAPI},
+		{"GET", "/api/v1/logs", oktatest.BucketAPI},
+	} {
+		want := strconv.Itoa(100 + slices.Index(names, test.bucket))
+		assert.Equal(t, want, do(t, org, test.method, test.path).header.Get("X-Rate-Limit-Limit"), test)
+	}
 }
 
 func TestRateLimitOfNone(t *testing.T) {

@@ -47,8 +47,7 @@ type grantLinks struct {
 	User                link `json:"user"`
 }
 
-// tokenJSON names the client in one of two ways: Okta's users API says clientId, its authorization servers API
-// client_id.
+// tokenJSON names the client in one of two ways: client_id in Okta's authorization servers API, clientId elsewhere.
 type tokenJSON struct {
 	ID             string         `json:"id"`
 	Status         string         `json:"status"`
@@ -56,7 +55,7 @@ type tokenJSON struct {
 	LastUpdated    string         `json:"lastUpdated"`
 	ExpiresAt      string         `json:"expiresAt"`
 	Issuer         string         `json:"issuer"`
-	UserClientID   string         `json:"clientId,omitempty"`
+	ClientID       string         `json:"clientId,omitempty"`
 	ServerClientID string         `json:"client_id,omitempty"`
 	UserID         string         `json:"userId"`
 	Scopes         []string       `json:"scopes"`
@@ -131,7 +130,7 @@ type oauthErrorJSON struct {
 	Description string `json:"error_description"`
 }
 
-// accessTokenJSON is the token endpoint's answer.
+// accessTokenJSON is the token endpoint's response.
 type accessTokenJSON struct {
 	Type      string `json:"token_type"`
 	ExpiresIn int    `json:"expires_in"`
@@ -181,7 +180,7 @@ func (o *Org) issuer(serverID string) string { return o.publicURL + "/oauth2/" +
 func (o *Org) userTokenJSON(token RefreshToken, expand bool) tokenJSON {
 	self := o.href("api", "v1", "users", token.UserID, "clients", token.ClientID, "tokens", token.ID)
 	wire := o.tokenJSON(token, self, expand)
-	wire.UserClientID = token.ClientID
+	wire.ClientID = token.ClientID
 	return wire
 }
 
@@ -225,7 +224,7 @@ func (o *Org) tokenEmbedded(token RefreshToken) *tokenEmbedded {
 			ID:          scopeID(name),
 			Name:        name,
 			DisplayName: name,
-			Description: "Allows what the scope " + name + " stands for",
+			Description: "The scope " + name,
 			Links:       scopeLinks{Scope: o.scopeLink(token.AuthorizationServerID, name)},
 		}
 	}

@@ -29,11 +29,6 @@ func env(url, token string) loader {
 	return func() (okta.Config, error) { return okta.LoadConfigFrom(okta.ConfigSources{Environ: environ}) }
 }
 
-// found is the response to a request for a user by login.
-func found(id string) oktatest.Fault {
-	return oktatest.Reply(http.StatusOK, nil, `{"id":"`+id+`","status":"DEPROVISIONED"}`)
-}
-
 func runOn(ctx context.Context, org *oktatest.Org, args ...string) (code int, stdout, stderr string) {
 	return runWith(ctx, env(org.URL, oktatest.DemoToken), args...)
 }
@@ -76,7 +71,6 @@ func rest(org *oktatest.Org, userIDs ...string) []string {
 func TestWithoutYesNothingIsRevoked(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
-	org.Next(found("00ubob"))
 	code, stdout, stderr := runOn(t.Context(), org, "bob@example.com")
 
 	assert.Zero(t, code)
@@ -121,7 +115,6 @@ func TestWithYesNothingIsLeft(t *testing.T) {
 			t.Parallel()
 			org := startDemo(t)
 			if user == oktatest.DemoLogin {
-				org.Next(found(oktatest.DemoUserID))
 			}
 			others := rest(org, "00ubob", "00ucid")
 			code, stdout, stderr := runOn(t.Context(), org, "-yes", user)

@@ -27,7 +27,7 @@ const (
 	usersRead = "okta.users.read"
 )
 
-// claims are the claims of a JWT. A nil one is left out.
+// claims are the claims of a JWT. A nil claim is left out.
 type claims map[string]any
 
 // over returns claims with some of them changed.
@@ -55,7 +55,7 @@ func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, opts *jose.SignerO
 	return text
 }
 
-// serviceApp is an app as its client has it: with its own key and the one that its tokens are bound to.
+// serviceApp is the client of a service app, with its own key and the one that its tokens are bound to.
 type serviceApp struct {
 	org      *oktatest.Org
 	id       string
@@ -65,7 +65,7 @@ type serviceApp struct {
 	nonce    string
 }
 
-// addApp adds an app of one key to an org whose clock is now.
+// addApp adds an app with one key to an org whose clock is now.
 func addApp(t *testing.T, org *oktatest.Org, now func() time.Time, app oktatest.ServiceApp) *serviceApp {
 	t.Helper()
 	key := newKey(t)
@@ -92,7 +92,7 @@ func (a *serviceApp) assertion(t *testing.T, changes claims) string {
 	return sign(t, jose.ES256, a.key, nil, a.claims().over(changes))
 }
 
-// form is a good request for a token.
+// form is a valid token request.
 func (a *serviceApp) form(t *testing.T) url.Values {
 	t.Helper()
 	return url.Values{
@@ -103,7 +103,7 @@ func (a *serviceApp) form(t *testing.T) url.Values {
 	}
 }
 
-// proofClaims are those of a good proof, with the app's nonce.
+// proofClaims are those of a valid proof, with the app's nonce.
 func (a *serviceApp) proofClaims(method, path, token string) claims {
 	content := claims{
 		"htm": method,
@@ -130,8 +130,8 @@ func (a *serviceApp) proof(t *testing.T, content claims) http.Header {
 	return http.Header{"Dpop": {sign(t, jose.ES256, a.proofKey, proofOptions(), content)}}
 }
 
-// post sends a request for a token.
-func post(t *testing.T, org *oktatest.Org, header http.Header, body string) answer {
+// post sends a token request.
+func post(t *testing.T, org *oktatest.Org, header http.Header, body string) response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, org.URL+tokenPath, strings.NewReader(body))
 	require.NoError(t, err)
@@ -140,16 +140,16 @@ func post(t *testing.T, org *oktatest.Org, header http.Header, body string) answ
 	return read(t, req)
 }
 
-// read sends a request and reads the answer to its end.
-func read(t *testing.T, req *http.Request) answer {
+// read sends a request and reads the response to its end.
+func read(t *testing.T, req *http.Request) response {
 	t.Helper()
 	got, err := receive(t, req)
 	require.NoError(t, err)
 	return got
 }
 
-// ask sends a good request for a token, with a proof when withProof is set.
-func (a *serviceApp) ask(t *testing.T, withProof bool) answer {
+// requestToken sends a valid token request, with a proof when withProof is set.
+func (a *serviceApp) requestToken(t *testing.T, withProof bool) response {
 	t.Helper()
 	var header http.Header
 	if withProof {
@@ -158,26 +158,26 @@ func (a *serviceApp) ask(t *testing.T, withProof bool) answer {
 	return post(t, a.org, header, a.form(t).Encode())
 }
 
-// learnNonce takes the nonce over from an answer that names one.
-func (a *serviceApp) learnNonce(t *testing.T, from answer) {
+// learnNonce takes the nonce of a response.
+func (a *serviceApp) learnNonce(t *testing.T, from response) {
 	t.Helper()
 	a.nonce = from.header.Get("DPoP-Nonce")
 	require.NotEmpty(t, a.nonce)
 }
 
-// signIn returns a token, bound by DPoP or not.
-func (a *serviceApp) signIn(t *testing.T, withProof bool) string {
+// accessToken returns a token, bound by DPoP or not.
+func (a *serviceApp) accessToken(t *testing.T, withProof bool) string {
 	t.Helper()
 	if withProof && a.nonce == "" {
-		a.learnNonce(t, a.ask(t, true))
+		a.learnNonce(t, a.requestToken(t, true))
 	}
-	token, _ := a.ask(t, withProof).object(t)["access_token"].(string)
+	token, _ := a.requestToken(t, withProof).object(t)["access_token"].(string)
 	require.NotEmpty(t, token)
 	return token
 }
 
-// call calls the API with a DPoP proof of some claims.
-func (a *serviceApp) call(t *testing.T, method, path, token string, content claims) answer {
+// call calls the API with a DPoP proof of the claims.
+func (a *serviceApp) call(t *testing.T, method, path, token string, content claims) response {
 	t.Helper()
 	header := a.proof(t, content)
 	header.Set("Authorization", "DPoP "+token)
@@ -186,22 +186,22 @@ func (a *serviceApp) call(t *testing.T, method, path, token string, content clai
 	return got
 }
 
-// get calls the API with a good DPoP proof.
-func (a *serviceApp) get(t *testing.T, path, token string) answer {
+// get calls the API with a valid DPoP proof.
+func (a *serviceApp) get(t *testing.T, path, token string) response {
 	t.Helper()
 	return a.call(t, http.MethodGet, path, token, a.proofClaims(http.MethodGet, path, token))
 }
 
 // assertOAuthError checks an error of the token endpoint and returns its description.
-func (a answer) assertOAuthError(t *testing.T, status int, code string) string {
+func (r response) assertOAuthError(t *testing.T, status int, code string) string {
 	t.Helper()
-	assert.Equal(t, status, a.status, a.body)
-	assert.Equal(t, "application/json", a.header.Get("Content-Type"))
-	assert.NotEmpty(t, a.header.Get("Date"))
-	assert.NotEmpty(t, a.header.Get("X-Okta-Request-Id"))
+	assert.Equal(t, status, r.status, r.body)
+	assert.Equal(t, "application/json", r.header.Get("Content-Type"))
+	assert.NotEmpty(t, r.header.Get("Date"))
+	assert.NotEmpty(t, r.header.Get("X-Okta-Request-Id"))
 	var body map[string]string
-	require.NoError(t, json.Unmarshal([]byte(a.body), &body), a.body)
-	assert.Equal(t, code, body["error"], a.body)
+	require.NoError(t, json.Unmarshal([]byte(r.body), &body), r.body)
+	assert.Equal(t, code, body["error"], r.body)
 	assert.NotEmpty(t, body["error_description"])
 	assert.Len(t, body, 2)
 	return body["error_description"]

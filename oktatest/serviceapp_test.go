@@ -44,7 +44,7 @@ func TestAccessToken(t *testing.T) {
 	}, object)
 	assert.Equal(t, "no-store", got.header.Get("Cache-Control"))
 	assert.NotContains(t, got.header, "X-Rate-Limit-Limit")
-	assert.NotEqual(t, token, app.signIn(t, false), "each token is another one")
+	assert.NotEqual(t, token, app.accessToken(t, false), "each token is another one")
 
 	for method, path := range map[string]string{
 		http.MethodGet:    usersPath,
@@ -64,19 +64,19 @@ func TestAccessToken(t *testing.T) {
 	assert.Equal(t, http.StatusOK, requests[0].Status)
 }
 
-func TestAccessTokensEnd(t *testing.T) {
+func TestAccessTokensExpire(t *testing.T) {
 	t.Parallel()
 	clock := newClock(fixedClock())
 	org := start(t, oktatest.Options{Now: clock.Now})
 	twoOfEach(org)
-	org.AcceptBearerToken("made up", usersRead)
+	org.AcceptBearerToken("seeded", usersRead)
 	hour := addApp(t, org, clock.Now, oktatest.ServiceApp{})
 	minute := addApp(t, org, clock.Now, oktatest.ServiceApp{TokenLifetime: time.Minute})
-	long, short := hour.signIn(t, false), minute.signIn(t, false)
-	assert.InDelta(t, 60, minute.ask(t, false).object(t)["expires_in"], 0)
+	long, short := hour.accessToken(t, false), minute.accessToken(t, false)
+	assert.InDelta(t, 60, minute.requestToken(t, false).object(t)["expires_in"], 0)
 
 	statuses := func() (statuses []int) {
-		for _, token := range []string{"made up", long, short} {
+		for _, token := range []string{"seeded", long, short} {
 			got, err := send(t, org, "GET", usersPath, withAuthorization("Bearer "+token))
 			require.NoError(t, err)
 			if got.status == http.StatusUnauthorized {
@@ -93,11 +93,11 @@ func TestAccessTokensEnd(t *testing.T) {
 	assert.Equal(t, []int{200, 200, 401}, statuses())
 	org.RevokeAccessTokens()
 	assert.Equal(t, []int{200, 401, 401}, statuses())
-	long = hour.signIn(t, false)
+	long = hour.accessToken(t, false)
 	assert.Equal(t, []int{200, 200, 401}, statuses())
 }
 
-func TestTokenRequestsThatAreRefused(t *testing.T) {
+func TestInvalidTokenRequests(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	app := addApp(t, org, time.Now, oktatest.ServiceApp{})
@@ -131,7 +131,7 @@ func TestTokenRequestsThatAreRefused(t *testing.T) {
 	post(t, org, nil, form.Encode()).object(t)
 }
 
-func TestTokenRequestsThatAreNoForm(t *testing.T) {
+func TestTokenRequestsWithoutForm(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	app := addApp(t, org, time.Now, oktatest.ServiceApp{})
@@ -142,7 +142,7 @@ func TestTokenRequestsThatAreNoForm(t *testing.T) {
 	post(t, org, nil, "grant_type=%x").assertOAuthError(t, 400, "invalid_request")
 	post(t, org, header("application/x-www-form-urlencoded; charset=UTF-8"), app.form(t).Encode()).object(t)
 
-	// In the query, an assertion would stand in logs.
+	// In the query, an assertion would be in logs.
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, org.URL+tokenPath+"?"+app.form(t).Encode(),
 		http.NoBody)
 	require.NoError(t, err)
@@ -161,7 +161,7 @@ func TestTokenRequestsThatAreNoForm(t *testing.T) {
 	}
 }
 
-func TestAssertionsThatAreRefused(t *testing.T) {
+func TestInvalidAssertions(t *testing.T) {
 	t.Parallel()
 	clock := newClock(fixedClock().Truncate(time.Second))
 	org := start(t, oktatest.Options{Now: clock.Now})
@@ -304,7 +304,7 @@ func TestKidOfAnOnlyKey(t *testing.T) {
 	}
 }
 
-// Behind a gateway, the public URL and the one that was called are both good.
+// Behind a gateway, the public URL and the one that was called are both valid.
 func TestAudienceBehindAGateway(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{BasePath: "/base", PublicURL: "https://acme.okta.com"})
@@ -320,21 +320,21 @@ func TestAudienceBehindAGateway(t *testing.T) {
 	}
 }
 
-// Faults meet token requests too, and the log knows them, without their bodies.
+// Faults serve token requests too, and the log has them, without their bodies.
 func TestFaultsOfTokenRequests(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	app := addApp(t, org, time.Now, oktatest.ServiceApp{})
 	org.Next(oktatest.Reply(503, nil, ""), oktatest.CutBody(10))
 
-	assert.Equal(t, http.StatusServiceUnavailable, app.ask(t, false).status)
+	assert.Equal(t, http.StatusServiceUnavailable, app.requestToken(t, false).status)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, org.URL+tokenPath,
 		strings.NewReader(app.form(t).Encode()))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	_, err = receive(t, req)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	app.signIn(t, false)
+	app.accessToken(t, false)
 
 	statuses := []int{}
 	for _, request := range org.Requests() {
@@ -386,7 +386,7 @@ func TestAddServiceApp(t *testing.T) {
 		`oktatest: a ed25519.PublicKey is no public key that a service app can have`: {
 			Keys: []oktatest.ServiceAppKey{{Public: edKey}},
 		},
-		"oktatest: a service app's key is of no use: go-jose/go-jose: unsupported/unknown elliptic curve": {
+		"oktatest: a service app's key is invalid: go-jose/go-jose: unsupported/unknown elliptic curve": {
 			Keys: []oktatest.ServiceAppKey{{Public: p224.Public()}},
 		},
 	} {
@@ -405,14 +405,16 @@ func TestServiceAppIsACopy(t *testing.T) {
 	assert.Empty(t, keys[0].ID)
 	keys[0], added.Keys[0] = oktatest.ServiceAppKey{}, oktatest.ServiceAppKey{}
 	scopes[0], added.Scopes[0] = "x", "x"
-	app.signIn(t, false)
+	app.accessToken(t, false)
 }
 
-// In a bubble, the token ends when the bubble's clock says so, and no socket is needed.
+// In a bubble, tokens expire by the bubble's clock, without a socket.
 func TestTokensWithoutSockets(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
 	twoOfEach(org)
+	// The first use of go-jose fills its cache of types with a WaitGroup each, which must not belong to the bubble.
+	addApp(t, org, time.Now, oktatest.ServiceApp{}).requestToken(t, true)
 	synctest.Test(t, func(t *testing.T) {
 		app := addApp(t, org, time.Now, oktatest.ServiceApp{DPoP: true})
 		serve := func(method, path, body string, header http.Header) *httptest.ResponseRecorder {
@@ -423,13 +425,13 @@ func TestTokensWithoutSockets(t *testing.T) {
 			org.ServeHTTP(recorder, r)
 			return recorder
 		}
-		ask := func() *httptest.ResponseRecorder {
+		requestToken := func() *httptest.ResponseRecorder {
 			header := app.proof(t, app.proofClaims(http.MethodPost, tokenPath, ""))
 			header.Set("Content-Type", "application/x-www-form-urlencoded")
 			return serve(http.MethodPost, tokenPath, app.form(t).Encode(), header)
 		}
-		app.nonce = ask().Header().Get("DPoP-Nonce")
-		token, _ := answer{status: 200, body: ask().Body.String()}.object(t)["access_token"].(string)
+		app.nonce = requestToken().Header().Get("DPoP-Nonce")
+		token, _ := response{status: 200, body: requestToken().Body.String()}.object(t)["access_token"].(string)
 		read := func() int {
 			header := app.proof(t, app.proofClaims(http.MethodGet, usersPath, token))
 			header.Set("Authorization", "DPoP "+token)
@@ -448,7 +450,7 @@ func TestTokensAtTheSameTime(t *testing.T) {
 	org := start(t, oktatest.Options{})
 	twoOfEach(org)
 	app := addApp(t, org, time.Now, oktatest.ServiceApp{DPoP: true})
-	app.signIn(t, true)
+	app.accessToken(t, true)
 
 	var clients sync.WaitGroup
 	for range 4 {

@@ -22,18 +22,19 @@ import (
 // How long an access token lives unless its app's TokenLifetime says otherwise.
 const accessTokenLifetime = time.Hour
 
-// A request for an access token is some thousand bytes long.
+// A token request is some thousand bytes long.
 const maxFormBytes = 1 << 20
 
-// ServiceApp is an app that signs in as itself: it gets access tokens for an assertion that it signs with its private
-// key.
+// ServiceApp is an app that authenticates as itself: it gets access tokens for an assertion that it signs with its
+// private key. It is none of the org's clients, which act for users.
 type ServiceApp struct {
 	ClientID string          // By default 0oasvc and a number.
 	Name     string          // By default made from the client ID.
 	Keys     []ServiceAppKey // At least one.
-	Scopes   []string        // Those that the app is granted, by default none.
+	Scopes   []string        // The scopes that the app is granted, by default none.
 
-	// DPoP demands that the app's tokens are bound to a key of the client by DPoP, as Okta does for every new app.
+	// DPoP binds the app's tokens to a key of the client, as Okta does for every new app: a token request without a
+	// proof is refused. An app without DPoP gets bearer tokens, whether it sends a proof or not.
 	DPoP bool
 
 	TokenLifetime time.Duration // By default an hour.
@@ -41,18 +42,23 @@ type ServiceApp struct {
 
 // ServiceAppKey is a public key that a service app is registered with.
 type ServiceAppKey struct {
-	ID     string           // What the kid of an assertion says. By default the key's thumbprint.
+	ID     string           // The kid of an assertion. By default the key's thumbprint.
 	Public crypto.PublicKey // An *rsa.PublicKey, or an *ecdsa.PublicKey on P-256, P-384 or P-521.
 }
 
 // accessToken is what an org knows of an access token.
 type accessToken struct {
 	scopes  []string
-	expires time.Time // Zero for a token that a test has made up: it does not end.
+	expires time.Time // Zero for a token of AcceptBearerToken, which does not expire.
 	boundTo string    // The thumbprint of the key that DPoP binds the token to, if it does.
 }
 
 func (t accessToken) aliveAt(now time.Time) bool { return t.expires.IsZero() || now.Before(t.expires) }
+
+// allows reports whether the token has a scope. Any token has the empty scope.
+func (t accessToken) allows(scope string) bool {
+	return scope == "" || slices.Contains(t.scopes, scope)
+}
 
 // AddServiceApp adds a service app and returns it with its empty fields filled in. From then on the app gets access
 // tokens at /oauth2/v1/token. It panics when the ID is taken, when there is no key or one of an unknown kind, when two
@@ -89,7 +95,7 @@ func registered(keys []ServiceAppKey) []ServiceAppKey {
 		}
 		byDefault, err := thumbprint(jose.JSONWebKey{Key: key.Public})
 		if err != nil {
-			mistake("a service app's key is of no use: %v", err)
+			mistake("a service app's key is invalid: %v", err)
 		}
 		keys[i].ID = cmp.Or(key.ID, byDefault)
 		if taken[keys[i].ID] {
@@ -100,21 +106,21 @@ func registered(keys []ServiceAppKey) []ServiceAppKey {
 	return keys
 }
 
-// thumbprint names a public key as RFC 7638 does.
+// thumbprint returns the thumbprint of a public key (RFC 7638).
 func thumbprint(key jose.JSONWebKey) (string, error) {
 	hash, err := key.Thumbprint(crypto.SHA256)
 	return base64.RawURLEncoding.EncodeToString(hash), err
 }
 
-// RevokeAccessTokens makes all access tokens that the org has issued so far invalid. Those of [Org.AcceptBearerToken]
-// stay good.
+// RevokeAccessTokens revokes all access tokens that the org has issued so far. Those of [Org.AcceptBearerToken] stay
+// valid.
 func (o *Org) RevokeAccessTokens() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	maps.DeleteFunc(o.accessTokens, func(_ string, t accessToken) bool { return !t.expires.IsZero() })
 }
 
-// oauthProblem is an answer of the token endpoint that is not a success.
+// oauthProblem is an error of the token endpoint.
 func oauthProblem(code, description string) *problem {
 	status := http.StatusBadRequest
 	if code == "invalid_client" {
@@ -123,7 +129,7 @@ func oauthProblem(code, description string) *problem {
 	return &problem{status: status, oauthError: code, summary: description}
 }
 
-// readForm returns the form in a request's body, and nil when the body is none.
+// readForm returns the form in a request's body, and nil when the body is not a form.
 func readForm(r *http.Request) url.Values {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if mediaType != "application/x-www-form-urlencoded" || r.Body == nil {
@@ -191,9 +197,9 @@ func checkTokenForm(form url.Values) *problem {
 	}
 }
 
-// grant returns the scopes that are asked for, when the app is granted all of them.
-func (a ServiceApp) grant(asked string) ([]string, *problem) {
-	scopes := strings.Fields(asked)
+// grant returns the requested scopes when the app is granted all of them.
+func (a ServiceApp) grant(requested string) ([]string, *problem) {
+	scopes := strings.Fields(requested)
 	if len(scopes) == 0 {
 		return nil, oauthProblem("invalid_scope", "There are no default scopes, 'scope' must be provided.")
 	}

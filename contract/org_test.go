@@ -1,0 +1,191 @@
+package contract_test
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grantkit/okta/oktatest"
+)
+
+// besideOrg is where the part of the document on the org around grants and tokens may lie next to a checkout.
+const besideOrg = "../../shared/spec/okta-org.openapi.yaml"
+
+// The document allows any member of _embedded here, and has this one in its example.
+const embeddedUser = "AppUser._embedded.user is not documented"
+
+// orgDocument is the document of the routes that oktatest serves beyond the SDK's. A whole document has them too.
+var orgDocument = sync.OnceValues(func() (*document, error) {
+	given := os.Getenv(variable)
+	text, err := os.ReadFile(cmp.Or(given, besideOrg))
+	if given == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, errAbsent
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parse(text)
+})
+
+// skipIfPart skips a test where the document that was given has the SDK's operations only.
+func skipIfPart(t *testing.T, doc *document) {
+	t.Helper()
+	if _, ok := doc.operations["listUsers"]; !ok {
+		t.Skip("the document does not have the org around grants and tokens")
+	}
+}
+
+// orgRequests are requests for each operation of oktatest beyond the SDK's. Those of one page are read to the end.
+var orgRequests = map[string][]string{
+	"listUsers": {
+		"/api/v1/users", "/api/v1/users?limit=1", `/api/v1/users?search=status eq "DEPROVISIONED"`,
+		`/api/v1/users?limit=2&filter=profile.login eq "ann@example.com" or status eq "STAGED"`,
+	},
+	"getUser": {
+		"/api/v1/users/00uann", "/api/v1/users/bob@example.com", "/api/v1/users/cid", "/api/v1/users/x",
+	},
+	"listUserClients": {"/api/v1/users/00uann/clients", "/api/v1/users/x/clients"},
+	"revokeUserSessions": {
+		"/api/v1/users/00uann/sessions?oauthTokens=true&forgetDevices=false", "/api/v1/users/x/sessions",
+	},
+	"listApplications": {
+		"/api/v1/apps?limit=2", "/api/v1/apps?includeNonDeleted=true", `/api/v1/apps?filter=status eq "INACTIVE"`,
+	},
+	"getApplication":       {"/api/v1/apps/0oacalendar", "/api/v1/apps/0oainactive", "/api/v1/apps/x"},
+	"listApplicationUsers": {"/api/v1/apps/0oacalendar/users?limit=1&expand=user", "/api/v1/apps/x/users"},
+	"listOAuth2TokensForApplication": {
+		"/api/v1/apps/0oacalendar/tokens?limit=2&expand=scope", "/api/v1/apps/0oacalendar/tokens", "/api/v1/apps/x/tokens",
+	},
+	"getOAuth2TokenForApplication": {
+		"/api/v1/apps/0oacalendar/tokens/oarann1?expand=scope", "/api/v1/apps/0oacalendar/tokens/x",
+	},
+	"revokeOAuth2TokenForApplication": {
+		"/api/v1/apps/0oacalendar/tokens/oarann1", "/api/v1/apps/0oacalendar/tokens/x",
+	},
+	"revokeOAuth2TokensForApplication": {"/api/v1/apps/0oacalendar/tokens", "/api/v1/apps/x/tokens"},
+	"deactivateApplication": {
+		"/api/v1/apps/0oacalendar/lifecycle/deactivate", "/api/v1/apps/x/lifecycle/deactivate",
+	},
+	"listAuthorizationServers": {"/api/v1/authorizationServers", "/api/v1/authorizationServers?limit=1"},
+	"listGroupUsers":           {"/api/v1/groups/00geveryone/users?limit=3", "/api/v1/groups/x/users"},
+}
+
+func newOrgWithMore(t *testing.T) *oktatest.Org {
+	t.Helper()
+	org := newOrg(t)
+	org.AddUser(oktatest.User{ID: "00ugone", Login: "gone@example.com", Status: "DEPROVISIONED"})
+	org.AddUser(oktatest.User{ID: "00unew", Login: "newcomer", Name: "Newcomer", Status: "STAGED"})
+	org.AddClient(oktatest.Client{ID: "0oainactive", Status: "INACTIVE"})
+	return org
+}
+
+func TestResponsesOfTheOrgAreValid(t *testing.T) {
+	t.Parallel()
+	doc, err := orgDocument()
+	skipIfAbsent(t, err)
+	require.NoError(t, err)
+	skipIfPart(t, doc)
+	c := answerCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, clientLink,
+		tokensHints, grantsHints, embeddedUser)}
+	t.Run("operations", func(t *testing.T) {
+		t.Parallel()
+		t.Cleanup(func() { assert.Empty(t, c.known.unmet()) })
+		for id, paths := range orgRequests {
+			t.Run(id, func(t *testing.T) {
+				t.Parallel()
+				op, ok := doc.operations[id]
+				require.True(t, ok, "the document does not have the operation")
+				c.checkOrgOperation(t, op, paths)
+			})
+		}
+	})
+}
+
+func (c answerCheck) checkOrgOperation(t *testing.T, op operation, paths []string) {
+	t.Helper()
+	org := newOrgWithMore(t)
+	var count tally
+	var found findings
+	for _, path := range paths {
+		a := fetch(t, op.method, org.URL+strings.ReplaceAll(path, " ", "%20"), sswsDemo)
+		for more := true; more; {
+			count.add(a)
+			found = append(found, c.check(op, a)...)
+			var target string
+			if target, more = a.next(); more {
+				count.pages++
+				found = append(found, checkTarget(op, a, target)...)
+				a = fetch(t, op.method, target, sswsDemo)
+			}
+		}
+	}
+	assert.Positive(t, count.successes, "no response was a success")
+	if op.takes("limit", "after") {
+		assert.Positive(t, count.pages, "no list had several pages")
+	}
+	path, _, _ := strings.Cut(paths[0], "?")
+	count.all += c.refuseOrg(t, op, path)
+	report(t, count, found)
+}
+
+// refuseOrg checks responses to requests without the right credentials, and beyond the rate limit.
+func (c answerCheck) refuseOrg(t *testing.T, op operation, path string) int {
+	t.Helper()
+	org := newOrgWithMore(t)
+	org.AcceptBearerToken("scopeless")
+	org.AcceptBearerToken("scoped", op.scopes()...)
+	requests := []struct {
+		authorization string
+		status        int
+	}{{"", 401}, {"Bearer wrong", 401}, {"Bearer scopeless", 403}, {"Bearer scoped", 0}, {sswsDemo, 429}}
+	for _, r := range requests {
+		if r.status == http.StatusTooManyRequests {
+			for _, bucket := range []string{
+				oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups, oktatest.BucketAPI,
+			} {
+				org.LimitRate(bucket, 0, time.Minute)
+			}
+		}
+		a := fetch(t, op.method, org.URL+path, r.authorization)
+		if r.status == 0 {
+			assert.True(t, isSuccess(a.status), "the documented scope is enough: %v", a)
+		} else {
+			assert.Equal(t, r.status, a.status, r.authorization)
+		}
+		assert.Empty(t, c.check(op, a))
+	}
+	return len(requests)
+}
+
+// The longest page of oktatest is the document's.
+func TestPageLimitsOfTheOrg(t *testing.T) {
+	t.Parallel()
+	doc, err := orgDocument()
+	skipIfAbsent(t, err)
+	require.NoError(t, err)
+	skipIfPart(t, doc)
+	org := newOrgWithMore(t)
+	for id, paths := range orgRequests {
+		op := doc.operations[id]
+		limit := op.queryParameters()["limit"]
+		if limit == nil || limit.Schema.Value.Max == nil {
+			continue
+		}
+		path, _, _ := strings.Cut(paths[0], "?")
+		most := int(*limit.Schema.Value.Max)
+		for over, want := range []int{http.StatusOK, http.StatusBadRequest} {
+			a := fetch(t, op.method, org.URL+path+"?limit="+strconv.Itoa(most+over), sswsDemo)
+			assert.Equal(t, want, a.status, a)
+		}
+	}
+}

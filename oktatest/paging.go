@@ -1,0 +1,142 @@
+package oktatest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// pageLimits bound how many items a page has.
+type pageLimits struct {
+	byDefault int
+	max       int
+	unset     string // A limit that counts as none.
+}
+
+var (
+	defaultLimits     = pageLimits{byDefault: 20, max: 200}
+	negativeLimits    = pageLimits{byDefault: 20, max: 200, unset: "-1"}
+	userLimits        = pageLimits{byDefault: 200, max: 200}
+	appUserLimits     = pageLimits{byDefault: 50, max: 500}
+	groupUserLimits   = pageLimits{byDefault: 1000, max: 1000}
+	authServersLimits = pageLimits{byDefault: 200, max: 200}
+)
+
+// The query parameters that a next link repeats.
+var repeatedInNext = []string{"expand", "filter", "includeNonDeleted", "limit", "scopeId", "search"}
+
+// listing is what a page is cut from. A nil keep keeps all.
+type listing[T, J any] struct {
+	of     *collection[T]
+	key    listKey
+	keep   func(T) bool
+	limits pageLimits
+	expand string // The one valid value of expand, if there is one.
+	render func(T, bool) J
+}
+
+// list returns the page that a call asks for.
+func list[T, J any](c *call, from listing[T, J]) (any, *problem) {
+	expand, failure := c.expand(from.expand)
+	if failure != nil {
+		return nil, failure
+	}
+	limit, failure := c.limit(from.limits)
+	if failure != nil {
+		return nil, failure
+	}
+	last, failure := from.position(c.query.Get("after"))
+	if failure != nil {
+		return nil, failure
+	}
+
+	c.link("self", c.query)
+	page := []J{}
+	for item := range from.of.after(from.key, last) {
+		if from.keep != nil && !from.keep(item.value) {
+			continue
+		}
+		if len(page) == limit {
+			c.linkNext(newCursor(from.of.prefix, last))
+			break
+		}
+		page = append(page, from.render(item.value, expand))
+		last = item.seq
+	}
+	return page, nil
+}
+
+// newCursor returns the cursor of the place after an item.
+func newCursor(prefix string, seq int) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(prefix + strconv.Itoa(seq)))
+}
+
+// position returns the sequence number in a cursor that was issued for this kind of item, and 0 for no cursor.
+func (l listing[T, J]) position(after string) (int, *problem) {
+	if after == "" {
+		return 0, nil
+	}
+	text, _ := base64.RawURLEncoding.DecodeString(after)
+	seq, _ := strconv.Atoi(strings.TrimPrefix(string(text), l.of.prefix))
+	if seq < 1 || seq > l.of.lastSeq || newCursor(l.of.prefix, seq) != after {
+		return 0, invalid("after", "not a cursor of this list")
+	}
+	return seq, nil
+}
+
+// expand reports whether a call asks for the one thing that can be expanded.
+func (c *call) expand(valid string) (bool, *problem) {
+	value := c.query.Get("expand")
+	if value == "" || value == valid {
+		return value != "", nil
+	}
+	if valid == "" {
+		return false, c.refuse("expand")
+	}
+	return false, invalid("expand", "the one valid value is "+valid)
+}
+
+// refuse returns a problem when a call uses one of the documented parameters that oktatest does not implement: to
+// ignore it would give another result than Okta does.
+func (c *call) refuse(parameters ...string) *problem {
+	for _, name := range parameters {
+		if c.query.Get(name) != "" {
+			return invalid(name, "oktatest does not implement it")
+		}
+	}
+	return nil
+}
+
+func (c *call) limit(limits pageLimits) (int, *problem) {
+	text := c.query.Get("limit")
+	if text == "" || text == limits.unset {
+		return limits.byDefault, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > limits.max {
+		return 0, invalid("limit", fmt.Sprintf("must be a number from 1 to %d", limits.max))
+	}
+	return limit, nil
+}
+
+// link adds a Link header for the call's own path with a query.
+func (c *call) link(rel string, query url.Values) {
+	target := c.publicURL + c.path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	c.links = append(c.links, fmt.Sprintf("<%s>; rel=%q", target, rel))
+}
+
+// linkNext adds the Link header for the page after a cursor.
+func (c *call) linkNext(after string) {
+	query := url.Values{"after": {after}}
+	for _, name := range repeatedInNext {
+		if values, given := c.query[name]; given {
+			query[name] = values
+		}
+	}
+	c.link("next", query)
+}

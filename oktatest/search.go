@@ -1,0 +1,150 @@
+package oktatest
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// attributes returns the attribute of an item with a name.
+type attributes func(name string) string
+
+// expression reports whether an item's attributes match a search or a filter.
+type expression func(attributes) bool
+
+// syntax is what an expression may consist of beside "and", "or" and parentheses.
+type syntax struct {
+	operators map[string][]string // By attribute, whose names are case-sensitive.
+	foldCase  bool                // Values match in any case.
+}
+
+var (
+	equal      = []string{"eq"}
+	ordered    = []string{"eq", "gt", "ge", "lt", "le"}
+	searchable = append([]string{"sw"}, ordered...)
+)
+
+var (
+	userSearch = syntax{foldCase: true, operators: map[string][]string{
+		"id": searchable, "status": searchable, "created": ordered, "lastUpdated": ordered,
+		"profile.login": searchable, "profile.email": searchable,
+		"profile.firstName": searchable, "profile.lastName": searchable,
+	}}
+	userFilter = syntax{operators: map[string][]string{
+		"id": equal, "status": equal, "lastUpdated": ordered,
+		"profile.login": equal, "profile.email": equal, "profile.firstName": equal, "profile.lastName": equal,
+	}}
+	appFilter = syntax{operators: map[string][]string{"id": equal, "status": equal, "name": equal}}
+)
+
+// A parenthesis, a string or a word, after spaces.
+var expressionToken = regexp.MustCompile(`^\s*([()]|"(?:[^"\\]|\\.)*"|[^\s()"]+)`)
+
+// parse reads an expression, and reports whether it is one.
+func (s syntax) parse(text string) (expression, bool) {
+	p := parser{syntax: s}
+	text = strings.TrimSpace(text)
+	for text != "" {
+		token := expressionToken.FindStringSubmatch(text)
+		if token == nil {
+			return nil, false
+		}
+		p.tokens = append(p.tokens, token[1])
+		text = text[len(token[0]):]
+	}
+	parsed := p.or()
+	return parsed, parsed != nil && len(p.tokens) == 0
+}
+
+// parser reads tokens from the front. Its methods return nil where there is no expression.
+type parser struct {
+	syntax
+	tokens []string
+}
+
+// next takes the next token when it is a word, in any case.
+func (p *parser) next(word string) bool {
+	found := len(p.tokens) > 0 && strings.EqualFold(p.tokens[0], word)
+	if found {
+		p.tokens = p.tokens[1:]
+	}
+	return found
+}
+
+func (p *parser) or() expression {
+	left := p.and()
+	for left != nil && p.next("or") {
+		first, second := left, p.and()
+		if second == nil {
+			return nil
+		}
+		left = func(of attributes) bool { return first(of) || second(of) }
+	}
+	return left
+}
+
+func (p *parser) and() expression {
+	left := p.term()
+	for left != nil && p.next("and") {
+		first, second := left, p.term()
+		if second == nil {
+			return nil
+		}
+		left = func(of attributes) bool { return first(of) && second(of) }
+	}
+	return left
+}
+
+func (p *parser) term() expression {
+	if !p.next("(") {
+		return p.comparison()
+	}
+	inner := p.or()
+	if !p.next(")") {
+		return nil
+	}
+	return inner
+}
+
+func (p *parser) comparison() expression {
+	if len(p.tokens) < 3 {
+		return nil
+	}
+	name, operator := p.tokens[0], strings.ToLower(p.tokens[1])
+	var want string
+	if json.Unmarshal([]byte(p.tokens[2]), &want) != nil || !slices.Contains(p.operators[name], operator) {
+		return nil
+	}
+	if name == "created" || name == "lastUpdated" {
+		when, err := time.Parse(time.RFC3339, want)
+		if err != nil {
+			return nil
+		}
+		want = when.UTC().Format(timeFormat)
+	}
+	p.tokens = p.tokens[3:]
+	if !p.foldCase {
+		return func(of attributes) bool { return compare(of(name), operator, want) }
+	}
+	want = strings.ToLower(want)
+	return func(of attributes) bool { return compare(strings.ToLower(of(name)), operator, want) }
+}
+
+func compare(have, operator, want string) bool {
+	switch operator {
+	case "eq":
+		return have == want
+	case "sw":
+		return strings.HasPrefix(have, want)
+	case "gt":
+		return have > want
+	case "ge":
+		return have >= want
+	case "lt":
+		return have < want
+	default: // le
+		return have <= want
+	}
+}

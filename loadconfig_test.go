@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,7 @@ func TestLoadConfigWithoutAnything(t *testing.T) {
 func TestLoadConfigReadsItsPlaces(t *testing.T) {
 	home, work := t.TempDir(), t.TempDir()
 	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home) // the same on Windows
 	t.Chdir(work)
 	t.Setenv("OKTA_CLIENT_CLIENTID", "0oa1")
 	require.NoError(t, os.Mkdir(filepath.Join(home, ".okta"), 0o700))
@@ -295,6 +297,9 @@ func TestLoadConfigZeros(t *testing.T) {
 
 func TestLoadConfigWarnsOnceOfFilesThatOthersCanRead(t *testing.T) {
 	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no permission bits")
+	}
 	_, pemText, _ := keyTexts(t)
 	secret := write(t, "okta: {client: {orgUrl: "+orgURL+", token: abcdefgh}}", 0o644)
 	harmless := write(t, "okta: {client: {requestTimeout: 9}}", 0o644)

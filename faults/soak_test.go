@@ -161,7 +161,7 @@ func (s *soak) watch(ctx context.Context) string {
 				early>>20, late>>20, slices.Max(goroutines))
 		case <-ticks.C:
 			s.org.ClearRequests()
-			if len(heaps)%4 == 3 { // a call in which that happens twice has to fail
+			if len(heaps)%8 == 3 { // seldom: a call fails if its token is revoked twice
 				s.org.RevokeAccessTokens()
 			}
 			runtime.GC()

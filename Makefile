@@ -76,7 +76,7 @@ api-diff:
 contract:
 	go -C contract test -race -shuffle=on ./...
 
-# Asks the org that OKTA_CLIENT_ORGURL and its kin name what Okta does not document. contract/live/README.md says more.
+# Asks a real org, that of the OKTA_CLIENT_ variables, what Okta does not document. contract/README.md says more.
 .PHONY: live
 live:
 	@go -C contract run ./live

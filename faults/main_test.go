@@ -1,5 +1,5 @@
-// Package faults_test holds the SDK to what it promises when servers, networks and programs fail: over real sockets, and
-// with processes that are killed.
+// Package faults_test tests the SDK against servers, networks and programs that fail: over real sockets, and with
+// processes that are killed. README.md explains what the tests print.
 package faults_test
 
 import (

@@ -22,8 +22,9 @@ import (
 
 const apiToken = "00secret-api-token"
 
-// newOrg returns an org with a user who has grants, one who has none, and limits. Its clock stands still, so that no window
-// ends. What serves it also has the two routes that find a user, and cuts a segment at ";", as one tenant was seen to.
+// newOrg returns an org with a user who has grants, one who has none, and limits. Its clock stands still, so that no
+// window ends. What serves it also has the two routes that find a user, and cuts a segment at ";", as one tenant was
+// seen to.
 func newOrg(t *testing.T) (*oktatest.Org, string) {
 	t.Helper()
 	now := time.Date(2026, 11, 21, 12, 0, 1, 0, time.UTC)
@@ -96,14 +97,15 @@ func TestReportReadsAndChangesNothing(t *testing.T) {
 	for _, request := range org.Requests() {
 		assert.Equal(t, http.MethodGet, request.Method)
 	}
-	row := regexp.MustCompile(`\| listUserGrants \| GET /api/v1/users/\{userId\}/grants \| 200 \| 600 \| \d+ \| 59s \| (\d+) \|`)
+	row := regexp.MustCompile(`\| listUserGrants \| GET /api/v1/users/{userId}/grants \| 200 \| 600 \| \d+ \| 59s \| (\d+) \|`)
 	found := row.FindStringSubmatch(text)
 	require.NotNil(t, found, text)
 	used, err := strconv.Atoi(found[1])
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, used, 6, "the routes below users share a bucket")
 	for _, want := range []string{
-		"| getRefreshTokenForAuthorizationServerAndClient | ", "| the ID | 200 | 3 |", "| the ID and `;x` | 200 | 3, equal to those of the ID |",
+		"| getRefreshTokenForAuthorizationServerAndClient | ",
+		"| the ID | 200 | 3 |", "| the ID and `;x` | 200 | 3, equal to those of the ID |",
 		"| the ID and `%3Bx` | 200 | 3, equal to those of the ID |", "| the ID and `%5Cx` | 40", "| the login | ",
 		"| used after 1ms | 200 |", "| SSWS | an API token has none | GET /api/v1/users/{userId}/grants | 200 |",
 	} {
@@ -119,7 +121,8 @@ func TestReportNamesTheMissingScope(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	app := org.AddServiceApp(oktatest.ServiceApp{
-		Keys: []oktatest.ServiceAppKey{{Public: key.Public()}}, Scopes: []string{"okta.users.read", "okta.authorizationServers.read"},
+		Keys:   []oktatest.ServiceAppKey{{Public: key.Public()}},
+		Scopes: []string{"okta.users.read", "okta.authorizationServers.read"},
 	})
 	org.AcceptBearerToken("bearer-of-one-scope", "okta.users.read")
 	for scopes, credentials := range map[string]okta.Credentials{
@@ -140,7 +143,8 @@ func TestReportRevokesOnlyOfTheUserThatIsNamed(t *testing.T) {
 	org, url := newOrg(t)
 	text := report(t, url, okta.APIToken(apiToken), map[string]string{userVariable: "ann@example.com"})
 	for _, want := range []string{
-		"| one grant | 204 |", "| the same grant again | 404 E0000007 (", "| the page after that of the revoked grant | 200 |", "| all grants | 204 |",
+		"| one grant | 204 |", "| the same grant again | 404 E0000007 (",
+		"| the page after that of the revoked grant | 200 |", "| all grants | 204 |",
 		"| refresh tokens of one client before | 3 |", "| refresh tokens of the client afterwards | 3 |",
 	} {
 		assert.Contains(t, text, want)

@@ -1,6 +1,6 @@
-// Live asks a real org what Okta's documentation leaves open, and prints the responses as Markdown. It reads the configuration as
-// okta.LoadConfig does and changes nothing, unless OKTA_LIVE_USER names a user whose grants may be revoked. README.md of the
-// module says more.
+// Live asks a real org what Okta's documentation leaves open, and prints the responses as Markdown. It reads the
+// configuration as okta.LoadConfig does and changes nothing, unless OKTA_LIVE_USER names a user whose grants may be
+// revoked. README.md of the module says more.
 package main
 
 import (

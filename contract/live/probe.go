@@ -23,7 +23,9 @@ type probe struct {
 
 type probeKey struct{}
 
-func (p *probe) with(ctx context.Context) context.Context { return context.WithValue(ctx, probeKey{}, p) }
+func (p *probe) with(ctx context.Context) context.Context {
+	return context.WithValue(ctx, probeKey{}, p)
+}
 
 // probing is a transport that fills in the probe of a request's context.
 type probing struct{ next http.RoundTripper }
@@ -90,7 +92,8 @@ func limit(n int) url.Values { return url.Values{"limit": {strconv.Itoa(n)}} }
 // resource is the type of object that Okta names at the end of an E0000007.
 var resource = regexp.MustCompile(`\((\w+)\)$`)
 
-// outcome says what came of a call: a status, Okta's code and the scope that is missing, and nothing that names somebody.
+// outcome says what came of a call: a status, Okta's code and the scope that is missing, and nothing that names
+// somebody.
 func outcome(p *probe, err error) string {
 	if err == nil {
 		return strconv.Itoa(p.status)

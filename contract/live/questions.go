@@ -101,7 +101,10 @@ var routes = []struct{ operation, path string }{
 	{"listRefreshTokensForUserAndClient", "users/{userId}/clients/{clientId}/tokens?"},
 	{"getRefreshTokenForUserAndClient", "users/{userId}/clients/{clientId}/tokens/{tokenId}"},
 	{"listOAuth2ClientsForAuthorizationServer", "authorizationServers/{authServerId}/clients"},
-	{"listRefreshTokensForAuthorizationServerAndClient", "authorizationServers/{authServerId}/clients/{serverClientId}/tokens?"},
+	{
+		"listRefreshTokensForAuthorizationServerAndClient",
+		"authorizationServers/{authServerId}/clients/{serverClientId}/tokens?",
+	},
 	{
 		"getRefreshTokenForAuthorizationServerAndClient",
 		"authorizationServers/{authServerId}/clients/{serverClientId}/tokens/{serverTokenId}",
@@ -116,13 +119,13 @@ var routes = []struct{ operation, path string }{
 	{"listAuthorizationServers", "authorizationServers?"},
 }
 
-// limits asks each route twice, all of them once before any of them again: what a bucket has lost meanwhile says how many of the
-// routes share it.
+// limits asks each route twice, all of them once before any of them again: what a bucket has lost meanwhile says how
+// many of the routes share it.
 func (l *live) limits(ctx context.Context, s subject) table {
 	t := table{
 		heading: "Rate limits of the routes that read",
-		note: "One round asks each route once. `used` is what the route's bucket lost from its first request to its second: 1 for a " +
-			"bucket of its own, more if routes of this table, or other programs, share it.",
+		note: "Each route was asked twice, all of them once before any of them again. `used` is what the bucket lost in between: " +
+			"1 for a bucket of its own, more if other routes of this table, or other programs, share it.",
 		columns: []string{"operation", "route", "response", "limit", "remaining", "reset after", "used"},
 	}
 	var first, second []*probe
@@ -140,7 +143,8 @@ func (l *live) limits(ctx context.Context, s subject) table {
 	for i, r := range routes {
 		now := second[i].header
 		t.add(r.operation, "GET /api/v1/"+strings.TrimSuffix(r.path, "?"), outcomes[i],
-			dash(now.Get("X-Rate-Limit-Limit")), dash(now.Get("X-Rate-Limit-Remaining")), resetAfter(now), used(first[i].header, now))
+			dash(now.Get("X-Rate-Limit-Limit")), dash(now.Get("X-Rate-Limit-Remaining")), resetAfter(now),
+			used(first[i].header, now))
 	}
 	return t
 }
@@ -194,8 +198,8 @@ func used(first, second http.Header) string {
 func (l *live) spellings(ctx context.Context, s subject) table {
 	t := table{
 		heading: "Other spellings of {userId}",
-		note: "GET /api/v1/users/{userId}/grants. A response that equals that for the ID alone means that the org takes one for the " +
-			"other. Proofs (DPoP) are for the path that the SDK meant to send: then the rows with a suffix say nothing.",
+		note: "GET /api/v1/users/{userId}/grants. Items that equal those of the ID mean that the org cuts or resolves the spelling. " +
+			"A DPoP proof names the path without the suffix: with DPoP, the rows with a suffix say nothing.",
 		columns: []string{"{userId} is", "response", "items"},
 	}
 	id, login := s["userId"], s["login"]
@@ -234,7 +238,7 @@ func (l *live) grantsOf(ctx context.Context, t *table, what, user, suffix string
 
 // cursor keeps the cursor of a first page for a while.
 func (l *live) cursor(ctx context.Context, s subject, wait time.Duration) table {
-	t := table{heading: "Age of a cursor", columns: []string{"cursor of GET /api/v1/users/{userId}/grants?limit=1", "response"}}
+	t := table{heading: "Age of a cursor", columns: []string{"GET /api/v1/users/{userId}/grants?limit=1&after=...", "response"}}
 	page, err := l.client.UserGrants.List(ctx, s["userId"], &okta.ListUserGrantsOptions{Limit: 1})
 	if err != nil || !page.HasNext() {
 		t.add("not asked, the user has fewer than two grants", "-")
@@ -250,8 +254,8 @@ func (l *live) cursor(ctx context.Context, s subject, wait time.Duration) table 
 	return t
 }
 
-// missingScope asks with a token that lacks a scope. A service app gets one for its first scope alone; a bearer token is taken
-// as it is.
+// missingScope asks with a token that lacks a scope. A service app gets one for its first scope alone; a bearer token
+// is taken as it is.
 func (l *live) missingScope(ctx context.Context, s subject) table {
 	t := table{heading: "A missing scope", columns: []string{"scheme", "scopes", "route", "response"}}
 	scopes := "unknown"
@@ -294,7 +298,10 @@ func (l *live) revoking(ctx context.Context, s subject) table {
 		step("the same grant again", revoke)
 	}
 	if err == nil && page.HasNext() {
-		step("the page after that of the revoked grant", func(ctx context.Context) error { _, err := page.Next(ctx); return err })
+		step("the page after that of the revoked grant", func(ctx context.Context) error {
+			_, err := page.Next(ctx)
+			return err
+		})
 	}
 	all := func(ctx context.Context) error { return grants.RevokeAll(ctx, user) }
 	step("all grants", all)
@@ -315,4 +322,3 @@ func (l *live) tokens(ctx context.Context, s subject) string {
 	}
 	return strconv.Itoa(len(page.Items))
 }
-

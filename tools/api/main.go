@@ -1,9 +1,10 @@
-// Api prints the exported API of Go packages, one line for each constant, variable, function, type, field and method, in the
-// form of the files in Go's own api folder.
+// Api prints the exported API of Go packages, one line for each constant, variable, function, type, field and method,
+// in the form of the files in Go's own api folder.
 //
 //	go -C tools run ./api -C .. . ./oktatest
 //
-// It reads what the compiler exports, so that comments, the order of the source and the names of parameters do not matter.
+// It reads what the compiler exports, so that comments, the order of the source and the names of parameters do not
+// matter.
 package main
 
 import (
@@ -70,8 +71,8 @@ type listing struct {
 }
 
 func list(folder string, patterns []string) ([]listing, error) {
-	args := append([]string{"list", "-C", folder, "-export", "-deps", "-json=ImportPath,Export,DepOnly", "--"}, patterns...)
-	command := exec.Command("go", args...) //nolint:gosec,noctx // it ends by itself
+	args := []string{"list", "-C", folder, "-export", "-deps", "-json=ImportPath,Export,DepOnly", "--"}
+	command := exec.Command("go", append(args, patterns...)...) //nolint:gosec,noctx // it ends by itself
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
@@ -219,7 +220,8 @@ func unnamed(t types.Type) types.Type {
 	if !ok {
 		return t
 	}
-	return types.NewSignatureType(nil, nil, nil, anonymous(signature.Params()), anonymous(signature.Results()), signature.Variadic())
+	parameters, results := anonymous(signature.Params()), anonymous(signature.Results())
+	return types.NewSignatureType(nil, nil, nil, parameters, results, signature.Variadic())
 }
 
 func anonymous(tuple *types.Tuple) *types.Tuple {

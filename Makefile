@@ -56,7 +56,7 @@ test:
 
 .PHONY: test-386
 test-386:
-	CGO_ENABLED=0 GOARCH=386 go test -short ./...
+	CGO_ENABLED=0 GOARCH=386 go test -p 1 -short ./...
 
 # What programs that import the module can use.
 api_packages = $(shell go list -f '{{if and .GoFiles (ne .Name "main")}}{{.ImportPath}}{{end}}' ./... | grep -Ev '/(internal|examples)/')

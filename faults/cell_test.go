@@ -155,11 +155,11 @@ var serviceKey = sync.OnceValues(func() (*ecdsa.PrivateKey, error) {
 // Bounds of the cells' calls.
 const (
 	maxRetries   = 2
-	shortAttempt = time.Second            // AttemptTimeout where the server stalls
-	longCall     = 20 * time.Second       // deadline of a call that must end before it
-	shortCall    = 500 * time.Millisecond // deadline of a call that must end with it
-	slack        = 3 * time.Second        // for a busy machine under the race detector
-	work         = longCall + slack       // bound of a call that transfers megabytes
+	shortAttempt = 2 * time.Second  // AttemptTimeout where the server stalls
+	longCall     = 20 * time.Second // deadline of a call that must end before it
+	shortCall    = time.Second      // deadline of a call that must end with it
+	slack        = 3 * time.Second  // for a busy machine under the race detector
+	work         = longCall + slack // bound of a call that transfers megabytes
 )
 
 // mode is how long a fault lasts.

@@ -19,10 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // server serves one request on each connection, with the bytes that its handler writes.
@@ -328,15 +325,6 @@ func (a *authority) issue(ip string, expiry time.Duration) (tls.Certificate, err
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
-}
-
-// closedPort returns an address at which nothing listens.
-func closedPort(t testing.TB) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
 }
 
 // cursorOf returns the cursor of a list's request.

@@ -84,7 +84,7 @@ func TestKilledSweepCanBeRestarted(t *testing.T) {
 	began := time.Now()
 	killed := 0
 	for range kills {
-		if sweepOnce(t, org, 1+chance.IntN(2*grants/kills-1), time.Duration(chance.IntN(1500))*time.Microsecond) {
+		if sweepOnce(t, org, 1+chance.IntN(grants/kills), time.Duration(chance.IntN(1500))*time.Microsecond) {
 			killed++
 		}
 	}

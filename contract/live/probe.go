@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -123,7 +122,7 @@ func describe(e *okta.Error) string {
 		text += " " + e.OAuth.Code
 	}
 	if e.OAuth != nil && e.OAuth.Scope != "" {
-		text += fmt.Sprintf(", needs %s", e.OAuth.Scope)
+		text += ", needs " + e.OAuth.Scope
 	}
 	return text
 }

@@ -65,9 +65,9 @@ func api(folder string, patterns []string) ([]string, error) {
 
 // listing is what go list says of a package.
 type listing struct {
-	ImportPath string
-	Export     string // the file with the package's export data
-	DepOnly    bool   // no pattern matches it
+	ImportPath string `json:"ImportPath"`
+	Export     string `json:"Export"`  // the file with the package's export data
+	DepOnly    bool   `json:"DepOnly"` // no pattern matches it
 }
 
 func list(folder string, patterns []string) ([]listing, error) {

@@ -158,7 +158,7 @@ const (
 	shortAttempt = 2 * time.Second  // AttemptTimeout where the server stalls
 	longCall     = 20 * time.Second // deadline of a call that must end before it
 	shortCall    = time.Second      // deadline of a call that must end with it
-	slack        = 3 * time.Second  // for a busy machine under the race detector
+	slack        = 8 * time.Second  // for a busy machine under the race detector
 	work         = longCall + slack // bound of a call that transfers megabytes
 )
 

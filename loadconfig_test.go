@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -175,7 +176,7 @@ func TestLoadConfigWithoutAnything(t *testing.T) {
 func TestLoadConfigReadsItsPlaces(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
-	t.Setenv("USERPROFILE", home)
+	t.Setenv("USERPROFILE", home) // the same on Windows
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.Mkdir(filepath.Join(home, ".okta"), 0o700))
 	for _, file := range []string{filepath.Join(home, ".okta", "okta.yaml"), "okta.yaml", ".okta.yaml"} {
@@ -399,6 +400,9 @@ func TestLoadConfigZeroIsTheDefaultButForRetries(t *testing.T) {
 
 func TestLoadConfigWarnsOnceOfFilesThatOthersCanRead(t *testing.T) {
 	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no permission bits")
+	}
 	_, pemText, _ := keyTexts(t)
 	secret := write(t, "okta: {client: {orgUrl: "+orgURL+", token: abcdefgh}}", 0o644)
 	harmless := write(t, "okta: {client: {requestTimeout: 9}}", 0o644)

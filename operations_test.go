@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -358,7 +359,7 @@ func TestBadOptionsSendNothing(t *testing.T) {
 		},
 	}
 	for name, list := range lists {
-		for _, limit := range []int{-1, 201, 1 << 40} {
+		for _, limit := range []int{-1, 201, math.MaxInt} {
 			err := list(limit, "")
 			require.ErrorIs(t, err, okta.ErrInvalidArgument, name)
 			require.ErrorContains(t, err, "Limit", name)

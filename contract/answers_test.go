@@ -487,7 +487,7 @@ func TestAnswersAreValid(t *testing.T) {
 func report(t *testing.T, count tally, found findings) {
 	t.Helper()
 	assert.Empty(t, found)
-	counts.answers.Add(int64(count.all))
+	counts.responses.Add(int64(count.all))
 	t.Logf("%d answers checked, %d of them successes, %d on a page after the first", count.all, count.successes, count.pages)
 }
 

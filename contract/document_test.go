@@ -20,18 +20,20 @@ import (
 
 const (
 	variable = "OKTA_OPENAPI"
-	// beside is where the document may lie next to a checkout. It is never a part of the repository.
+	// beside is the path of the document next to a checkout. It is never a part of the repository.
 	beside = "../../shared/spec/okta-grants.openapi.yaml"
 )
 
-var errAbsent = errors.New("no OpenAPI document: set " + variable + " to the path of Okta's (contract/README.md says how to get it)")
+var errAbsent = errors.New(
+	"no OpenAPI document: set " + variable + " to the path of Okta's (contract/README.md says how to get it)")
 
-// findings are what a check has against the SDK, oktatest or the document, one line each.
+// findings are what a check found wrong in the SDK, oktatest or the document, one line each.
 type findings []string
 
 func (f *findings) addf(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
 
-// readDocument reads the document's text. A path that was given must be right; without one, the document may be absent.
+// readDocument reads the document's text. A path that was given must be right; without one, the document may be
+// absent.
 var readDocument = sync.OnceValues(func() ([]byte, error) {
 	given := os.Getenv(variable)
 	text, err := os.ReadFile(cmp.Or(given, beside))
@@ -47,7 +49,7 @@ type document struct {
 	operations map[string]operation
 }
 
-// operation is one operation of the document, and where it stands.
+// operation is one operation of the document, with its place in it.
 type operation struct {
 	*openapi3.Operation
 	id     string
@@ -84,7 +86,7 @@ func (d *document) index() {
 	}
 }
 
-// theDocument returns the document that all tests share, and must not change.
+// theDocument returns the document that all tests share. It must not be changed.
 func theDocument(t *testing.T) *document {
 	t.Helper()
 	doc, err := sharedDocument()
@@ -106,8 +108,8 @@ func mutated(t *testing.T, change func(*document)) *document {
 	return doc
 }
 
-// trimmedText is the document with no more than the operations here and what they refer to: the whole has hundreds of
-// operations, and takes too long to be read again for each mutation.
+// trimmedText is the document reduced to the operations of the SDK and what they refer to. The whole document has
+// hundreds of operations and takes too long to parse for each mutation.
 var trimmedText = sync.OnceValues(func() ([]byte, error) {
 	text, err := readDocument()
 	if err != nil {
@@ -139,7 +141,7 @@ func (d *document) serves(item *openapi3.PathItem) bool {
 	return false
 }
 
-// trim leaves out the components that nothing refers to.
+// trim deletes the components that nothing refers to.
 func trim(doc map[string]any) {
 	components := doc["components"].(map[string]any)
 	used := map[string]bool{}
@@ -152,7 +154,7 @@ func trim(doc map[string]any) {
 	}
 }
 
-// follow notes the components that a part of the document refers to, and those that they refer to.
+// follow marks the components that a part of the document refers to, directly or not, as used.
 func follow(components map[string]any, part any, used map[string]bool) {
 	switch part := part.(type) {
 	case []any:
@@ -195,7 +197,7 @@ func (d *document) ofTags(tags map[string]string) []operation {
 	return slices.SortedFunc(slices.Values(found), func(a, b operation) int { return cmp.Compare(a.id, b.id) })
 }
 
-// service returns what the operation's tag stands for.
+// service returns the service that the operation's tag stands for.
 func (o operation) service(tags map[string]string) (string, bool) {
 	for _, tag := range o.Tags {
 		if service, ok := tags[tag]; ok {
@@ -205,7 +207,7 @@ func (o operation) service(tags map[string]string) (string, bool) {
 	return "", false
 }
 
-// scopes returns the OAuth scopes that the operation asks for.
+// scopes returns the OAuth scopes that the operation needs.
 func (o operation) scopes() []string {
 	security := o.doc.Security
 	if o.Security != nil {
@@ -274,7 +276,7 @@ func (o operation) statuses(fits func(int) bool) []int {
 func isSuccess(status int) bool { return status >= 200 && status < 300 }
 func isError(status int) bool   { return status >= 400 }
 
-// media returns what the document says of the JSON of an answer, and nil if it says nothing.
+// media returns what the document says about the JSON body of a response, or nil if it says nothing.
 func (o operation) media(status int) *openapi3.MediaType {
 	response := o.Responses.Status(status)
 	if response == nil {
@@ -283,7 +285,7 @@ func (o operation) media(status int) *openapi3.MediaType {
 	return response.Value.Content["application/json"]
 }
 
-// success returns the status that the operation promises, and the schema of its body if there is one.
+// success returns the documented success status, and the schema of its body if there is one.
 func (o operation) success() (int, *openapi3.SchemaRef) {
 	statuses := o.statuses(isSuccess)
 	if len(statuses) == 0 {
@@ -295,7 +297,7 @@ func (o operation) success() (int, *openapi3.SchemaRef) {
 	return statuses[0], nil
 }
 
-// object returns the schema of one object that the operation answers, its name, and whether it answers a list of them.
+// object returns the schema of the object that the operation returns, its name, and whether it returns a list of them.
 func (o operation) object() (schema *openapi3.SchemaRef, name string, list bool) {
 	_, schema = o.success()
 	if schema == nil {

@@ -10,20 +10,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// quirk is something about Okta's example answers that no answer of Okta has. It must change an example, or it has
-// outlived its reason.
+// quirk is an error in Okta's example responses that Okta's real responses do not have. A quirk that changes no
+// example is reported, so that it is deleted.
 type quirk struct {
 	name    string
 	example string        // its name in the document; empty for all
-	mend    func(any) any // what is sent instead
-	want    func(any) any // what is expected instead of what is sent
+	fix     func(any) any // returns what is sent instead
+	want    func(any) any // returns what is expected instead of what is sent
 }
 
 // quirks are applied in their order.
 var quirks = []quirk{
 	{
-		name: "an operation that answers one object has a list of one", example: "RetrieveRefreshTokenClient",
-		mend: func(value any) any {
+		name: "an operation that returns one object has a list of one", example: "RetrieveRefreshTokenClient",
+		fix: func(value any) any {
 			if list, ok := value.([]any); ok && len(list) == 1 {
 				return list[0]
 			}
@@ -32,7 +32,7 @@ var quirks = []quirk{
 	},
 	{
 		name: `"client_uri: null," is the text "null," where null is meant`, example: "ListClients",
-		mend: func(value any) any {
+		fix: func(value any) any {
 			return edit(value, func(name string, value any) (string, any) {
 				if value == "null," {
 					return name, nil
@@ -43,7 +43,7 @@ var quirks = []quirk{
 	},
 	{
 		name: "the member title is called itle", example: "ListRefreshTokenClients",
-		mend: func(value any) any {
+		fix: func(value any) any {
 			return edit(value, func(name string, value any) (string, any) {
 				if name == "itle" {
 					return "title", value
@@ -54,7 +54,7 @@ var quirks = []quirk{
 	},
 	{
 		name: "placeholders stand where IDs and domains belong",
-		mend: func(value any) any {
+		fix: func(value any) any {
 			return edit(value, func(name string, value any) (string, any) {
 				if text, ok := value.(string); ok {
 					return name, placeholder.ReplaceAllString(text, "some-$1")
@@ -100,14 +100,14 @@ func editMember(name string, value any, change func(string, any) (string, any)) 
 	return change(name, value)
 }
 
-// example is one of Okta's example answers: as it stands, as it is sent, and as it is expected.
+// example is one of Okta's example responses: as it is sent by the server, and as it is expected from the SDK.
 type example struct {
 	name       string
 	status     int
 	sent, want any
 }
 
-// examples returns the example answers of an operation, and notes which quirks they have.
+// examples returns the example responses of an operation, and records which quirks they have.
 func (o operation) examples(t *testing.T, met *exceptions) []example {
 	t.Helper()
 	var found []example
@@ -119,22 +119,22 @@ func (o operation) examples(t *testing.T, met *exceptions) []example {
 		for _, name := range sortedKeys(media.Examples) {
 			value, err := asJSON(media.Examples[name].Value.Value)
 			require.NoError(t, err)
-			sent, want := o.mend(name, value, met)
+			sent, want := o.fix(name, value, met)
 			found = append(found, example{name, status, sent, want})
 		}
 	}
 	return found
 }
 
-func (o operation) mend(name string, value any, met *exceptions) (sent, want any) {
+func (o operation) fix(name string, value any, met *exceptions) (sent, want any) {
 	sent, want = value, value
 	for _, q := range quirks {
-		if q.example != "" && q.example != name || q.want != nil && !o.answersTokens() {
+		if q.example != "" && q.example != name || q.want != nil && !o.returnsTokens() {
 			continue
 		}
 		before := want
-		if q.mend != nil {
-			sent, want = q.mend(sent), q.mend(want)
+		if q.fix != nil {
+			sent, want = q.fix(sent), q.fix(want)
 		}
 		if q.want != nil {
 			want = q.want(want)
@@ -146,12 +146,12 @@ func (o operation) mend(name string, value any, met *exceptions) (sent, want any
 	return sent, want
 }
 
-func (o operation) answersTokens() bool {
+func (o operation) returnsTokens() bool {
 	_, name, _ := o.object()
 	return name == "OAuth2RefreshToken"
 }
 
-// checkExamples has each method read the example answers of its operation. It returns the number of examples.
+// checkExamples has each method read the example responses of its operation. It returns the number of examples.
 func checkExamples(t *testing.T, all []pair) (int, findings) {
 	t.Helper()
 	met := newExceptions()
@@ -182,7 +182,7 @@ func (p pair) checkExample(t *testing.T, e example) findings {
 		want, _ = e.want.([]any)
 	}
 	if len(sent) == 0 {
-		return findings{"is not a list with something in it"}
+		return findings{"is an empty list, or no list"}
 	}
 	got, err := p.readObjects(t, sent)
 	if err != nil {
@@ -202,10 +202,10 @@ func TestExamplesSurvive(t *testing.T) {
 	assert.Empty(t, found)
 	assert.Positive(t, count)
 	counts.values.Add(int64(count))
-	t.Logf("%d example answers checked", count)
+	t.Logf("%d example responses checked", count)
 }
 
-// What the quirks mend is needed where it is more than a matter of looks.
+// The SDK refuses the example as it is, so that its quirk is needed.
 func TestExampleOfOneObjectIsRefusedAsAList(t *testing.T) {
 	t.Parallel()
 	for _, p := range pairs(t, theDocument(t)) {

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// counts is how much the tests have checked against the document, mutated copies left out.
+// counts is how much the tests have checked against the document, without its mutated copies.
 var counts struct {
-	operations, requests, answers, values, properties atomic.Int64
+	operations, requests, responses, values, properties atomic.Int64
 }
 
 func TestMain(m *testing.M) {
@@ -18,6 +18,8 @@ func TestMain(m *testing.M) {
 		_, _ = fmt.Fprintf(os.Stdout, "contract: nothing was checked: %v\n", err)
 		return
 	}
-	_, _ = fmt.Fprintf(os.Stdout, "contract: %d operations, %d requests, %d answers, %d values and %d properties checked\n",
-		counts.operations.Load(), counts.requests.Load(), counts.answers.Load(), counts.values.Load(), counts.properties.Load())
+	_, _ = fmt.Fprintf(os.Stdout,
+		"contract: %d operations, %d requests, %d responses, %d values and %d properties checked\n",
+		counts.operations.Load(), counts.requests.Load(), counts.responses.Load(), counts.values.Load(),
+		counts.properties.Load())
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The checks, each over all methods, as the tests of mutated documents use them.
+// The checks over all methods, as the mutations use them.
 
 func allOperations(t *testing.T, doc *document) findings {
 	t.Helper()
@@ -28,7 +28,7 @@ func allRequests(t *testing.T, doc *document) findings {
 	return found
 }
 
-func allAnswers(t *testing.T, doc *document) findings {
+func allResponses(t *testing.T, doc *document) findings {
 	t.Helper()
 	c := answerCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, snakeClientID, clientLink,
 		tokensHints, grantsHints)}
@@ -97,7 +97,7 @@ func (o operation) ask(scopes ...string) {
 	o.Security = &openapi3.SecurityRequirements{{"apiToken": {}}, {"oauth2": scopes}}
 }
 
-// mutations are changes of the document, and what the check that must notice says of each.
+// mutations are changes of the document, each with the check that must fail and its message.
 var mutations = map[string]struct {
 	change func(*document)
 	check  func(*testing.T, *document) findings
@@ -111,7 +111,7 @@ var mutations = map[string]struct {
 		},
 		allOperations, "the operation replaceUserGrants (PUT /api/v1/users/{userId}/grants) has no method",
 	},
-	"operation gone": {
+	"operation removed": {
 		func(d *document) { d.item("revokeUserGrant").Delete = nil },
 		allOperations, "UserGrants.Revoke names the operation revokeUserGrant, which the document does not have",
 	},
@@ -154,7 +154,7 @@ var mutations = map[string]struct {
 		func(d *document) { d.operations["listUserGrants"].queryParameter("after").Name = "cursor" },
 		allRequests, "listUserGrants: no call of UserGrants.List sends the query parameter cursor",
 	},
-	"query parameter gone": {
+	"query parameter removed": {
 		func(d *document) { d.operations["listUserGrants"].queryParameter("after").Name = "cursor" },
 		allRequests, `sends "after" 1 times, which the document does not have`,
 	},
@@ -169,26 +169,26 @@ var mutations = map[string]struct {
 		func(d *document) { d.operations["getUserGrant"].queryParameter("expand").Required = true },
 		allRequests, `getUserGrant: GET /api/v1/users/id1/grants/id2: parameter "expand" in query has an error: value is required`,
 	},
-	"another sign-in": {
+	"another security scheme": {
 		func(d *document) { d.Components.SecuritySchemes["apiToken"].Value.Type = "http" },
 		allRequests, "getUserGrant: GET /api/v1/users/id1/grants/id2: security requirements failed",
 	},
-	"answer of another type": {
+	"response of another type": {
 		func(d *document) {
 			d.properties("OAuth2ScopeConsentGrant")["userId"].Value.Type = &openapi3.Types{"integer"}
 		},
-		allAnswers, "GET /api/v1/users/00uann/grants/oagann01?: 200: /userId: value must be an integer",
+		allResponses, "GET /api/v1/users/00uann/grants/oagann01?: 200: /userId: value must be an integer",
 	},
-	"answer with another error": {
+	"response with another error": {
 		func(d *document) { d.schema("Error").Value.Required = []string{"errorUuid"} },
-		allAnswers, `property "errorUuid" is missing`,
+		allResponses, `property "errorUuid" is missing`,
 	},
 	"null is documented": {
 		func(d *document) {
 			d.properties("OAuth2Client")["client_uri"].Value.Nullable = true
 			d.properties("OAuth2Client")["logo_uri"].Value.Nullable = true
 		},
-		allAnswers, `the exception "OAuth2Client.client_uri is null" is no longer needed`,
+		allResponses, `the exception "OAuth2Client.client_uri is null" is no longer needed`,
 	},
 	"new property": {
 		func(d *document) { d.properties("OAuth2RefreshToken")["device"] = text() },
@@ -218,11 +218,11 @@ var mutations = map[string]struct {
 		func(d *document) { d.properties("ErrorCause")["errorCode"] = text() },
 		allErrors, "Error.errorCauses[0].errorCode is lost",
 	},
-	"property gone": {
+	"property removed": {
 		func(d *document) { delete(d.properties("OAuth2RefreshToken"), "expiresAt") },
 		allFields, "OAuth2RefreshToken.expiresAt is a field that the document does not have",
 	},
-	"property gone from all links": {
+	"property removed from all links": {
 		func(d *document) { delete(d.properties("HrefObject"), "templated") },
 		allFields, "Link.templated is a field that the document does not have",
 	},
@@ -260,7 +260,7 @@ var mutations = map[string]struct {
 			mended := d.operations["getRefreshTokenForAuthorizationServerAndClient"].media(http.StatusOK).Examples["RetrieveRefreshTokenClient"].Value
 			mended.Value = mended.Value.([]any)[0]
 		},
-		allExamples, `the exception "an operation that answers one object has a list of one" is no longer needed`,
+		allExamples, `the exception "an operation that returns one object has a list of one" is no longer needed`,
 	},
 	"example with an unreadable time": {
 		func(d *document) {
@@ -271,10 +271,10 @@ var mutations = map[string]struct {
 	},
 }
 
-// Each check can fail, and says by name what is wrong.
+// Each check can fail, and its message names what is wrong.
 func TestMutationsAreFound(t *testing.T) {
 	t.Parallel()
-	theDocument(t) // one skip is enough
+	theDocument(t) // skips once instead of in each subtest
 	for name, m := range mutations {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -284,7 +284,7 @@ func TestMutationsAreFound(t *testing.T) {
 	}
 }
 
-// What Okta may do at any time goes unnoticed: an SDK that broke on it would be wrong.
+// Okta may grow its API at any time: new values, properties and operations must not fail a check.
 func TestGrowthIsHarmless(t *testing.T) {
 	t.Parallel()
 	doc := mutated(t, func(d *document) {

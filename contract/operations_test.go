@@ -14,14 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tags are the document's tags that the SDK stands for, and its services.
+// tags are the document's tags that the SDK implements, and the services that implement them.
 var tags = map[string]string{
 	"UserGrant":                  "UserGrants",
 	"UserOAuth":                  "UserOAuth",
 	"AuthorizationServerClients": "AuthorizationServerClients",
 }
 
-// marker is what the doc comment of a method says of its operation.
+// marker is the part of a method's doc comment that names its operation.
 type marker struct {
 	method    string // such as UserGrants.Get
 	ids       []string
@@ -38,8 +38,8 @@ func (m marker) service() string {
 
 var markerText = regexp.MustCompile(`\b([A-Z]+) (/api/v1/\S+) \((\w+)\)\. Scope: ([\w.]+)\.(?: |$)`)
 
-// readMarkers reads the markers of the services' methods from the SDK's sources, in the order of the methods. What has
-// none, or more than one, is a finding.
+// readMarkers reads the markers of the services' methods from the SDK's sources, in the order of the methods. A
+// method without a marker, or with more than one, is a finding.
 func readMarkers(t *testing.T) ([]marker, findings) {
 	t.Helper()
 	paths, err := filepath.Glob("../*.go")
@@ -74,7 +74,7 @@ func readMarkers(t *testing.T) ([]marker, findings) {
 	return markers, found
 }
 
-// methodName returns the name of an exported method with its type, and "" for whatever else is declared.
+// methodName returns the name of an exported method with its type, and "" for other declarations.
 func methodName(declaration ast.Decl) string {
 	function, ok := declaration.(*ast.FuncDecl)
 	if !ok || function.Recv == nil || !function.Name.IsExported() {
@@ -101,7 +101,7 @@ func readMarker(name string, function *ast.FuncDecl) (marker, bool) {
 	return marker{name, stringParameters(function), text[3], text[1], text[2], text[4]}, true
 }
 
-// stringParameters returns the names of the parameters that are strings: the IDs.
+// stringParameters returns the names of the string parameters, which are the IDs.
 func stringParameters(function *ast.FuncDecl) []string {
 	var names []string
 	for _, field := range function.Type.Params.List {
@@ -115,7 +115,7 @@ func stringParameters(function *ast.FuncDecl) []string {
 	return names
 }
 
-// checkOperations compares the methods and the operations: which there are, and where each is found.
+// checkOperations compares the methods with the operations of the document.
 func checkOperations(doc *document, markers []marker) findings {
 	var found findings
 	named := map[string]string{}
@@ -151,8 +151,8 @@ func checkMarker(doc *document, m marker) findings {
 	differs("HTTP method", m.verb, op.method)
 	differs("route", m.route, op.path)
 	differs("scope", m.scope, strings.Join(op.scopes(), " "))
-	// userID stands for userId.
-	differs("order of IDs", strings.ToLower(strings.Join(m.ids, ", ")), strings.ToLower(strings.Join(op.pathParameters(), ", ")))
+	ids, parameters := strings.Join(m.ids, ", "), strings.Join(op.pathParameters(), ", ")
+	differs("order of IDs", strings.ToLower(ids), strings.ToLower(parameters)) // userID stands for userId
 	return found
 }
 
@@ -176,14 +176,14 @@ func TestOperationsAreMethods(t *testing.T) {
 	t.Logf("%d operations checked", len(operations))
 }
 
-// pair is a method and the operation that it stands for.
+// pair is a method and its operation.
 type pair struct {
 	method
 	op operation
 }
 
-// pairs returns the methods whose operations the document has, in the order of their names. Those that it does not have
-// are findings of checkOperations.
+// pairs returns the methods whose operations the document has, in the order of their names. Methods without one are
+// findings of checkOperations.
 func pairs(t *testing.T, doc *document) []pair {
 	t.Helper()
 	markers, _ := readMarkers(t)

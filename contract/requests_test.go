@@ -19,7 +19,7 @@ import (
 	"github.com/grantkit/okta"
 )
 
-// checkRequest compares a request with its operation. The IDs are those that the caller gave.
+// checkRequest compares a request with its operation. The IDs are the arguments of the call.
 func checkRequest(ctx context.Context, op operation, req *http.Request, ids []string) findings {
 	var found findings
 	where := fmt.Sprintf("%s: %s %s", op.id, req.Method, req.URL.RequestURI())
@@ -49,7 +49,9 @@ func checkRequest(ctx context.Context, op operation, req *http.Request, ids []st
 	err := openapi3filter.ValidateRequest(ctx, &openapi3filter.RequestValidationInput{
 		Request:    req,
 		PathParams: params,
-		Route:      &routers.Route{Spec: op.doc, Path: op.path, PathItem: op.item, Method: op.method, Operation: op.Operation},
+		Route: &routers.Route{
+			Spec: op.doc, Path: op.path, PathItem: op.item, Method: op.method, Operation: op.Operation,
+		},
 		Options: &openapi3filter.Options{
 			MultiError:                        true,
 			SkipSettingDefaults:               true,
@@ -74,7 +76,8 @@ func hasBody(req *http.Request) bool {
 	return err != nil || len(body) > 0
 }
 
-// checkAuthorization accepts what Okta documents for a security scheme. One scheme of several is enough.
+// checkAuthorization accepts the credentials that Okta documents for a security scheme. One of several schemes is
+// enough.
 func checkAuthorization(_ context.Context, input *openapi3filter.AuthenticationInput) error {
 	prefix := map[string]string{"apiKey": "SSWS ", "oauth2": "Bearer "}[input.SecurityScheme.Type]
 	sent := input.RequestValidationInput.Request.Header.Values("Authorization")
@@ -84,7 +87,7 @@ func checkAuthorization(_ context.Context, input *openapi3filter.AuthenticationI
 	return nil
 }
 
-// matchPath returns the parameters of an escaped path, and whether it fits the template.
+// matchPath returns the parameters of an escaped path, and whether it matches the template.
 func matchPath(template, escaped string) (map[string]string, bool) {
 	wanted, sent := strings.Split(template, "/"), strings.Split(escaped, "/")
 	if len(wanted) != len(sent) {
@@ -104,13 +107,13 @@ func matchPath(template, escaped string) (map[string]string, bool) {
 	return params, true
 }
 
-// recorder answers with as little as the operation allows, and keeps the requests.
+// recorder sends the smallest response that the operation allows, and keeps the requests.
 type recorder struct {
 	op       operation
 	requests []*http.Request
 }
 
-func (r *recorder) answer(req *http.Request) *http.Response {
+func (r *recorder) respond(req *http.Request) *http.Response {
 	r.requests = append(r.requests, req)
 	status, schema := r.op.success()
 	if schema == nil {
@@ -119,20 +122,20 @@ func (r *recorder) answer(req *http.Request) *http.Response {
 	if _, _, list := r.op.object(); !list {
 		return reply(status, "{}")
 	}
-	answer := reply(status, "[]")
+	response := reply(status, "[]")
 	query := req.URL.Query()
 	if r.op.takes("after") && query.Get("after") != "last" {
 		query.Set("after", "last")
-		answer.Header.Set("Link", fmt.Sprintf(`<%s%s?%s>; rel="next"`, orgURL, req.URL.EscapedPath(), query.Encode()))
+		response.Header.Set("Link", fmt.Sprintf(`<%s%s?%s>; rel="next"`, orgURL, req.URL.EscapedPath(), query.Encode()))
 	}
-	return answer
+	return response
 }
 
-// send makes a call, reads on to its last page, and returns the requests that this took.
+// send makes a call, reads all pages, and returns the requests.
 func send(t *testing.T, p pair, credentials okta.Credentials, ids []string, options reflect.Value) []*http.Request {
 	t.Helper()
 	r := &recorder{op: p.op}
-	page, err := p.call(t.Context(), newClient(t, credentials, r.answer), ids, options)
+	page, err := p.call(t.Context(), newClient(t, credentials, r.respond), ids, options)
 	require.NoError(t, err, "%v%q", p.method, ids)
 	for more := true; more; {
 		page, more, err = page.next(t.Context())
@@ -142,8 +145,8 @@ func send(t *testing.T, p pair, credentials okta.Credentials, ids []string, opti
 	return r.requests
 }
 
-// checkRequests makes all calls that a method can make: with plain IDs every combination of options and credentials, and
-// with odd IDs the barest and the fullest options. It returns the number of requests that were sent.
+// checkRequests makes all calls that a method can make: with plain IDs every combination of options and credentials,
+// and with odd IDs the barest and the fullest options. It returns the number of requests that were sent.
 func checkRequests(t *testing.T, p pair) (int, findings) {
 	t.Helper()
 	var found findings
@@ -195,7 +198,8 @@ func TestOptionSetsAreComplete(t *testing.T) {
 			sizes[m.options.Elem().Name()] = len(optionSets(m.options))
 		}
 	}
-	assert.Equal(t, map[string]int{"GetOptions": 1 + 2, "ListOptions": 1 + 2*3*4, "ListUserGrantsOptions": 1 + 3*2*3*4}, sizes)
+	want := map[string]int{"GetOptions": 1 + 2, "ListOptions": 1 + 2*3*4, "ListUserGrantsOptions": 1 + 3*2*3*4}
+	assert.Equal(t, want, sizes)
 }
 
 func TestBadRequestsAreFound(t *testing.T) {
@@ -203,15 +207,15 @@ func TestBadRequestsAreFound(t *testing.T) {
 	op, ok := theDocument(t).operations["listUserGrants"]
 	require.True(t, ok)
 	for name, bad := range map[string]struct{ method, target, body, want string }{
-		"method":     {"PUT", "/api/v1/users/u/grants", "", "the document has GET"},
-		"path":       {"GET", "/api/v1/users/u/grants/g", "", "the path is not /api/v1/users/{userId}/grants"},
-		"ID":         {"GET", "/api/v1/users/other/grants", "", `the IDs are ["other"] instead of ["u"]`},
-		"unknown":    {"GET", "/api/v1/users/u/grants?cursor=1", "", `sends "cursor"`},
-		"twice":      {"GET", "/api/v1/users/u/grants?limit=1&limit=2", "", `sends "limit" 2 times`},
-		"limit":      {"GET", "/api/v1/users/u/grants?limit=201", "", `"limit"`},
-		"no number":  {"GET", "/api/v1/users/u/grants?limit=x", "", `"limit"`},
-		"body":       {"GET", "/api/v1/users/u/grants", "{}", "sends a body"},
-		"no sign-in": {"GET", "/api/v1/users/u/grants", "anonymous", "credentials"},
+		"method":      {"PUT", "/api/v1/users/u/grants", "", "the document has GET"},
+		"path":        {"GET", "/api/v1/users/u/grants/g", "", "the path is not /api/v1/users/{userId}/grants"},
+		"ID":          {"GET", "/api/v1/users/other/grants", "", `the IDs are ["other"] instead of ["u"]`},
+		"unknown":     {"GET", "/api/v1/users/u/grants?cursor=1", "", `sends "cursor"`},
+		"twice":       {"GET", "/api/v1/users/u/grants?limit=1&limit=2", "", `sends "limit" 2 times`},
+		"limit":       {"GET", "/api/v1/users/u/grants?limit=201", "", `"limit"`},
+		"no number":   {"GET", "/api/v1/users/u/grants?limit=x", "", `"limit"`},
+		"body":        {"GET", "/api/v1/users/u/grants", "{}", "sends a body"},
+		"credentials": {"GET", "/api/v1/users/u/grants", "anonymous", "credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -17,13 +17,13 @@ import (
 
 const orgURL = "https://acme.okta.com"
 
-// method is one method of one of the SDK's services. All is found by reflection: a new method, or a new field of its
-// options, takes part without a change here.
+// method is one method of one of the SDK's services. Methods are found by reflection: a new one, or a new field of
+// its options, is tested without a change here.
 type method struct {
 	service, name string
 	ids           int          // how many IDs it takes
-	options       reflect.Type // a pointer to a struct; nil if it takes none
-	object        reflect.Type // what it reads, or reads a list of; nil if it revokes
+	options       reflect.Type // a pointer to a struct; nil if there are none
+	object        reflect.Type // the object that it returns, or returns a list of; nil if it revokes
 	list          bool
 }
 
@@ -64,10 +64,10 @@ func newMethod(service string, from reflect.Method) method {
 	return m
 }
 
-// result is what a call has returned.
+// result is the value that a call returned.
 type result struct{ value reflect.Value }
 
-// call calls the method. Options that are not valid stand for nil.
+// call calls the method. An invalid reflect.Value of options stands for nil.
 func (m method) call(ctx context.Context, client *okta.Client, ids []string, options reflect.Value) (result, error) {
 	args := []reflect.Value{reflect.ValueOf(ctx)}
 	for _, id := range ids {
@@ -91,7 +91,7 @@ func unpack(out []reflect.Value) (result, error) {
 	return result{out[0]}, err
 }
 
-// next reads the page that follows, and reports whether there is one.
+// next reads the next page, and reports whether there is one.
 func (r result) next(ctx context.Context) (result, bool, error) {
 	if !r.value.IsValid() || !r.value.MethodByName("HasNext").IsValid() {
 		return result{}, false, nil
@@ -103,7 +103,7 @@ func (r result) next(ctx context.Context) (result, bool, error) {
 	return page, true, err
 }
 
-// objects returns the objects that were read.
+// objects returns the objects of the result.
 func (r result) objects() []any {
 	items := r.value.Elem().FieldByName("Items")
 	if !items.IsValid() {
@@ -143,8 +143,8 @@ func with(pointer reflect.Value, field int, value reflect.Value) reflect.Value {
 	return changed
 }
 
-// optionValues returns the values of a field of options that are worth a try. A kind that is not known here has none, so
-// that the tests find no request at all and fail.
+// optionValues returns the values of a field of options that are tested. A kind that is not known here has none: then
+// there is no request at all, and the tests fail.
 func optionValues(t reflect.Type) []reflect.Value {
 	if t == reflect.TypeFor[okta.Expand]() {
 		return valuesOf(okta.Expand(""), okta.ExpandScope)
@@ -166,7 +166,7 @@ func valuesOf[T any](values ...T) []reflect.Value {
 	return reflected
 }
 
-// plainIDs returns so many IDs, no two of them equal.
+// plainIDs returns n different IDs.
 func plainIDs(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
@@ -175,12 +175,13 @@ func plainIDs(n int) []string {
 	return ids
 }
 
+// oddIDs must be escaped. IDs that the SDK refuses to send are tested in package okta.
 var oddIDs = []string{
 	"a%2Fb", "joe@acme.com", "a?b", "a#b", "a b", "a%3Bb", "%2e%2e", "...", "ü", "a+b", "a:b", "o'hara", "(a)*!",
 	"me", "{x}", "grants", "tokens", "a&b=c", "a,b", `"`, "😀", strings.Repeat("x", 500),
 }
 
-// idSets returns plain IDs, and every set that has an odd one in one place.
+// idSets returns a set of plain IDs, and all sets with one odd ID.
 func idSets(n int) [][]string {
 	sets := [][]string{plainIDs(n)}
 	for place := range n {
@@ -193,12 +194,12 @@ func idSets(n int) [][]string {
 	return sets
 }
 
-// transport answers requests in place of Okta.
+// transport is a round tripper that responds in place of Okta.
 type transport func(*http.Request) *http.Response
 
 func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req), nil }
 
-// reply makes an answer of Okta.
+// reply returns a response with the headers of Okta.
 func reply(status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(body)),
@@ -212,7 +213,7 @@ var (
 	bearerToken = okta.BearerToken("eySecret")
 )
 
-// newClient returns a client that never tries again and sends through f.
+// newClient returns a client that sends through f and never retries.
 func newClient(t *testing.T, credentials okta.Credentials, f transport) *okta.Client {
 	t.Helper()
 	client, err := okta.NewClient(okta.Config{

@@ -10,22 +10,22 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// shape is a schema with all its parts laid over each other: those of allOf, and what oneOf and anyOf allow.
+// shape is a schema merged with its parts: those of allOf, oneOf and anyOf.
 type shape struct {
-	kind       string // object, array, string, date-time, boolean, integer, number, or empty if anything goes
+	kind       string // object, array, string, date-time, boolean, integer, number, or empty for any
 	properties map[string]*shape
 	items      *shape
-	enum       []string // empty if any value goes
+	enum       []string // empty for any value
 	nullable   bool
 	name       string // of the schema, if it has one
 }
 
-// deepest bounds how far a schema that contains itself is followed.
+// deepest bounds how deep a schema that contains itself is followed.
 const deepest = 12
 
 func shapeOf(ref *openapi3.SchemaRef) *shape {
 	s := &shape{name: schemaName(ref)}
-	s.lay(ref, deepest)
+	s.merge(ref, deepest)
 	return s
 }
 
@@ -37,8 +37,8 @@ func schemaName(ref *openapi3.SchemaRef) string {
 	return ref.Ref[strings.LastIndex(ref.Ref, "/")+1:]
 }
 
-// lay lays a schema over what is known of the shape.
-func (s *shape) lay(ref *openapi3.SchemaRef, depth int) {
+// merge adds a schema to the shape.
+func (s *shape) merge(ref *openapi3.SchemaRef, depth int) {
 	if ref == nil || ref.Value == nil || depth == 0 {
 		return
 	}
@@ -46,18 +46,18 @@ func (s *shape) lay(ref *openapi3.SchemaRef, depth int) {
 	s.nullable = s.nullable || schema.Nullable
 	for _, parts := range []openapi3.SchemaRefs{schema.AllOf, schema.OneOf, schema.AnyOf} {
 		for _, part := range parts {
-			s.lay(part, depth-1)
+			s.merge(part, depth-1)
 		}
 	}
 	if kind := kindOf(schema); kind != "" {
 		s.kind = kind
 	}
-	s.layEnum(schema.Enum)
+	s.mergeEnum(schema.Enum)
 	if schema.Items != nil {
 		if s.items == nil {
 			s.items = &shape{}
 		}
-		s.items.lay(schema.Items, depth-1)
+		s.items.merge(schema.Items, depth-1)
 	}
 	for name, property := range schema.Properties {
 		if s.properties == nil {
@@ -66,12 +66,12 @@ func (s *shape) lay(ref *openapi3.SchemaRef, depth int) {
 		if s.properties[name] == nil {
 			s.properties[name] = &shape{}
 		}
-		s.properties[name].lay(property, depth-1)
+		s.properties[name].merge(property, depth-1)
 	}
 }
 
-// layEnum keeps the values that all parts allow.
-func (s *shape) layEnum(values []any) {
+// mergeEnum keeps the values that all parts allow.
+func (s *shape) mergeEnum(values []any) {
 	if len(values) == 0 {
 		return
 	}
@@ -84,7 +84,7 @@ func (s *shape) layEnum(values []any) {
 	s.enum = texts
 }
 
-// kindOf returns what a schema says of its kind by itself: a part of allOf need not say it.
+// kindOf returns the kind that a schema has by itself. A part of allOf may have none.
 func kindOf(schema *openapi3.Schema) string {
 	switch {
 	case schema.Format == "date-time":
@@ -101,14 +101,14 @@ func kindOf(schema *openapi3.Schema) string {
 	return ""
 }
 
-// variant is a value of a schema, and what is special about it.
+// variant is a value of a schema, named by what is special about it.
 type variant struct {
 	name  string
 	value any
 }
 
-// variants returns values of a shape. The first has all that is documented; each of the others differs from it in one
-// place. They are the same each time.
+// variants returns values of a shape, the same ones each time. The first has all documented members; each of the
+// others differs from it in one.
 func (s *shape) variants(path string) []variant {
 	var found []variant
 	switch {
@@ -168,18 +168,19 @@ func (s *shape) arrays(path string) []variant {
 	return found
 }
 
-// scalars returns values that are different for each path, so that none can stand in for another.
+// scalars returns values that differ from path to path, so that mixed-up members are noticed.
 func (s *shape) scalars(path string) []variant {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(path))
 	number := hash.Sum32() % 10_000_000
 	switch s.kind {
 	case "date-time":
+		const millis = "2006-01-02T15:04:05.000Z"
 		instant := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).Add(time.Duration(number) * time.Second)
 		return []variant{
-			{path + " has milliseconds", instant.Format("2006-01-02T15:04:05.000Z")},
-			{path + " has no milliseconds", instant.Truncate(time.Second).Format("2006-01-02T15:04:05.000Z")},
-			{path + " has one millisecond", instant.Truncate(time.Second).Add(time.Millisecond).Format("2006-01-02T15:04:05.000Z")},
+			{path + " has milliseconds", instant.Format(millis)},
+			{path + " has no milliseconds", instant.Truncate(time.Second).Format(millis)},
+			{path + " has one millisecond", instant.Truncate(time.Second).Add(time.Millisecond).Format(millis)},
 			{path + " has no fraction", instant.Format("2006-01-02T15:04:05Z")},
 			{path + " has an offset", instant.In(time.FixedZone("", 5*3600+1800)).Format("2006-01-02T15:04:05.000Z07:00")},
 		}

@@ -43,31 +43,31 @@ const (
 	notFound  = `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: oag1"}`
 )
 
-// shape is a kind of call, as far as faults are concerned.
+// shape is a kind of call: one that reacts to faults in a way of its own.
 type shape struct {
 	name   string
 	method string
 	path   string
-	query  bool // the faulty request is that of a later page
-	good   func(*request) answer
-	want   string // what a success brings
+	query  bool // the faulty request is that of the second page
+	good   func(*request) response
+	want   string // what a successful call returns
 	call   func(context.Context, *okta.Client) (string, error)
 }
 
-func fixed(a answer) func(*request) answer { return func(*request) answer { return a } }
+func fixed(a response) func(*request) response { return func(*request) response { return a } }
 
-func pages(r *request) answer {
+func pages(r *request) response {
 	if r.cursorOf() == "" {
 		link := `Link: <https://elsewhere.example/?after=` + pageCursor + `>; rel="next"`
-		return answer{status: 200, header: []string{link}, body: goodList}
+		return response{status: 200, header: []string{link}, body: goodList}
 	}
-	return answer{status: 200, body: goodRest}
+	return response{status: 200, body: goodRest}
 }
 
 var shapes = []*shape{
 	{
 		name: "get", method: "GET", path: grantPath, want: "oag1",
-		good: fixed(answer{status: 200, body: goodGrant}), call: get,
+		good: fixed(response{status: 200, body: goodGrant}), call: get,
 	},
 	{
 		name: "list", method: "GET", path: grantsPath, want: "oag1 oag2 " + pageCursor,
@@ -97,21 +97,21 @@ var shapes = []*shape{
 	},
 	{
 		name: "one", method: "DELETE", path: grantPath,
-		good: fixed(answer{status: 204}),
+		good: fixed(response{status: 204}),
 		call: func(ctx context.Context, c *okta.Client) (string, error) {
 			return "", c.UserGrants.Revoke(ctx, "00u1", "oag1")
 		},
 	},
 	{
 		name: "all", method: "DELETE", path: grantsPath,
-		good: fixed(answer{status: 204}),
+		good: fixed(response{status: 204}),
 		call: func(ctx context.Context, c *okta.Client) (string, error) {
 			return "", c.UserGrants.RevokeAll(ctx, "00u1")
 		},
 	},
 	{
 		name: "token", method: "POST", path: tokenPath, want: "oag1",
-		good: fixed(answer{status: 200, body: goodToken}), call: get,
+		good: fixed(response{status: 200, body: goodToken}), call: get,
 	},
 }
 
@@ -126,7 +126,7 @@ func get(ctx context.Context, c *okta.Client) (string, error) {
 	return grant.ID, nil
 }
 
-// partial is what came with an error: nothing must.
+// partial is what a call returned together with an error. It must be empty.
 func partial[T any](page *okta.Page[T]) string {
 	if page != nil {
 		return "a page"
@@ -142,50 +142,52 @@ func idsOf(grants []okta.OAuth2ScopeConsentGrant) string {
 	return strings.Join(ids, " ")
 }
 
-// aimedAt reports whether r is the request that the fault is for.
+// aimedAt reports whether r is the request that meets the fault.
 func (s *shape) aimedAt(r *request) bool {
 	return r.method == s.method && r.path == s.path && s.query == (s.query && r.cursorOf() != "")
 }
 
 // serviceKey signs the service app's assertions.
-var serviceKey = sync.OnceValues(func() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) })
+var serviceKey = sync.OnceValues(func() (*ecdsa.PrivateKey, error) {
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+})
 
 // Bounds of the cells' calls.
 const (
 	maxRetries   = 2
-	shortAttempt = time.Second            // AttemptTimeout where the server stalls
-	longCall     = 20 * time.Second       // context of a call that must end by itself
-	shortCall    = 500 * time.Millisecond // context of a call that must be ended by it
-	slack        = 3 * time.Second        // for a busy machine under the race detector
-	work         = longCall + slack       // and where bytes by the megabyte go to and fro
+	shortAttempt = 2 * time.Second  // AttemptTimeout where the server stalls
+	longCall     = 20 * time.Second // deadline of a call that must end before it
+	shortCall    = time.Second      // deadline of a call that must end with it
+	slack        = 8 * time.Second  // for a busy machine under the race detector
+	work         = longCall + slack // bound of a call that transfers megabytes
 )
 
 // mode is how long a fault lasts.
 type mode string
 
 const (
-	once     mode = "once"     // the first request meets it, and the next one is served
+	once     mode = "once"     // the first request meets it, later ones are served
 	always   mode = "always"   // every request meets it
-	deadline mode = "deadline" // every request, and the context ends before the attempt's own time
+	deadline mode = "deadline" // every request meets it, and the context ends before AttemptTimeout
 )
 
-// cell is one fault, met by one shape of call.
+// cell is one call of a shape that meets a fault.
 type cell struct {
 	fault *fault
 	shape *shape
 	mode  mode
 
-	mu       sync.Mutex
-	faulty   int // requests, or dials, that met the fault
-	observed []okta.Attempt
-	told     chan struct{} // closed and replaced when observed grows
-	logged   bytes.Buffer
-	broken   []string // invariants that did not hold
-	signedIn bool     // over HTTP/2, a token has been served
-	begun    bool     // the first page of the list that the fault is in has been served
+	mu            sync.Mutex
+	faulty        int // requests, or dials, that met the fault
+	observed      []okta.Attempt
+	grown         chan struct{} // closed and replaced when observed grows
+	logged        bytes.Buffer
+	broken        []string // violated invariants
+	authenticated bool     // over HTTP/2, a token has been served
+	begun         bool     // the first page of the list that the fault is in has been served
 }
 
-// Write takes what the client logs.
+// Write implements io.Writer for the log of the client.
 func (c *cell) Write(text []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -196,8 +198,8 @@ func (c *cell) observe(_ context.Context, r okta.Attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.observed = append(c.observed, r)
-	close(c.told)
-	c.told = make(chan struct{})
+	close(c.grown)
+	c.grown = make(chan struct{})
 }
 
 func (c *cell) violated(format string, args ...any) {
@@ -218,7 +220,7 @@ func (c *cell) handle(x *exchange) {
 	x.shape = c.shape
 	switch {
 	case c.shape.name == "token" && x.path != tokenPath:
-		x.write(answer{status: 200, body: goodGrant}.text())
+		x.write(response{status: 200, body: goodGrant}.text())
 	case !c.shape.aimedAt(x.request):
 		c.mu.Lock()
 		c.begun = c.shape.query
@@ -227,11 +229,11 @@ func (c *cell) handle(x *exchange) {
 	case c.fault.serve == nil:
 		x.write(x.good().text())
 	default:
-		c.answer(x)
+		c.respond(x)
 	}
 }
 
-func (c *cell) answer(x *exchange) {
+func (c *cell) respond(x *exchange) {
 	var meets bool
 	if x.number, meets = c.meets(); meets {
 		c.fault.serve(x)
@@ -256,14 +258,14 @@ func (c *cell) dial(s *server) func(ctx context.Context, network, address string
 	}
 }
 
-// run makes the call and returns its outcome in a word, and the number of its attempts.
+// run makes the call. It returns the outcome and the number of attempts, such as ok/2.
 func (c *cell) run() (got string) {
 	defer func() {
 		if r := recover(); r != nil {
 			got = fmt.Sprintf("panic: %v", r)
 		}
 	}()
-	c.told = make(chan struct{})
+	c.grown = make(chan struct{})
 	s, err := c.start()
 	if err != nil {
 		return "set-up: " + err.Error()
@@ -351,7 +353,7 @@ func (c *cell) client(s *server, transport *http.Transport) (*okta.Client, error
 	return okta.NewClient(config)
 }
 
-// attempts is how many the client says it made of the request that the fault was for.
+// attempts returns how many attempts of the faulty request OnAttempt has reported.
 func (c *cell) attempts() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -367,25 +369,26 @@ func (c *cell) attempts() int {
 	return n
 }
 
-// awaitFetch waits until the client has told of each request. That of a token may come to its end a little later than the
-// call that waited for it.
+// awaitFetch waits until OnAttempt has reported each request. A token request may end a little later than the call
+// that waited for it.
 func (c *cell) awaitFetch(s *server) {
 	aimed := 0
 	for _, r := range s.seen() {
-		if c.shape.aimedAt(r) && (aimed == 0 || c.fault.frames == nil) { // over HTTP/2, the transport repeats some by itself
+		// Over HTTP/2, the transport retries some by itself.
+		if c.shape.aimedAt(r) && (aimed == 0 || c.fault.frames == nil) {
 			aimed++
 		}
 	}
 	late := time.After(slack)
 	for {
 		c.mu.Lock()
-		told := c.told
+		grown := c.grown
 		c.mu.Unlock()
 		if c.attempts() >= aimed {
 			return
 		}
 		select {
-		case <-told:
+		case <-grown:
 		case <-late:
 			return
 		}
@@ -405,10 +408,10 @@ func (c *cell) checkTime(took time.Duration) {
 	}
 }
 
-// checkConnections sees to it that no connection stays but those that wait for another request.
+// checkConnections checks that only idle connections are left, which can be closed.
 func (c *cell) checkConnections(s *server, transport *http.Transport) {
 	for began := time.Now(); time.Since(began) < work; {
-		transport.CloseIdleConnections() // over HTTP/2, one becomes idle a little after its last request
+		transport.CloseIdleConnections() // over HTTP/2, a connection becomes idle a little after its last request
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		idle := s.idle(ctx)
 		cancel()
@@ -416,7 +419,7 @@ func (c *cell) checkConnections(s *server, transport *http.Transport) {
 			return
 		}
 	}
-	c.violated("a connection is left")
+	c.violated("a connection is still open")
 }
 
 func (c *cell) checkRequests(seen []*request, err error) {
@@ -445,7 +448,7 @@ func (c *cell) checkRequests(seen []*request, err error) {
 	c.checkAPIAttempts(wantAPI)
 }
 
-// checkAPIAttempts sees to it that trouble with the token costs the call that needs it no attempt.
+// checkAPIAttempts checks that a failed token request does not count as an attempt of the call.
 func (c *cell) checkAPIAttempts(want int) {
 	if c.shape.name != "token" {
 		return
@@ -463,7 +466,7 @@ func (c *cell) checkAPIAttempts(want int) {
 	}
 }
 
-// checkSecrets looks for what was secret in all that the client said.
+// checkSecrets looks for secrets in errors, logs and attempts.
 func (c *cell) checkSecrets(seen []*request, err error) {
 	secrets := []string{apiToken, accessToken, pageCursor, lastCursor}
 	for _, r := range seen {
@@ -473,17 +476,17 @@ func (c *cell) checkSecrets(seen []*request, err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	said := map[string]string{"log": c.logged.String()}
+	shown := map[string]string{"log": c.logged.String()}
 	if err != nil {
-		said["error"] = err.Error()
-		if answer, ok := errors.AsType[*okta.Error](err); ok {
-			said["error's fields"] = fmt.Sprintf("%+v %s", *answer, answer.Body)
+		shown["error"] = err.Error()
+		if failure, ok := errors.AsType[*okta.Error](err); ok {
+			shown["error's fields"] = fmt.Sprintf("%+v %s", *failure, failure.Body)
 		}
 	}
 	for _, r := range c.observed {
-		said["OnAttempt"] += fmt.Sprintf("%+v\n", r)
+		shown["OnAttempt"] += fmt.Sprintf("%+v\n", r)
 	}
-	for where, text := range said {
+	for where, text := range shown {
 		for _, secret := range secrets {
 			if strings.Contains(text, secret) {
 				c.broken = append(c.broken, fmt.Sprintf("the %s shows a secret: %.300s", where, text))
@@ -492,32 +495,34 @@ func (c *cell) checkSecrets(seen []*request, err error) {
 	}
 }
 
-// checkValue sees to it that a success is the whole of what was asked for, and an error comes with nothing.
+// checkValue checks that a success returns the whole, and an error returns nothing.
 func (c *cell) checkValue(value string, err error) {
 	want := c.shape.want
 	if err != nil {
 		want = ""
 	}
 	if value != want && (err != nil || c.fault.value == nil || !c.fault.value(c.shape, value)) {
-		c.violated("brought %.80q, wanted %.80q", value, want)
+		c.violated("returned %.80q, wanted %.80q", value, want)
 	}
 }
 
-// outcome says in a word what an error is: an answer by its status, and why its status does not say it all.
+// outcome returns the status of an error and, where the status does not explain it, the reason. README.md explains
+// the words.
 func outcome(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	answer, ok := errors.AsType[*okta.Error](err)
+	failure, ok := errors.AsType[*okta.Error](err)
 	if !ok {
 		return reason(err)
 	}
-	text := strconv.Itoa(answer.StatusCode)
-	if cause := errors.Unwrap(answer); cause != nil {
+	text := strconv.Itoa(failure.StatusCode)
+	if cause := errors.Unwrap(failure); cause != nil {
 		text += "+" + reason(cause)
 	}
-	if !strings.HasPrefix(err.Error(), "okta: "+answer.Method+" "+answer.Path+": "+strconv.Itoa(answer.StatusCode)) && answer.Method != http.MethodPost {
-		text += ">" + reason(err) // the answer of an earlier attempt
+	own := fmt.Sprintf("okta: %s %s: %d", failure.Method, failure.Path, failure.StatusCode)
+	if !strings.HasPrefix(err.Error(), own) && failure.Method != http.MethodPost {
+		text += ">" + reason(err) // the response belongs to an earlier attempt
 	}
 	return text
 }
@@ -534,18 +539,20 @@ var reasons = []struct {
 	{"expired", isType[x509.CertificateInvalidError]},
 	{"no-name", isType[*net.DNSError]},
 	{"refused", is(syscall.ECONNREFUSED)},
-	{"no-tls", says("HTTP response to HTTPS client", "does not look like a TLS handshake")},
-	{"malformed", says("malformed HTTP", "malformed MIME")},
-	{"gzip", says("gzip: ", "flate: ")},
-	{"json", says("JSON", "does not fit", "it contains no access_token")},
-	{"long", says("longer than", "more than")},
-	{"status", says("does not respond with this status", "the response has the status")},
-	{"redirect", says("redirects are not followed")},
-	{"link", says("link")},
-	{"big-header", says("headers exceeded", "header longer than")},
-	{"malformed", says("malformed", "invalid", "chunk length", "bad Content-Length", "multiple Content-Length", "unsupported transfer encoding", "too many transfer encodings")},
+	{"no-tls", contains("HTTP response to HTTPS client", "does not look like a TLS handshake")},
+	{"malformed", contains("malformed HTTP", "malformed MIME")},
+	{"gzip", contains("gzip: ", "flate: ")},
+	{"json", contains("JSON", "does not fit", "no access_token")},
+	{"long", contains("longer than", "more than")},
+	{"status", contains("with this status", "has the status")},
+	{"redirect", contains("redirects are not followed")},
+	{"link", contains("link")},
+	{"big-header", contains("headers exceeded", "header longer than")},
+	{"malformed", contains("malformed", "invalid", "chunk length", "bad Content-Length", "multiple Content-Length")},
+	{"malformed", contains("unsupported transfer encoding", "too many transfer encodings")},
 	{"lost", is(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE)},
-	{"lost", says("server closed idle connection", "connection broken", "http2: ", "stream error: ", "connection error: ")},
+	{"lost", contains("server closed idle connection", "connection broken")},
+	{"lost", contains("http2: ", "stream error: ", "connection error: ")},
 }
 
 func is(targets ...error) func(error) bool {
@@ -559,7 +566,7 @@ func isType[E error](err error) bool {
 	return ok
 }
 
-func says(words ...string) func(error) bool {
+func contains(words ...string) func(error) bool {
 	return func(err error) bool {
 		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(err.Error(), word) })
 	}

@@ -18,7 +18,7 @@ const (
 	noError, internalError, refusedStream uint32 = 0, 2, 7
 )
 
-// stream is one HTTP/2 request that has arrived in full. Its header is not decoded: what it is follows from the order.
+// stream is one complete HTTP/2 request. Its header is not decoded: the order of the requests says what it is.
 type stream struct {
 	server *server
 	conn   net.Conn
@@ -70,8 +70,8 @@ func writeFrame(w io.Writer, kind, flags byte, id uint32, payload []byte) {
 	_, _ = w.Write(append(frame, payload...))
 }
 
-// header sends an answer's header: a status from HPACK's table, and the header lines as they are.
-func (x *stream) header(a answer, end bool) {
+// header sends the header of a response: a status from HPACK's table, and the header lines as they are.
+func (x *stream) header(a response, end bool) {
 	block := []byte{map[int]byte{200: 0x88, 204: 0x89}[a.status]}
 	for _, line := range a.header {
 		name, value, _ := strings.Cut(line, ": ")
@@ -88,7 +88,7 @@ func (x *stream) header(a answer, end bool) {
 	writeFrame(x.conn, frameHeaders, flags, x.id, block)
 }
 
-func (x *stream) answer(a answer) {
+func (x *stream) respond(a response) {
 	x.header(a, a.body == "")
 	if a.body != "" {
 		writeFrame(x.conn, frameData, endStream, x.id, []byte(a.body))
@@ -99,7 +99,7 @@ func (x *stream) reset(code uint32) {
 	writeFrame(x.conn, frameReset, 0, x.id, binary.BigEndian.AppendUint32(nil, code))
 }
 
-// goAway says that no stream after last was or will be served, and why.
+// goAway tells the client that no stream after last was or will be served, and why.
 func (x *stream) goAway(last, code uint32) {
 	writeFrame(x.conn, frameGoAway, 0, 0, binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, last), code))
 	_ = x.conn.Close()
@@ -114,13 +114,13 @@ func (c *cell) startHTTP2() (*server, error) {
 	return newServer(&identity, c.handle, c.serveStream)
 }
 
-// serveStream serves the requests around the one that the fault is for, which it knows by their order.
+// serveStream serves the faulty request and the others, which it tells apart by their order.
 func (c *cell) serveStream(x *stream) {
 	r := &request{method: c.shape.method, path: c.shape.path, target: c.shape.path, body: x.body.String()}
 	c.mu.Lock()
 	first := c.shape.query && !c.begun
 	c.begun = c.begun || first
-	api := c.signedIn
+	api := c.authenticated
 	c.mu.Unlock()
 	switch {
 	case first:
@@ -133,7 +133,7 @@ func (c *cell) serveStream(x *stream) {
 	x.server.requests = append(x.server.requests, r)
 	x.server.mu.Unlock()
 	if api {
-		x.answer(answer{status: 200, body: goodGrant})
+		x.respond(response{status: 200, body: goodGrant})
 		return
 	}
 	if !first {
@@ -142,33 +142,48 @@ func (c *cell) serveStream(x *stream) {
 			return
 		}
 		c.mu.Lock()
-		c.signedIn = c.shape.name == "token"
+		c.authenticated = c.shape.name == "token"
 		c.mu.Unlock()
 	}
-	x.answer(c.shape.good(r))
+	x.respond(c.shape.good(r))
 }
 
-// http2Faults are those that HTTP/1 does not know. What the transport repeats by itself, because the server says that it
-// has not seen to it, is no attempt.
+// http2Faults are those that HTTP/1 does not have. A request that the transport retries by itself, because the server
+// has not processed it, is not an attempt.
 func http2Faults() []*fault {
 	faults := []*fault{
-		{name: "HTTP/2: good", want: every("ok/1", "ok/1")},
-		{name: "HTTP/2: GOAWAY, not served", frames: func(x *stream) { x.goAway(0, noError) }, want: every("ok/1", "")},
-		{name: "HTTP/2: GOAWAY, perhaps served", frames: func(x *stream) { x.goAway(x.id, internalError) }, want: every("ok/2", "lost/3")},
-		{name: "HTTP/2: REFUSED_STREAM", frames: func(x *stream) { x.reset(refusedStream) }, stalls: true, want: every("ok/1", "timeout/3").late(everyShape, "deadline/1")},
-		{name: "HTTP/2: INTERNAL_ERROR", frames: func(x *stream) { x.reset(internalError) }, want: every("ok/2", "lost/3")},
+		{name: "HTTP/2: none", want: every("ok/1", "ok/1")},
+		{
+			name: "HTTP/2: GOAWAY, not served", frames: func(x *stream) { x.goAway(0, noError) },
+			want: every("ok/1", ""),
+		},
+		{
+			name: "HTTP/2: GOAWAY, perhaps served", frames: func(x *stream) { x.goAway(x.id, internalError) },
+			want: every("ok/2", "lost/3"),
+		},
+		{
+			name: "HTTP/2: REFUSED_STREAM", frames: func(x *stream) { x.reset(refusedStream) }, stalls: true,
+			want: every("ok/1", "timeout/3").late(everyShape, "deadline/1"),
+		},
+		{
+			name: "HTTP/2: INTERNAL_ERROR", frames: func(x *stream) { x.reset(internalError) },
+			want: every("ok/2", "lost/3"),
+		},
 		{name: "HTTP/2: closed", frames: func(x *stream) { _ = x.conn.Close() }, want: every("ok/2", "lost/3")},
-		{name: "HTTP/2: stream stalls", frames: func(*stream) {}, stalls: true, want: every("ok/2", "timeout/3").late(everyShape, "deadline/1")},
+		{
+			name: "HTTP/2: stream stalls", frames: func(*stream) {}, stalls: true,
+			want: every("ok/2", "timeout/3").late(everyShape, "deadline/1"),
+		},
 		{name: "HTTP/2: body is reset", frames: func(x *stream) {
-			x.header(answer{status: 200}, false)
+			x.header(response{status: 200}, false)
 			writeFrame(x.conn, frameData, 0, x.id, []byte("["))
 			x.reset(internalError)
 		}, want: every("ok/2", "200+lost/3").but(revokes, "200+status/1", "200+status/1")},
-		{name: "HTTP/2: body longer than it says", frames: func(x *stream) {
-			x.header(answer{status: 200, header: []string{"Content-Length: 1"}}, false)
+		{name: "HTTP/2: body longer than Content-Length", frames: func(x *stream) {
+			x.header(response{status: 200, header: []string{"Content-Length: 1"}}, false)
 			writeFrame(x.conn, frameData, endStream, x.id, []byte(goodList))
 		}, want: every("ok/2", "200+long/3").but(revokes, "200+status/1", "200+status/1")},
-		{name: "HTTP/2: frame that is none", frames: func(x *stream) {
+		{name: "HTTP/2: invalid frame", frames: func(x *stream) {
 			writeFrame(x.conn, frameHeaders, endHeaders|endStream, x.id, []byte("\xff\xff\xff\xff\xff\xff"))
 		}, want: every("ok/2", "lost/3")},
 	}

@@ -19,17 +19,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
-// server answers one request on each connection, with whatever bytes its handler writes.
+// server serves one request on each connection, with the bytes that its handler writes.
 type server struct {
 	address string
 	handle  func(*exchange)
-	frames  func(*stream) // answers what comes as HTTP/2
+	frames  func(*stream) // serves HTTP/2
 
 	listener net.Listener
 	tls      *tls.Config // nil for plain text
@@ -38,11 +35,11 @@ type server struct {
 
 	mu       sync.Mutex
 	open     map[net.Conn]bool
-	changed  chan struct{} // closed and replaced when a connection has gone
+	changed  chan struct{} // closed and replaced when a connection is closed
 	requests []*request
 }
 
-// request is what arrived. Its target is as it stood on the request line.
+// request is a request as it arrived. Its target is that of the request line.
 type request struct {
 	method, target string
 	path           string
@@ -56,7 +53,7 @@ type exchange struct {
 	*request
 	server *server
 	shape  *shape
-	number int // of the faulty requests, counted from 1
+	number int // among the faulty requests, counted from 1
 	conn   net.Conn
 }
 
@@ -89,13 +86,13 @@ func (s *server) accept() {
 		s.open[conn] = true
 		s.mu.Unlock()
 		s.handlers.Go(func() {
-			defer s.gone(conn)
+			defer s.closed(conn)
 			s.serve(conn)
 		})
 	}
 }
 
-func (s *server) gone(conn net.Conn) {
+func (s *server) closed(conn net.Conn) {
 	_ = conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +123,7 @@ func (s *server) serve(conn net.Conn) {
 	}
 }
 
-// readRequest reads one request, and keeps its bytes.
+// readRequest reads one request and keeps its bytes.
 func readRequest(conn io.Reader) (*request, error) {
 	var raw bytes.Buffer
 	req, err := http.ReadRequest(bufio.NewReader(io.TeeReader(conn, &raw)))
@@ -150,7 +147,7 @@ func (s *server) seen() []*request {
 	return slices.Clone(s.requests)
 }
 
-// idle waits until no connection is open, and reports whether that came to pass.
+// idle waits until no connection is open. It reports false if ctx ends first.
 func (s *server) idle(ctx context.Context) bool {
 	for {
 		s.mu.Lock()
@@ -183,14 +180,14 @@ func (x *exchange) write(text string) bool {
 	return err == nil
 }
 
-// forever writes text until the client has had enough.
+// forever writes text until the client closes the connection.
 func (x *exchange) forever(text string) {
 	block := strings.Repeat(text, max(1, (64<<10)/len(text)))
 	for x.write(block) {
 	}
 }
 
-// stall does nothing until the client gives up.
+// stall sends nothing until the client closes the connection.
 func (x *exchange) stall() {
 	_, _ = io.Copy(io.Discard, x.conn)
 }
@@ -207,30 +204,30 @@ func (x *exchange) reset() {
 	_ = conn.Close()
 }
 
-// answer is an HTTP answer that is as it should be.
-type answer struct {
+// response is a valid HTTP response.
+type response struct {
 	status int
 	header []string
 	body   string
 }
 
-// head is the status line and the header, with further lines.
-func (a answer) head(further ...string) string {
+// head is the status line and the header, with more lines.
+func (a response) head(further ...string) string {
 	lines := append([]string{"HTTP/1.1 " + strconv.Itoa(a.status) + " " + http.StatusText(a.status)}, a.header...)
 	lines = append(lines, "Connection: close", "X-Okta-Request-Id: req1")
 	return strings.Join(append(lines, further...), "\r\n") + "\r\n\r\n"
 }
 
-// text is the whole answer.
-func (a answer) text() string {
+// text is the whole response.
+func (a response) text() string {
 	if a.status == http.StatusNoContent {
 		return a.head()
 	}
 	return a.head("Content-Length: "+strconv.Itoa(len(a.body))) + a.body
 }
 
-// chunked is the whole answer in chunks of one byte.
-func (a answer) chunked() string {
+// chunked is the whole response in chunks of one byte.
+func (a response) chunked() string {
 	var b strings.Builder
 	b.WriteString(a.head("Transfer-Encoding: chunked"))
 	for i := range len(a.body) {
@@ -240,20 +237,20 @@ func (a answer) chunked() string {
 	return b.String()
 }
 
-// unframed is the whole answer, with nothing but the end of the connection at its end.
-func (a answer) unframed() string { return a.head() + a.body }
+// unframed is the whole response, delimited by the end of the connection.
+func (a response) unframed() string { return a.head() + a.body }
 
-// good is what the request should get.
-func (x *exchange) good() answer { return x.shape.good(x.request) }
+// good is the response that an org sends.
+func (x *exchange) good() response { return x.shape.good(x.request) }
 
-// with is the good answer's status and header with another body.
-func (x *exchange) with(body string) answer {
+// with is the good response with another body.
+func (x *exchange) with(body string) response {
 	a := x.good()
 	a.body = body
 	return a
 }
 
-// pki is a certificate authority that the clients trust, and what it and others have issued.
+// pki is a certificate authority that the clients trust, with certificates of this one and of an unknown one.
 type pki struct {
 	trusted *x509.CertPool
 	good, wrongName, expired,
@@ -328,15 +325,6 @@ func (a *authority) issue(ip string, expiry time.Duration) (tls.Certificate, err
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
-}
-
-// closedPort is an address at which nothing listens.
-func closedPort(t testing.TB) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
 }
 
 // cursorOf returns the cursor of a list's request.

@@ -27,7 +27,7 @@ import (
 
 const soakWorkers = 256
 
-// soakTime is how long the load lasts: OKTA_SOAK, or a few seconds.
+// soakTime is how long the load lasts: OKTA_SOAK, or a few seconds by default.
 func soakTime(t *testing.T) time.Duration {
 	t.Helper()
 	if text := os.Getenv("OKTA_SOAK"); text != "" {
@@ -41,27 +41,27 @@ func soakTime(t *testing.T) time.Duration {
 	return 8 * time.Second
 }
 
-// soak is an org under load, and how it goes. Every worker has a user and two clients of its own, so that it knows what
-// the org must hold.
+// soak is an org under load, and what is counted. Each worker has a user and a client of its own, so that it knows
+// which grants and tokens the org must store.
 type soak struct {
 	t         *testing.T
 	org       *oktatest.Org
 	client    *okta.Client
 	transport *http.Transport
-	calls, requests, injected, repeated,
+	calls, requests, injected, retried,
 	ended atomic.Int64
 
 	mu     sync.Mutex
 	chance *rand.Rand
 }
 
-// TestLoad lets many goroutines share one client, while one request in twenty goes wrong, and checks what each call comes to
-// against what the org then holds. OKTA_SOAK=5m makes it last.
+// TestLoad shares one client among many goroutines while one request in twenty fails, and compares the outcome of
+// each call with what the org then stores. OKTA_SOAK=5m makes it last.
 func TestLoad(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
 	s := newSoak(t)
 	workers := make([]*worker, soakWorkers)
 	for i := range workers {
-		workers[i] = s.hire(uint64(i))
+		workers[i] = s.newWorker(uint64(i))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), soakTime(t))
 	defer cancel()
@@ -76,8 +76,8 @@ func TestLoad(t *testing.T) { //nolint:paralleltest // it measures the memory of
 	}
 	figures := s.watch(ctx)
 	all.Wait()
-	t.Logf("%d calls by %d goroutines, %d requests, %d faults, %d attempts repeated, %d calls ended by their context; %s",
-		s.calls.Load(), soakWorkers, s.requests.Load(), s.injected.Load(), s.repeated.Load(), s.ended.Load(), figures)
+	t.Logf("%d calls by %d goroutines, %d requests, %d faults, %d retries, %d calls ended by their context; %s",
+		s.calls.Load(), soakWorkers, s.requests.Load(), s.injected.Load(), s.retried.Load(), s.ended.Load(), figures)
 	assert.Greater(t, s.injected.Load(), s.requests.Load()/40)
 	for name, state := range s.client.RateLimits() {
 		assert.Zero(t, state.InFlight+state.Waiting, name)
@@ -88,7 +88,7 @@ func newSoak(t *testing.T) *soak {
 	t.Helper()
 	s := &soak{
 		t: t, transport: &http.Transport{MaxIdleConnsPerHost: soakWorkers},
-		chance: rand.New(rand.NewPCG(7, 7)), //nolint:gosec // to be repeated
+		chance: rand.New(rand.NewPCG(7, 7)), //nolint:gosec // reproducible on purpose
 	}
 	front := httptest.NewUnstartedServer(s)
 	front.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -102,7 +102,9 @@ func newSoak(t *testing.T) *soak {
 	t.Cleanup(s.transport.CloseIdleConnections)
 	key, err := serviceKey()
 	require.NoError(t, err)
-	scopes := []string{"okta.users.read", "okta.users.manage", "okta.authorizationServers.read", "okta.authorizationServers.manage"}
+	scopes := []string{
+		"okta.users.read", "okta.users.manage", "okta.authorizationServers.read", "okta.authorizationServers.manage",
+	}
 	app := s.org.AddServiceApp(oktatest.ServiceApp{
 		Keys: []oktatest.ServiceAppKey{{Public: key.Public()}}, Scopes: scopes,
 	})
@@ -113,7 +115,7 @@ func newSoak(t *testing.T) *soak {
 		Retry:       okta.Retry{MaxRetries: 10, MinWait: time.Millisecond, MaxWait: 3 * time.Second},
 		OnAttempt: func(_ context.Context, r okta.Attempt) {
 			if r.Wait > 0 {
-				s.repeated.Add(1)
+				s.retried.Add(1)
 			}
 		},
 	})
@@ -121,7 +123,7 @@ func newSoak(t *testing.T) *soak {
 	return s
 }
 
-// ServeHTTP is the org, but for one request in twenty.
+// ServeHTTP serves the org, but for one request in twenty.
 func (s *soak) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
 	s.mu.Lock()
@@ -138,13 +140,14 @@ func (s *soak) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}[kind](w, r, s.org)
 }
 
-// carriedOut502 is a gateway that lost the answer.
+// carriedOut502 is a gateway that lost the response.
 func carriedOut502(w http.ResponseWriter, r *http.Request, org http.Handler) {
 	org.ServeHTTP(httptest.NewRecorder(), r)
 	w.WriteHeader(http.StatusBadGateway)
 }
 
-// watch looks at memory and goroutines until ctx ends, has the org forget what it noted, and takes its tokens back.
+// watch measures memory and goroutines until ctx ends. It clears the log of the org, and revokes access tokens now
+// and then.
 func (s *soak) watch(ctx context.Context) string {
 	ticks := time.NewTicker(min(soakTime(s.t)/8, 15*time.Second))
 	defer ticks.Stop()
@@ -161,7 +164,7 @@ func (s *soak) watch(ctx context.Context) string {
 				early>>20, late>>20, slices.Max(goroutines))
 		case <-ticks.C:
 			s.org.ClearRequests()
-			if len(heaps)%4 == 3 { // a call in which that happens twice has to fail
+			if len(heaps)%8 == 3 { // seldom: a call fails if its token is revoked twice
 				s.org.RevokeAccessTokens()
 			}
 			runtime.GC()
@@ -178,18 +181,18 @@ type worker struct {
 	*soak
 	chance         *rand.Rand
 	user, app      string
-	grants, tokens []string // that the org must hold, in order
+	grants, tokens []string // that the org must store, in order
 }
 
-func (s *soak) hire(seed uint64) *worker {
-	w := &worker{soak: s, chance: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // to be repeated
+func (s *soak) newWorker(seed uint64) *worker {
+	w := &worker{soak: s, chance: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // reproducible on purpose
 	w.user = s.org.AddUser(oktatest.User{}).ID
 	w.app = s.org.AddClient(oktatest.Client{}).ID
 	return w
 }
 
-// stock sees to it that there is something to revoke.
-func (w *worker) stock() {
+// refill adds what is needed to have something to revoke.
+func (w *worker) refill() {
 	for len(w.grants) < 7 {
 		w.grants = append(w.grants, w.org.AddGrant(oktatest.Grant{UserID: w.user, ClientID: w.app}).ID)
 	}
@@ -198,17 +201,17 @@ func (w *worker) stock() {
 	}
 }
 
-// held asks the org itself, by no network, for the IDs of a list.
-func (w *worker) held(ctx context.Context, path string) []string {
+// stored returns the IDs of a list as the org stores it, without the SDK and the network.
+func (w *worker) stored(ctx context.Context, path string) []string {
 	req := httptest.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, path+"?limit=200", nil)
 	req.Header.Set("Authorization", "SSWS "+apiToken)
-	answer := httptest.NewRecorder()
-	w.org.ServeHTTP(answer, req)
+	recorder := httptest.NewRecorder()
+	w.org.ServeHTTP(recorder, req)
 	var items []struct {
 		ID string `json:"id"`
 	}
-	if err := json.Unmarshal(answer.Body.Bytes(), &items); err != nil {
-		w.t.Errorf("%s: %d %v", path, answer.Code, err)
+	if err := json.Unmarshal(recorder.Body.Bytes(), &items); err != nil {
+		w.t.Errorf("%s: %d %v", path, recorder.Code, err)
 	}
 	ids := make([]string, len(items))
 	for i, item := range items {
@@ -217,15 +220,15 @@ func (w *worker) held(ctx context.Context, path string) []string {
 	return ids
 }
 
-func (w *worker) heldGrants(ctx context.Context) []string {
-	return w.held(ctx, "/api/v1/users/"+w.user+"/grants")
+func (w *worker) storedGrants(ctx context.Context) []string {
+	return w.stored(ctx, "/api/v1/users/"+w.user+"/grants")
 }
 
-func (w *worker) heldTokens(ctx context.Context) []string {
-	return w.held(ctx, "/api/v1/users/"+w.user+"/clients/"+w.app+"/tokens")
+func (w *worker) storedTokens(ctx context.Context) []string {
+	return w.stored(ctx, "/api/v1/users/"+w.user+"/clients/"+w.app+"/tokens")
 }
 
-// Kinds of calls. Those below reading change nothing, so that it is no matter when they are given up.
+// Kinds of calls. Those below reading change nothing, so that they may be cancelled at any time.
 const (
 	reading    = 9
 	operations = 18
@@ -233,7 +236,7 @@ const (
 
 // step makes one call and checks it.
 func (w *worker) step(ctx context.Context) {
-	w.stock()
+	w.refill()
 	kind, hasty := w.chance.IntN(operations), false
 	if kind < reading {
 		hasty = w.chance.IntN(20) == 0
@@ -246,28 +249,28 @@ func (w *worker) step(ctx context.Context) {
 	grant, token := w.chance.IntN(len(w.grants)), w.chance.IntN(len(w.tokens))
 	what, err := w.call(ctx, kind, grant, token)
 	switch {
-	case err != nil && hasty && !errors.Is(err, errWrong) && !refused(err): // there was no time to try again
+	case err != nil && hasty && !errors.Is(err, errWrong) && !refused(err): // there was no time for a retry
 		w.ended.Add(1)
 	case err != nil:
 		w.t.Errorf("%s of %s: %v", what, w.user, err)
 	default:
-		if got := w.heldGrants(ctx); !slices.Equal(got, w.grants) {
-			w.t.Errorf("after %s, %s has the grants %v where it should have %v", what, w.user, got, w.grants)
+		if got := w.storedGrants(ctx); !slices.Equal(got, w.grants) {
+			w.t.Errorf("after %s, %s has the grants %v, wanted %v", what, w.user, got, w.grants)
 		}
-		if got := w.heldTokens(ctx); !slices.Equal(got, w.tokens) {
-			w.t.Errorf("after %s, %s has the tokens %v where it should have %v", what, w.user, got, w.tokens)
+		if got := w.storedTokens(ctx); !slices.Equal(got, w.tokens) {
+			w.t.Errorf("after %s, %s has the tokens %v, wanted %v", what, w.user, got, w.tokens)
 		}
 	}
 }
 
-// call makes one call. When that succeeds, it checks what came, and notes what the org must hold from then on.
+// call makes one call. If it succeeds, call checks the result and updates what the org must store.
 func (w *worker) call(ctx context.Context, kind, grant, token int) (string, error) {
 	const server = oktatest.DefaultAuthorizationServerID
 	c := w.client
 	switch kind {
 	case 0:
 		got, err := c.UserGrants.Get(ctx, w.user, w.grants[grant], nil)
-		return "UserGrants.Get", w.same(err, []string{w.grants[grant]}, func() []string { return []string{got.ID} })
+		return "UserGrants.Get", w.same(err, w.grants[grant], func() string { return got.ID })
 	case 1, 2:
 		page, err := c.UserGrants.List(ctx, w.user, &okta.ListUserGrantsOptions{Limit: 1 + w.chance.IntN(4)})
 		return "UserGrants.List", w.whole(ctx, page, err)
@@ -276,7 +279,7 @@ func (w *worker) call(ctx context.Context, kind, grant, token int) (string, erro
 		return "UserGrants.ListForClient", w.whole(ctx, page, err)
 	case 4:
 		got, err := c.UserOAuth.GetRefreshToken(ctx, w.user, w.app, w.tokens[token], nil)
-		return "UserOAuth.GetRefreshToken", w.same(err, []string{w.tokens[token]}, func() []string { return []string{got.ID} })
+		return "UserOAuth.GetRefreshToken", w.same(err, w.tokens[token], func() string { return got.ID })
 	case 5:
 		page, err := c.UserOAuth.ListRefreshTokens(ctx, w.user, w.app, &okta.ListOptions{Limit: 3})
 		return "UserOAuth.ListRefreshTokens", w.wholeTokens(ctx, page, err)
@@ -285,45 +288,48 @@ func (w *worker) call(ctx context.Context, kind, grant, token int) (string, erro
 		return "AuthorizationServerClients.List", err
 	case 7:
 		got, err := c.AuthorizationServerClients.GetRefreshToken(ctx, server, w.app, w.tokens[token], nil)
-		return "AuthorizationServerClients.GetRefreshToken", w.same(err, []string{w.tokens[token]}, func() []string { return []string{got.ID} })
+		return "AuthorizationServerClients.GetRefreshToken", w.same(err, w.tokens[token], func() string { return got.ID })
 	case 8:
 		page, err := c.AuthorizationServerClients.ListRefreshTokens(ctx, server, w.app, &okta.ListOptions{Limit: 5})
 		return "AuthorizationServerClients.ListRefreshTokens", w.wholeTokens(ctx, page, err)
 	case 9, 10, 11:
-		return "UserGrants.Revoke", gone(&w.grants, grant, c.UserGrants.Revoke(ctx, w.user, w.grants[grant]))
+		return "UserGrants.Revoke", revoked(&w.grants, grant, c.UserGrants.Revoke(ctx, w.user, w.grants[grant]))
 	case 12:
-		return "UserGrants.RevokeAll", allGone(&w.grants, c.UserGrants.RevokeAll(ctx, w.user))
+		return "UserGrants.RevokeAll", allRevoked(&w.grants, c.UserGrants.RevokeAll(ctx, w.user))
 	case 13:
-		return "UserGrants.RevokeAllForClient", allGone(&w.grants, c.UserGrants.RevokeAllForClient(ctx, w.user, w.app))
+		return "UserGrants.RevokeAllForClient",
+			allRevoked(&w.grants, c.UserGrants.RevokeAllForClient(ctx, w.user, w.app))
 	case 14:
-		return "UserOAuth.RevokeRefreshToken", gone(&w.tokens, token, c.UserOAuth.RevokeRefreshToken(ctx, w.user, w.app, w.tokens[token]))
+		return "UserOAuth.RevokeRefreshToken",
+			revoked(&w.tokens, token, c.UserOAuth.RevokeRefreshToken(ctx, w.user, w.app, w.tokens[token]))
 	case 15:
-		return "UserOAuth.RevokeAllRefreshTokens", allGone(&w.tokens, c.UserOAuth.RevokeAllRefreshTokens(ctx, w.user, w.app))
+		return "UserOAuth.RevokeAllRefreshTokens",
+			allRevoked(&w.tokens, c.UserOAuth.RevokeAllRefreshTokens(ctx, w.user, w.app))
 	case 16:
 		return "AuthorizationServerClients.RevokeRefreshToken",
-			gone(&w.tokens, token, c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, w.app, w.tokens[token]))
+			revoked(&w.tokens, token, c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, w.app, w.tokens[token]))
 	default:
 		return "AuthorizationServerClients.RevokeAllRefreshTokens",
-			allGone(&w.tokens, c.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, server, w.app))
+			allRevoked(&w.tokens, c.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, server, w.app))
 	}
 }
 
-// errWrong is a result that differs from what the org holds.
+// errWrong is a result that differs from what the org stores.
 var errWrong = errors.New("wrong result")
 
-// refused reports whether the org turned the call down, which it has no reason to.
+// refused reports whether the org refused the call, for which it has no reason.
 func refused(err error) bool {
-	answer, ok := errors.AsType[*okta.Error](err)
-	return ok && answer.StatusCode >= 400 && answer.StatusCode < 500 && answer.StatusCode != http.StatusTooManyRequests
+	failure, ok := errors.AsType[*okta.Error](err)
+	return ok && failure.StatusCode/100 == 4 && failure.StatusCode != http.StatusTooManyRequests
 }
 
-// same checks what a read brought.
-func (w *worker) same(err error, want []string, got func() []string) error {
+// same checks the result of a read.
+func (w *worker) same(err error, want string, got func() string) error {
 	if err != nil {
 		return err
 	}
-	if ids := got(); !slices.Equal(ids, want) {
-		return fmt.Errorf("%w: %v where there is %v", errWrong, ids, want)
+	if id := got(); id != want {
+		return fmt.Errorf("%w: %v, wanted %v", errWrong, id, want)
 	}
 	return nil
 }
@@ -350,19 +356,19 @@ func collected[T any](ctx context.Context, page *okta.Page[T], err error, want [
 		ids[i] = id(item)
 	}
 	if !slices.Equal(ids, want) {
-		return fmt.Errorf("%w: %v where there are %v", errWrong, ids, want)
+		return fmt.Errorf("%w: %v, wanted %v", errWrong, ids, want)
 	}
 	return nil
 }
 
-func gone(ids *[]string, at int, err error) error {
+func revoked(ids *[]string, at int, err error) error {
 	if err == nil {
 		*ids = slices.Delete(slices.Clone(*ids), at, at+1)
 	}
 	return err
 }
 
-func allGone(ids *[]string, err error) error {
+func allRevoked(ids *[]string, err error) error {
 	if err == nil {
 		*ids = nil
 	}

@@ -21,10 +21,10 @@ import (
 	"github.com/grantkit/okta/oktatest"
 )
 
-// sweepOrg is the variable that makes the test binary the sweeping program. It holds the org's address.
+// sweepOrg is the variable that turns the test binary into the sweeping program. Its value is the address of the org.
 const sweepOrg = "OKTA_TEST_SWEEP_ORG"
 
-// sweep is the program: it takes all grants of a user away, one by one. It says so before and after each.
+// sweep is the program: it revokes all grants of a user one by one, and prints the ID of each revoked grant.
 func sweep() int {
 	client, err := okta.NewClient(okta.Config{
 		OrgURL: os.Getenv(sweepOrg), Credentials: okta.APIToken(apiToken),
@@ -51,7 +51,7 @@ func sweepUser(ctx context.Context, client *okta.Client, userID string) error {
 	}
 	for _, grant := range grants {
 		err := client.UserGrants.Revoke(ctx, userID, grant.ID)
-		if err != nil && !errors.Is(err, okta.ErrNotFound) { // a run that was killed may have had it under way
+		if err != nil && !errors.Is(err, okta.ErrNotFound) { // a killed run may have revoked it
 			return err
 		}
 		_, _ = fmt.Fprintln(os.Stdout, grant.ID)
@@ -59,9 +59,9 @@ func sweepUser(ctx context.Context, client *okta.Client, userID string) error {
 	return nil
 }
 
-// TestSweepSurvivesItsDeath kills a sweeping program at random, in the middle of whatever it does, and starts it again. In the
-// end all that it was to revoke is gone, and nothing else; no run but a killed one fails.
-func TestSweepSurvivesItsDeath(t *testing.T) {
+// TestKilledSweepCanBeRestarted kills a sweeping program at random moments and restarts it. In the end it has revoked
+// all that it was told to, and nothing else; no run fails but those that were killed.
+func TestKilledSweepCanBeRestarted(t *testing.T) {
 	t.Parallel()
 	grants, kills := 1000, 50
 	if testing.Short() {
@@ -84,34 +84,34 @@ func TestSweepSurvivesItsDeath(t *testing.T) {
 	began := time.Now()
 	killed := 0
 	for range kills {
-		if sweepOnce(t, org, 1+chance.IntN(2*grants/kills-1), time.Duration(chance.IntN(1500))*time.Microsecond) {
+		if sweepOnce(t, org, 1+chance.IntN(grants/kills), time.Duration(chance.IntN(1500))*time.Microsecond) {
 			killed++
 		}
 	}
-	assert.GreaterOrEqual(t, killed, kills*3/4, "runs that died")
-	for range 3 { // whatever the runs before have left, one is enough; the others find nothing to do
+	assert.GreaterOrEqual(t, killed, kills*3/4, "killed runs")
+	for range 3 { // the first finishes the work, the others find nothing to do
 		require.False(t, sweepOnce(t, org, 0, 0))
 	}
 
-	assert.Equal(t, others, org.Grants(), "what is left")
-	again, revoked := 0, map[string]bool{}
+	assert.Equal(t, others, org.Grants(), "grants of another user")
+	repeated, revoked := 0, map[string]bool{}
 	for _, r := range org.Requests() {
 		if r.Method != http.MethodDelete {
 			continue
 		}
 		assert.True(t, named[r.Path], "revoked %s", r.Path)
 		if revoked[r.Path] {
-			again++
+			repeated++
 		}
 		revoked[r.Path] = true
 	}
 	assert.Len(t, revoked, grants)
-	t.Logf("%d grants, %d runs of which %d were killed, %d requests, %d grants asked for again, %v",
-		grants, kills+3, killed, len(org.Requests()), again, time.Since(began).Round(time.Millisecond))
+	t.Logf("%d grants, %d runs of which %d were killed, %d requests, %d grants revoked twice, %v",
+		grants, kills+3, killed, len(org.Requests()), repeated, time.Since(began).Round(time.Millisecond))
 }
 
-// sweepOnce starts the program, kills it a while after it has reported so many revokes, and reports whether that is how
-// it ended. With none, it lets it be.
+// sweepOnce starts the program, kills it a pause after it has reported so many revokes, and reports whether it was
+// killed. With zero revokes it does not kill it.
 func sweepOnce(t *testing.T, org *oktatest.Org, revokes int, pause time.Duration) bool {
 	t.Helper()
 	self, err := os.Executable()
@@ -120,8 +120,8 @@ func sweepOnce(t *testing.T, org *oktatest.Org, revokes int, pause time.Duration
 	defer cancel()
 	program := exec.CommandContext(ctx, self) //nolint:gosec // this test itself
 	program.Env = append(os.Environ(), sweepOrg+"="+org.URL)
-	var complaint strings.Builder
-	program.Stderr = &complaint
+	var stderr strings.Builder
+	program.Stderr = &stderr
 	output, err := program.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, program.Start())
@@ -136,6 +136,6 @@ func sweepOnce(t *testing.T, org *oktatest.Org, revokes int, pause time.Duration
 	if err == nil {
 		return false
 	}
-	require.Equal(t, "signal: killed", err.Error(), complaint.String())
+	require.Equal(t, "signal: killed", err.Error(), stderr.String())
 	return true
 }

@@ -53,7 +53,7 @@ func TestSlowTokenRequestLeavesTheAttemptItsTime(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client has left
 		<-r.Context().Done()
 	})
-	err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "users"}}, nil)
+	err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "logs"}}, nil)
 	require.ErrorIs(t, err, okta.ErrNotFound, "the response of the org, which has no such route")
 	requests := org.Requests()
 	assert.Equal(t, "/api/v1/users", requests[len(requests)-1].Path)

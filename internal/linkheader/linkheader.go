@@ -4,6 +4,7 @@ package linkheader
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -193,9 +194,9 @@ func (p *parser) fail(what string) error {
 	return fmt.Errorf("byte %d: %s", p.pos, what)
 }
 
-// Query reads the query of a target as far as it can be read. A "%" or ";" that should have been escaped stands for itself, and
-// so does a "#" in the parameter after, which holds a cursor; in any other parameter it begins a fragment. An empty
-// after does not count.
+// Query reads the query of a target as far as it can be read. A "%" or ";" that should have been escaped stands for
+// itself, and so does a "#" in the parameter after, which holds a cursor; in any other parameter it begins a fragment.
+// An empty after does not count.
 func Query(target string) url.Values {
 	query := url.Values{}
 	_, raw, _ := strings.Cut(target, "?")
@@ -212,9 +213,17 @@ func Query(target string) url.Values {
 	return query
 }
 
+// unescape reads percent-encoding.
 func unescape(text string) string {
-	if plain, err := url.QueryUnescape(text); err == nil {
-		return plain
+	parts := strings.Split(text, "%")
+	for i, part := range parts[1:] {
+		if !escape.MatchString(part) {
+			parts[i+1] = "25" + part
+		}
 	}
-	return text
+	plain, _ := url.QueryUnescape(strings.Join(parts, "%")) // each "%" begins an escape
+	return plain
 }
+
+// escape matches what follows the "%" of an escape.
+var escape = regexp.MustCompile(`^[[:xdigit:]]{2}`)

@@ -5,7 +5,9 @@ import (
 	"crypto/elliptic"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,16 +28,18 @@ func bound(t *testing.T) *dpop.Prover {
 }
 
 // prove returns the header and the claims of a new proof, and its text.
-func prove(t *testing.T, p *dpop.Prover, server dpop.Server, url, accessToken string) (jose.Header, map[string]any, string) {
+func prove(
+	t *testing.T, p *dpop.Prover, server dpop.Server, url, accessToken string,
+) (header jose.Header, claims map[string]any, text string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, url, http.NoBody)
 	require.NoError(t, err)
-	text, err := p.Prove(req, server, p.Key(), accessToken)
+	text, err = p.Prove(req, server, p.Key(), accessToken)
 	require.NoError(t, err)
 	assert.Equal(t, text, req.Header.Get("DPoP"))
 	token, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256})
 	require.NoError(t, err)
-	claims := map[string]any{}
+	claims = map[string]any{}
 	require.NoError(t, token.Claims(token.Headers[0].JSONWebKey, &claims))
 	return token.Headers[0], claims, text
 }
@@ -84,7 +88,8 @@ func TestProofsDiffer(t *testing.T) {
 func TestTargetIsSpelledAsOktaComparesIt(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"/o'hara,x@y": "/o'hara,x@y", "/a%20b": "/a%20b", "/50%25": "/50%25", "/%C3%A9": "/é", "/a%3Fb%23c%22": "/a%3Fb%23c%22",
+		"/o'hara,x@y": "/o'hara,x@y", "/a%20b": "/a%20b", "/50%25": "/50%25", "/%C3%A9": "/é",
+		"/a%3Fb%23c%22": "/a%3Fb%23c%22",
 	} {
 		_, claims, _ := prove(t, bound(t), dpop.API, "https://acme.okta.com"+path, "")
 		assert.Equal(t, "https://acme.okta.com"+want, claims["htu"])
@@ -122,6 +127,48 @@ func TestRepairsEnd(t *testing.T) {
 		assert.False(t, r.Possible(p, ahead, "invalid_client", false))
 		assert.Zero(t, time.Until(p.Now()), "a clock that was no help is forgotten")
 	})
+}
+
+func TestClockThatIsAboutRightIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for seconds, want := range map[time.Duration]bool{30: false, 31: true, -30: false, -31: true} {
+			ahead := seconds * time.Second
+			var r dpop.Repairs
+			p := bound(t)
+			header := http.Header{"Date": {time.Now().Add(ahead).UTC().Format(http.TimeFormat)}}
+			assert.Equal(t, want, r.Possible(p, header, "invalid_client", false), ahead)
+			_, claims, _ := prove(t, p, dpop.API, "https://acme.okta.com/", "")
+			if want {
+				assert.InDelta(t, time.Now().Add(ahead).Unix(), claims["iat"], 0)
+			} else {
+				assert.InDelta(t, time.Now().Unix(), claims["iat"], 0)
+			}
+		}
+	})
+}
+
+func TestProverIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	p := &dpop.Prover{}
+	var calls sync.WaitGroup
+	keys := make([]*dpop.Key, 20)
+	for i := range keys {
+		calls.Go(func() {
+			assert.NoError(t, p.Bind())
+			keys[i] = p.Key()
+			p.Learn(dpop.API, http.Header{"Dpop-Nonce": {fmt.Sprint("n", i)}})
+			var r dpop.Repairs
+			r.Possible(p, http.Header{"Date": {"Sat, 01 Aug 2026 12:00:00 GMT"}}, "invalid_client", false)
+			req := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}}
+			_, err := p.Prove(req, dpop.API, keys[i], "token")
+			assert.NoError(t, err)
+		})
+	}
+	calls.Wait()
+	for _, key := range keys {
+		assert.Same(t, keys[0], key, "one key")
+	}
 }
 
 // failure collects what a failed assertion prints, which looks behind pointers.

@@ -16,8 +16,8 @@ const (
 	API
 )
 
-// Prover makes the proofs of one client. It remembers what the servers said: their latest nonces and their clock. The zero
-// value has no key; Bind makes it. It is safe for concurrent use.
+// Prover makes the proofs of one client. It remembers the servers' latest nonces and their clock. The zero value has no
+// key; Bind makes it. It is safe for concurrent use.
 type Prover struct {
 	mu     sync.Mutex
 	key    *Key // nil while tokens are not bound
@@ -125,8 +125,8 @@ type Repairs struct {
 const maxNonces = 3 // in one call: a server may change its nonce while a request is on its way
 
 // Possible reports whether the response to a refused request brought what the next one needs: a nonce, or a clock that
-// differs from what was believed. A proof may also have been used up, when a transport sent its request twice. code is the
-// response's OAuth error code; fresh is what Learn said of the response.
+// differs from what was believed. A proof may also have been used up, when a transport sent its request twice. code is
+// the response's OAuth error code; fresh is what Learn returned for the response.
 func (r *Repairs) Possible(p *Prover, header http.Header, code string, fresh bool) bool {
 	if code == "use_dpop_nonce" {
 		r.nonces++

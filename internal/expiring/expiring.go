@@ -13,9 +13,9 @@ import (
 // Fetch gets a new value and says when it expires.
 type Fetch[T comparable] func(ctx context.Context) (value T, expires time.Time, err error)
 
-// Cache holds the latest value. Its states are: empty, where callers wait for a fetch; valid; due, where callers get the
-// value while a fetch for the next one is under way; and refused, where the value was fetched because the one before
-// was refused, and is refused, too: the next fetch then waits, longer each time.
+// Cache holds the latest value. Its states are: empty, where callers wait for a fetch; valid; due, where callers get
+// the value while a fetch for the next one is under way; and refused, where the value was fetched because the one
+// before was refused, and is refused, too: the next fetch then waits, longer each time.
 type Cache[T comparable] struct {
 	fetch   Fetch[T]
 	timeout time.Duration
@@ -42,8 +42,9 @@ func New[T comparable](timeout time.Duration, fetch Fetch[T]) *Cache[T] {
 	return &Cache[T]{fetch: fetch, timeout: timeout}
 }
 
-// Get returns a value that has not expired. One fetch serves all callers that need a new one. It goes on, up to its timeout,
-// whatever becomes of the callers that wait for it: a loop of calls with short deadlines would never see its end otherwise.
+// Get returns a value that has not expired. One fetch serves all callers that need a new one. It goes on, up to its
+// timeout, when the callers that wait for it leave: a loop of calls with short deadlines would otherwise never get a
+// value.
 func (c *Cache[T]) Get(ctx context.Context) (T, error) {
 	c.mu.Lock()
 	now := time.Now()
@@ -108,13 +109,13 @@ func (c *Cache[T]) finish(pending *result[T], expires time.Time) {
 	c.schedule(pending.err)
 }
 
-// schedule sets when the value is refreshed: after 70 to 90 % of the life that it has left, or a little later if that has just
-// failed. Chance keeps clients apart that began together.
+// schedule sets when the value is refreshed: after 70 to 90 % of the life that it has left, or a little later if that
+// has just failed. Chance keeps clients apart that began together.
 func (c *Cache[T]) schedule(err error) {
 	left := time.Until(c.expires)
-	wait := left*7/10 + upTo(left/5)
+	wait := left/10*7 + upTo(left/5)
 	if err != nil {
-		wait = min(left/4, time.Minute) + upTo(left/8)
+		wait = min(max(left/4, time.Second), time.Minute) + upTo(left/8)
 	}
 	c.refresh = time.Now().Add(wait)
 }

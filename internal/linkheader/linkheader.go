@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -138,9 +139,17 @@ func Query(target string) url.Values {
 	return query
 }
 
+// unescape reads percent-encoding.
 func unescape(text string) string {
-	if plain, err := url.QueryUnescape(text); err == nil {
-		return plain
+	parts := strings.Split(text, "%")
+	for i, part := range parts[1:] {
+		if !escape.MatchString(part) {
+			parts[i+1] = "25" + part
+		}
 	}
-	return text
+	plain, _ := url.QueryUnescape(strings.Join(parts, "%")) // each "%" begins an escape
+	return plain
 }
+
+// escape matches what follows the "%" of an escape.
+var escape = regexp.MustCompile(`^[[:xdigit:]]{2}`)

@@ -1,6 +1,8 @@
 package linkheader
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,14 +117,14 @@ func TestFindInAHeaderThatCannotBeUnderstood(t *testing.T) {
 	}{
 		"a target without brackets":      {[]string{`secret; rel="next"`}, firstLine + "byte 0: " + noLink},
 		"a target without an end":        {[]string{`<secret; rel="next"`}, firstLine + "byte 0: " + noTarget},
-		"an end lost before a link":      {[]string{`<secret; rel="self", <b>; rel="next"`}, firstLine + "byte 0: " + noTarget},
+		"an end lost before a link":      {[]string{`<secret; rel=self, <b>; rel=next`}, firstLine + "byte 0: " + noTarget},
 		"a quoted value without an end":  {[]string{`<a>; rel="secret`}, firstLine + "byte 9: " + noQuote},
 		"a quote after the relation":     {[]string{`<a>; rel="next"; title="secret`}, firstLine + "byte 23: " + noQuote},
 		"an end that is escaped":         {[]string{`<a>; rel="secret\"`}, firstLine + "byte 9: " + noQuote},
 		"an escape of nothing":           {[]string{`<a>; rel="secret\`}, firstLine + "byte 9: " + noQuote},
 		"junk after a target":            {[]string{`<a> secret; rel="next"`}, firstLine + "byte 4: " + junk},
 		"junk after a quoted value":      {[]string{`<a>; rel="next"secret`}, firstLine + "byte 15: " + junk},
-		"junk between links":             {[]string{`<a>; rel="self" secret, <b>; rel="next"`}, firstLine + "byte 16: " + junk},
+		"junk between links":             {[]string{`<a>; rel="self" secret, <b>; rel=next`}, firstLine + "byte 16: " + junk},
 		"no comma between links":         {[]string{`<a>; rel="self" <b>; rel="next"`}, firstLine + "byte 16: " + junk},
 		"a link within a value":          {[]string{`<a>; rel=self<b>; rel="next"`}, firstLine + "byte 13: " + junk},
 		"a quote within a value":         {[]string{`<a>; rel=self", <b>; rel="next"`}, firstLine + "byte 13: " + junk},
@@ -225,4 +227,56 @@ func checkKnownLink(t *testing.T, target, title, rel string) {
 
 func quoted(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+func TestQuery(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]url.Values{
+		"":                                    {},
+		"https://acme.okta.com/x":             {},
+		"?":                                   {},
+		page2:                                 {"after": {"oag2"}, "limit": {"200"}},
+		"?after=a%2Fb%3D&limit=%32":           {"after": {"a/b="}, "limit": {"2"}},
+		"?after=a;b;c":                        {"after": {"a;b;c"}},
+		"?limit=5;x&after=a":                  {"limit": {"5;x"}, "after": {"a"}},
+		"?x=100%&after=a":                     {"x": {"100%"}, "after": {"a"}},
+		"?after=%2Fa%zz%2Fb%2":                {"after": {"/a%zz/b%2"}},
+		"?after=a%+b+c%25%":                   {"after": {"a% b c%%"}},
+		"?after=a#b&limit=5#top":              {"after": {"a#b"}, "limit": {"5"}},
+		"?%61fter=a#b":                        {"after": {"a#b"}},
+		"?after=&limit=1&after=b":             {"after": {"b"}, "limit": {"1"}},
+		"?after&after=":                       {},
+		"?after=a&after=b":                    {"after": {"a", "b"}},
+		"?&&=x&limit&filter=a%20eq%20\"b=c\"": {"limit": {""}, "filter": {`a eq "b=c"`}},
+		"?After=a&a%66ter%=b":                 {"After": {"a"}, "after%": {"b"}},
+		"?after=a?b":                          {"after": {"a?b"}},
+		"?after=%FF%00":                       {"after": {"\xff\x00"}},
+	} {
+		assert.Equal(t, want, Query(target), target)
+	}
+}
+
+// FuzzQuery: what net/url can read is read as net/url reads it, and whatever was read arrives when it is sent.
+func FuzzQuery(f *testing.F) {
+	for _, target := range []string{page2, "?after=a%2Fb;c#d%", "?after=&after=b&x=%zz#y", "?a=1&a=2&&=3&+=%20"} {
+		f.Add(target)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		query := Query(target)
+		require.Empty(t, query[""])
+		require.NotContains(t, query["after"], "")
+		require.Equal(t, query, Query("?"+query.Encode()))
+
+		_, raw, _ := strings.Cut(target, "?")
+		want, err := url.ParseQuery(raw)
+		if err != nil || strings.Contains(raw, "#") {
+			return
+		}
+		delete(want, "")
+		want["after"] = slices.DeleteFunc(want["after"], func(cursor string) bool { return cursor == "" })
+		if len(want["after"]) == 0 {
+			delete(want, "after")
+		}
+		require.Equal(t, want, query)
+	})
 }

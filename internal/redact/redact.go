@@ -33,85 +33,147 @@ func (Value) LogValue() slog.Value { return slog.StringValue(Mark) }
 // MarshalText redacts the value in JSON and every other text encoding.
 func (Value) MarshalText() ([]byte, error) { return []byte(Mark), nil }
 
-// Secrets are the strings of one request that must not be shown. Those shorter than minLength are not looked for: they would
-// match by accident.
+// Secrets are the strings of one request that must not be shown. Those shorter than minLength are not looked for: they
+// would match by accident.
 type Secrets []string
 
-const minLength = 8
+const (
+	minLength = 8
+	// recognizable is how much of the beginning of a secret is redacted although the rest differs. It also bounds how
+	// long Scrub takes, whatever the text and the secrets are.
+	recognizable = 64
+)
 
-// Scrub replaces the secrets in a text that came from a server or a proxy, which may echo what it was sent: as it was, in
-// percent-encoding, or escaped as in JSON. A secret that the end of the text cuts off is replaced too.
+// Scrub redacts the secrets in a text that came from a server or a proxy, which may echo what it was sent: as it was,
+// or escaped as in a URL, in JSON, or in both. A secret that the end of the text cuts off is redacted too.
 func (s Secrets) Scrub(text string) string {
-	var scrubbed strings.Builder
-	kept := 0
-	for i := 0; i < len(text); {
-		n := 0
-		for _, secret := range s {
-			if len(secret) >= minLength {
-				n = max(n, match(text[i:], secret))
-			}
-		}
-		if n == 0 {
-			i++
-			continue
-		}
-		scrubbed.WriteString(text[kept:i])
-		scrubbed.WriteString(Mark)
-		i += n
-		kept = i
-	}
-	if kept == 0 {
+	found := s.find(view{text: text}, maxLayers)
+	if len(found) == 0 {
 		return text
 	}
-	scrubbed.WriteString(text[kept:])
-	return scrubbed.String()
+	slices.SortFunc(found, func(a, b span) int { return a.from - b.from })
+	var rest strings.Builder
+	kept := 0
+	for _, f := range found {
+		if f.from >= kept {
+			rest.WriteString(text[kept:f.from])
+			rest.WriteString(Mark)
+		}
+		kept = max(kept, f.to)
+	}
+	rest.WriteString(text[kept:])
+	return rest.String()
 }
 
-// match returns the length of the encoding of secret at the beginning of text, and 0 if there is none.
-func match(text, secret string) int {
-	at := 0
-	for i := range len(secret) {
-		if at == len(text) && i >= minLength {
-			return at
+// span is a part of a text.
+type span struct{ from, to int }
+
+// maxLayers bounds how often a text is unescaped.
+const maxLayers = 2
+
+// find returns the parts of the original text that are secrets, in no order, behind so many layers of escapes.
+func (s Secrets) find(v view, layers int) []span {
+	var found []span
+	for i := 0; i < len(v.text); {
+		n := s.longest(v.text[i:])
+		if n > 0 {
+			found = append(found, span{v.original(i), v.original(i + n)})
 		}
-		n := matchByte(text[at:], secret[i])
-		if n == 0 && i >= minLength && cutEscape.MatchString(text[at:]) {
+		i += max(n, 1)
+	}
+	if layers == 0 {
+		return found
+	}
+	for _, escape := range []byte(`%\`) {
+		if strings.IndexByte(v.text, escape) >= 0 {
+			found = append(found, s.find(v.unescape(escape), layers-1)...)
+		}
+	}
+	return found
+}
+
+// longest returns how much of the beginning of text is a secret, or what the end of text leaves of one.
+func (s Secrets) longest(text string) int {
+	most := 0
+	for _, secret := range s {
+		switch n := common(text, secret); {
+		case n < minLength:
+		case len(text)-n <= cutLength(text):
 			return len(text)
+		case n == len(secret), n >= recognizable:
+			most = max(most, n)
 		}
-		if n == 0 {
-			return 0
-		}
-		at += n
 	}
-	return at
+	return most
 }
 
-// cutEscape matches an escape sequence that the end of the text cuts off.
-var cutEscape = regexp.MustCompile(`^(%[[:xdigit:]]?|\\\\(u[[:xdigit:]]{0,3})?)$`)
-
-// matchByte returns the length of an encoding of b at the beginning of text, and 0 if there is none.
-func matchByte(text string, b byte) int {
-	switch {
-	case text == "":
-		return 0
-	case text[0] == b, text[0] == '+' && b == ' ':
-		return 1
-	case text[0] == '%' && isHex(text, 1, 3, b):
-		return 3
-	case len(text) > 1 && text[0] == '\\' && text[1] == b:
-		return 2
-	case strings.HasPrefix(text, `\u00`) && isHex(text, 4, 6, b):
-		return 6
-	}
-	return 0
+// cutLength returns the length of the escape that the end of text cuts off.
+func cutLength(text string) int {
+	return len(cutEscape.FindString(text[max(0, len(text)-len(`\u000`)):]))
 }
 
-func isHex(text string, from, to int, b byte) bool {
-	if len(text) < to {
-		return false
+var cutEscape = regexp.MustCompile(`(%[[:xdigit:]]?|\\(u[[:xdigit:]]{0,3})?)$`)
+
+// common returns the length of what a text and a secret begin with. Queries spell a space as "+".
+func common(text, secret string) int {
+	n := 0
+	for n < len(text) && n < len(secret) && (text[n] == secret[n] || text[n] == '+' && secret[n] == ' ') {
+		n++
 	}
-	n, err := strconv.ParseUint(text[from:to], 16, 8)
-	return err == nil && byte(n) == b
+	return n
+}
+
+// view is a text without some of its escapes.
+type view struct {
+	text string
+	at   []int // where in the original each byte of text begins, and the end; nil for the original
+}
+
+func (v view) original(i int) int {
+	if v.at == nil {
+		return i
+	}
+	return v.at[i]
+}
+
+// unescape removes one layer of escapes: those of URLs, or those of JSON.
+func (v view) unescape(escape byte) view {
+	text, at := make([]byte, 0, len(v.text)), make([]int, 0, len(v.text)+1)
+	for i := 0; i < len(v.text); {
+		b, size := v.text[i], 1
+		if b == escape {
+			b, size = unescapeByte(v.text[i:])
+		}
+		text, at = append(text, b), append(at, v.original(i))
+		i += size
+	}
+	return view{string(text), append(at, v.original(len(v.text)))}
+}
+
+// unescapeByte returns the character or byte that text begins with, and the length of its escape: 1 if it is none.
+func unescapeByte(text string) (byte, int) {
+	if digits, ok := strings.CutPrefix(text, "%"); ok {
+		return parseHex(text, digits, 0xFF)
+	}
+	if digits, ok := strings.CutPrefix(text, `\u00`); ok {
+		return parseHex(text, digits, unicode.MaxASCII)
+	}
+	if len(text) > 1 && strings.IndexByte(`"\/`, text[1]) >= 0 {
+		return text[1], 2
+	}
+	return text[0], 1
+}
+
+// parseHex parses the two digits that end an escape at the beginning of text.
+func parseHex(text, digits string, most uint64) (byte, int) {
+	if len(digits) < 2 {
+		return text[0], 1
+	}
+	b, err := strconv.ParseUint(digits[:2], 16, 8)
+	if err != nil || b > most {
+		return text[0], 1
+	}
+	return byte(b), len(text) - len(digits) + 2
 }
 
 // In reports whether a decoded JSON value contains a secret anywhere, in whatever spelling it had.
@@ -151,17 +213,21 @@ func (e *cleanError) Error() string { return e.text }
 
 func (e *cleanError) Unwrap() error { return e.err }
 
+// maxLine is the length of a line in characters.
+const maxLine = 500
+
 // Line makes a text that came from outside fit for one line of a terminal or a log.
 func Line(text string) string {
-	const most = 500
-	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
-	if len(runes) > most {
-		runes = append(runes[:most:most], '…')
-	}
-	for i, r := range runes {
-		if !unicode.IsPrint(r) {
-			runes[i] = ' '
+	var line strings.Builder
+	n := 0
+	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
+		if n++; n > maxLine {
+			return line.String() + "…"
 		}
+		if !unicode.IsPrint(r) {
+			r = ' '
+		}
+		line.WriteRune(r)
 	}
-	return string(runes)
+	return line.String()
 }

@@ -35,7 +35,7 @@ type Attempt struct {
 
 // Wait returns how long to wait before retry number n, counted from 1, and false when there must be none: because the
 // failure is final, because the retries are used up, or because the wait exceeds MaxWait or would not end before
-// the deadline of ctx.
+// the deadline of ctx. A Retry-After longer than MaxWait counts as MaxWait.
 func (p Policy) Wait(ctx context.Context, n int, a Attempt) (time.Duration, bool) {
 	if n > p.MaxRetries || ctx.Err() != nil || !retryable(a) {
 		return 0, false
@@ -61,8 +61,8 @@ func (p Policy) Wait(ctx context.Context, n int, a Attempt) (time.Duration, bool
 	return shortest, true
 }
 
-// wait returns the shortest wait before retry number n, and by how much chance may lengthen it, so that clients that failed
-// together do not return together.
+// wait returns the shortest wait before retry number n, and by how much chance may lengthen it, so that clients that
+// failed together do not return together.
 func (p Policy) wait(n int, a Attempt) (shortest, span time.Duration) {
 	after, asked := retryAfter(a.Header)
 	after = min(after, p.MaxWait)
@@ -111,7 +111,7 @@ func retryable(a Attempt) bool {
 	return Status(a.Status)
 }
 
-// Status reports whether an answer with this status is worth another attempt.
+// Status reports whether a response with this status may be retried.
 func Status(status int) bool {
 	switch status {
 	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
@@ -121,7 +121,7 @@ func Status(status int) bool {
 	return false
 }
 
-// Final marks an error that another attempt cannot mend.
+// Final marks an error that a retry cannot help.
 type Final struct{ Err error }
 
 func (f *Final) Error() string { return f.Err.Error() }
@@ -144,10 +144,10 @@ func isCertificateError(err error) bool {
 }
 
 // Run makes attempts with try, on go-retryablehttp, until next says that none follows. It returns the last attempt. The
-// error is nil unless a wait was cut short by the context, or no attempt could be made.
+// error is nil unless the attempt that was to follow was not made, such as when the context ended the wait before it.
 //
-// The response that try returns beside its attempt must have been read: it is for client's cookie jar. The loop gets a client
-// of its own, because it closes idle connections when it gives up.
+// The response that try returns beside its attempt must have been read: it is for client's cookie jar. The loop gets a
+// client of its own, because it closes idle connections when it gives up.
 func Run[A any](
 	client http.Client, req *http.Request,
 	try func(*http.Request) (A, *http.Response, error), next func(A) (wait time.Duration, again bool),

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
 
-// Join escapes each segment and joins them to a path. It refuses segments that a server or a proxy might take for another
-// path: DELETE .../grants/{grantId} with an empty ID would revoke all grants, and some servers cut a segment at ";".
+// Join escapes each segment and joins them to a path. It refuses segments that a server or a proxy might take for
+// another path: DELETE .../grants/{grantId} with an empty ID would revoke all grants, and some servers cut a segment at
+// ";".
 func Join(segments []string) (string, error) {
 	if len(segments) == 0 {
 		return "", errors.New("the path has no segments")
@@ -18,7 +21,7 @@ func Join(segments []string) (string, error) {
 	var path strings.Builder
 	for i, segment := range segments {
 		if i == 0 && strings.Contains(segment, "/") {
-			return "", fmt.Errorf("the path must be given segment by segment, not as %q", segment)
+			return "", errors.New("the path must be given segment by segment")
 		}
 		if reason := refuse(segment); reason != "" {
 			return "", fmt.Errorf("the path segment %s %s", position(segments, i), reason)
@@ -55,8 +58,8 @@ func position(segments []string, i int) string {
 	return fmt.Sprintf("after %q", segments[i-1])
 }
 
-// unescape takes back what url.PathEscape escapes although RFC 3986 allows it in a segment as it is: a strict verifier of DPoP
-// proofs would see another URL than the proof names.
+// unescape reverts what url.PathEscape escapes although RFC 3986 allows it in a segment as it is: a strict verifier of
+// DPoP proofs would see another URL than the proof names.
 var unescape = strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%2C", ",")
 
 // ids names the parameter behind each of the collections that Okta documents.
@@ -70,22 +73,28 @@ var ids = map[string]string{
 	"users":                "{userId}",
 }
 
-// Route returns the template of a path, such as /api/v1/users/{userId}/grants: what stands behind the name of a collection is
-// an ID. Below /api/v1, names and IDs take turns; the names of lifecycle operations are kept.
+// Route returns the template of a path, such as /api/v1/users/{userId}/grants. Behind the version, names and IDs take
+// turns; the names of lifecycle operations are kept. What does not look like a name is taken for an ID wherever it is.
 func Route(segments []string) string {
 	var route strings.Builder
+	version := slices.Index(segments, "v1")
 	for i, segment := range segments {
-		if i > 2 && i%2 == 1 && segments[i-1] != "lifecycle" {
-			segment = id(segments[i-1])
+		turn := version >= 0 && i > version && (i-version)%2 == 0 && segments[i-1] != "lifecycle"
+		if turn || !name.MatchString(segment) {
+			segment = parameter(segments, i)
 		}
-		route.WriteString("/" + segment)
+		route.WriteByte('/')
+		route.WriteString(segment)
 	}
 	return route.String()
 }
 
-func id(collection string) string {
-	if name, ok := ids[collection]; ok {
-		return name
+// name matches the fixed segments of Okta's routes, such as v1, authorizationServers and .well-known.
+var name = regexp.MustCompile(`^[.A-Za-z-]+[0-9]?$`)
+
+func parameter(segments []string, i int) string {
+	if i > 0 && ids[segments[i-1]] != "" {
+		return ids[segments[i-1]]
 	}
 	return "{id}"
 }

@@ -114,8 +114,6 @@ func TestWithYesNothingIsLeft(t *testing.T) {
 		t.Run(user, func(t *testing.T) {
 			t.Parallel()
 			org := startDemo(t)
-			if user == oktatest.DemoLogin {
-			}
 			others := rest(org, "00ubob", "00ucid")
 			code, stdout, stderr := runOn(t.Context(), org, "-yes", user)
 

@@ -33,6 +33,8 @@ type attempt struct {
 	call       *call
 	number     int // counted from 1
 	ticket     *ratelimit.Ticket
+	again      bool        // refused, and the limiter knows how long to wait
+	free       bool        // and that is no retry to count
 	sent       http.Header // nil if nothing was sent
 	secrets    []string    // in what was sent
 	connection connection
@@ -83,7 +85,7 @@ func (a *attempt) prepare(req *http.Request) (*http.Request, error) {
 	if err := a.acquire(req.Context()); err != nil {
 		return nil, err
 	}
-	if a.ticket.Held == 0 {
+	if a.ticket.Throttled == 0 {
 		return out, nil
 	}
 	return out, a.sign(out) // what was signed before the wait has aged
@@ -97,36 +99,39 @@ func (a *attempt) sign(req *http.Request) (err error) {
 // acquire waits until the rate limit has room for the request.
 func (a *attempt) acquire(ctx context.Context) error {
 	k := a.call
-	if k.client.governor == nil {
+	if k.client.limiter == nil {
 		a.ticket = &ratelimit.Ticket{}
 		return nil
 	}
 	var err error
-	a.ticket, err = k.client.governor.Acquire(ctx, k.bucket)
-	if exhausted, ok := errors.AsType[*ratelimit.ExhaustedError](err); ok {
-		return &limitedError{exhausted}
+	a.ticket, err = k.client.limiter.Acquire(ctx, k.bucket, k.route, k.since)
+	limited, ok := errors.AsType[*ratelimit.Error](err)
+	switch {
+	case !ok:
+		return err
+	case limited.Err != nil:
+		return fmt.Errorf("%w: %w", ended(ctx), &limitedError{limited})
 	}
-	if err != nil {
-		return fmt.Errorf("%w while the rate limit of %s had no room", ended(ctx), k.bucket)
-	}
-	return nil
+	return &limitedError{limited}
 }
 
-// release tells the governor what came of the request.
+// release tells the limiter what came of the request.
 func (a *attempt) release() {
 	switch {
-	case a.ticket == nil || a.call.client.governor == nil:
+	case a.ticket == nil || a.call.client.limiter == nil:
 	case a.sent == nil:
 		a.ticket.Cancel()
 	default:
-		a.ticket.Done(ratelimit.Answer{
-			Status: a.status, Header: a.limits, Said: a.hasLimits, Unsent: a.status == 0 && a.unsent(),
+		a.again, a.free = a.ticket.Done(ratelimit.Response{
+			Status: a.status, Header: a.limits, HasHeader: a.hasLimits, Unsent: a.status == 0 && a.unsent(),
 		})
 	}
 }
 
-// limitedError is a call that the governor did not let go.
-type limitedError struct{ *ratelimit.ExhaustedError }
+// limitedError is a call that the limiter did not let go.
+type limitedError struct{ err *ratelimit.Error }
+
+func (e *limitedError) Error() string { return e.err.Error() }
 
 func (*limitedError) Is(target error) bool { return target == ErrRateLimited }
 

@@ -90,6 +90,8 @@ type call struct {
 	ctx      context.Context // of the caller; the call lives no longer than the function that was given it
 	path     string          // escaped
 	bucket   string          // of the rate limit
+	route    string
+	since    time.Time // when it began
 	rawQuery string
 	attempt  *attempt // the latest; nil before the first
 	retries  int      // so far; a renewed sign-in is none
@@ -117,7 +119,8 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 		return nil, invalid("no request can be made of the path") // err would show the query
 	}
 	k := &call{request: r, client: c, ctx: ctx, path: req.URL.EscapedPath(), rawQuery: req.URL.RawQuery}
-	k.bucket = c.bucket(req)
+	k.bucket, k.route = c.bucket(req)
+	k.since = time.Now()
 	if k.signer == nil {
 		k.signer = c.session.newSigner()
 	}
@@ -131,7 +134,7 @@ func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 }
 
 // bucket names the rate limit bucket of a request, which may be to a token endpoint elsewhere.
-func (c *Client) bucket(req *http.Request) string {
+func (c *Client) bucket(req *http.Request) (bucket, route string) {
 	path := req.URL.EscapedPath()
 	address := req.URL.Scheme + "://" + req.URL.Host + path
 	if below, ok := strings.CutPrefix(address, c.root); ok {
@@ -203,6 +206,12 @@ func (k *call) plan(a *attempt, answer *Error, err error) (time.Duration, bool) 
 	}
 	if err == nil || !k.repeatable() {
 		return 0, false
+	}
+	if most := k.client.retry; a.again && most.MaxRetries > 0 && a.reset <= most.MaxWait && (a.free || k.retries < most.MaxRetries) {
+		if !a.free {
+			k.retries++
+		}
+		return 0, true // the limiter waits
 	}
 	incomplete := a.err
 	if k.undecided() {
@@ -282,8 +291,8 @@ func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
 		slog.Int("attempt", a.number),
 		slog.Duration("duration", a.duration),
 	}
-	if a.ticket.Held > 0 {
-		attrs = append(attrs, slog.Duration("held", a.ticket.Held), slog.String("held_reason", a.ticket.Reason))
+	if a.ticket.Throttled > 0 {
+		attrs = append(attrs, slog.Duration("held", a.ticket.Throttled), slog.String("held_reason", a.ticket.Reason))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
@@ -303,7 +312,7 @@ func (k *call) observe(a *attempt, err error, wait time.Duration, again bool) {
 		RequestID:      a.requestID,
 		RateLimit:      a.rateLimit,
 		Number:         a.number,
-		Throttled:      a.ticket.Held,
+		Throttled:      a.ticket.Throttled,
 		ThrottleReason: ThrottleReason(a.ticket.Reason),
 		Duration:       a.duration,
 		Err:            err,

@@ -37,7 +37,7 @@ type Client struct {
 	userAgent      string
 	attemptTimeout time.Duration // none if negative
 	retry          retry.Policy
-	governor       *ratelimit.Governor // nil if off
+	limiter        *ratelimit.Limiter // nil if off
 	logger         *slog.Logger
 	onAttempt      func(context.Context, Attempt)
 }
@@ -56,7 +56,7 @@ func NewClient(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	governor, err := config.RateLimiter.governor()
+	limiter, err := config.RateLimiter.limiter()
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func NewClient(config Config) (*Client, error) {
 		userAgent:      userAgent(config.UserAgent),
 		attemptTimeout: config.attemptTimeout(),
 		retry:          policy,
-		governor:       governor,
+		limiter:        limiter,
 		logger:         config.Logger,
 		onAttempt:      config.OnAttempt,
 	}
@@ -137,10 +137,10 @@ type BucketState struct {
 // documented has one of its own, such as "GET /api/v1/apps/{id}". It is empty when Config.RateLimiter is off.
 func (c *Client) RateLimits() map[string]BucketState {
 	states := map[string]BucketState{}
-	if c.governor == nil {
+	if c.limiter == nil {
 		return states
 	}
-	for name, s := range c.governor.States() {
+	for name, s := range c.limiter.States() {
 		states[name] = BucketState{
 			RateLimit: rateLimit(s.Header), Used: s.Used, InFlight: s.InFlight, Waiting: s.Waiting, Reason: ThrottleReason(s.Reason),
 		}

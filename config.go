@@ -86,15 +86,15 @@ type RateLimiter struct {
 	Disabled bool
 }
 
-// governor checks g and makes what it describes, or nil if that is off.
-func (g RateLimiter) governor() (*ratelimit.Governor, error) {
+// limiter checks g and makes what it describes, or nil if that is off.
+func (g RateLimiter) limiter() (*ratelimit.Limiter, error) {
 	if !(g.MaxUse >= 0 && g.MaxUse <= 1) {
 		return nil, invalid("Config.RateLimiter.MaxUse is not between 0 and 1")
 	}
 	if g.Disabled {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	return ratelimit.NewGovernor(cmp.Or(g.MaxUse, 1)), nil
+	return ratelimit.New(cmp.Or(g.MaxUse, 1)), nil
 }
 
 const (

@@ -31,7 +31,7 @@ type engine struct {
 	userAgent      string
 	attemptTimeout time.Duration // none if negative
 	retry          retry.Policy
-	limiter        *ratelimit.Governor // nil if disabled
+	limiter        *ratelimit.Limiter // nil if disabled
 	logger         *slog.Logger
 	onAttempt      func(context.Context, Attempt)
 }
@@ -57,6 +57,7 @@ type request struct {
 	single   bool              // it revokes a single grant or token
 	token    bool              // it gets an access token: it is retried like a GET, and its response is a secret
 	auth     callAuthenticator // nil for one of the client's credentials
+	since    time.Time         // when the call began, which is its place in the limiter's queue
 }
 
 func (r *request) accepted(status int) bool {
@@ -77,6 +78,8 @@ type attempt struct {
 	path       string // escaped, without the query
 	number     int    // counted from 1
 	ticket     *ratelimit.Ticket
+	requeued   bool           // it was refused, and the limiter knows how long the next attempt must wait
+	uncounted  bool           // and that is no retry to count, since the bucket serves other requests
 	secrets    redact.Secrets // of the authentication
 	sent       bool
 	connection connection
@@ -130,7 +133,7 @@ func (e *engine) prepare(a *attempt, req *http.Request) (err error) {
 	if a.secrets, err = a.auth.authenticate(req.Context(), req); err != nil {
 		return err
 	}
-	if err = e.acquire(a, req); err != nil || a.ticket.Held == 0 {
+	if err = e.acquire(a, req); err != nil || a.ticket.Throttled == 0 {
 		return err
 	}
 	a.secrets, err = a.auth.authenticate(req.Context(), req) // a proof has aged while the request was throttled
@@ -142,21 +145,13 @@ func (e *engine) acquire(a *attempt, req *http.Request) (err error) {
 		a.ticket = &ratelimit.Ticket{}
 		return nil
 	}
-	ctx, bucket := req.Context(), e.bucket(req)
-	a.ticket, err = e.limiter.Acquire(ctx, bucket)
-	if exhausted, ok := errors.AsType[*ratelimit.ExhaustedError](err); ok {
-		return &RateLimitError{
-			Bucket: bucket, Reason: ThrottleReason(exhausted.Reason), RetryAt: time.Now().Add(exhausted.Until),
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("%w while the rate limit of %s had no room", ended(ctx), bucket)
-	}
-	return nil
+	bucket, route := e.bucket(req)
+	a.ticket, err = e.limiter.Acquire(req.Context(), bucket, route, a.since)
+	return rateLimitError(req.Context(), err)
 }
 
-// bucket names the rate limit bucket of a request, which may be to a token endpoint elsewhere.
-func (e *engine) bucket(req *http.Request) string {
+// bucket names the rate limit bucket and the route of a request, which may be to a token endpoint elsewhere.
+func (e *engine) bucket(req *http.Request) (bucket, route string) {
 	path := req.URL.EscapedPath()
 	address := req.URL.Scheme + "://" + req.URL.Host + path
 	if below, ok := strings.CutPrefix(address, e.root); ok {
@@ -172,9 +167,12 @@ func (e *engine) release(a *attempt) {
 	case !a.sent:
 		a.ticket.Cancel()
 	default:
-		header, said := ratelimit.Read(a.response.Header)
-		a.ticket.Done(ratelimit.Answer{
-			Status: a.response.StatusCode, Header: header, Said: said, Unsent: a.response == noResponse && a.unsent(),
+		header, ok := ratelimit.Read(a.response.Header)
+		a.requeued, a.uncounted = a.ticket.Done(ratelimit.Response{
+			Status:    a.response.StatusCode,
+			Header:    header,
+			HasHeader: ok,
+			Unsent:    a.response == noResponse && a.unsent(),
 		})
 	}
 }

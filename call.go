@@ -60,6 +60,7 @@ func (e *engine) send(ctx context.Context, r request) (*attempt, error) {
 	if r.auth == nil {
 		r.auth = e.credentials.forCall()
 	}
+	r.since = time.Now()
 	k := &call{request: r, engine: e, ctx: ctx, path: req.URL.EscapedPath()}
 	if ctx.Err() != nil {
 		return nil, k.failed(ended(ctx))
@@ -158,15 +159,22 @@ func (k *call) plan(a *attempt) (time.Duration, bool) {
 	if a.failure == nil || !k.repeatable() && a.response.StatusCode != http.StatusTooManyRequests {
 		return 0, false
 	}
-	wait, again := k.engine.retry.Wait(k.ctx, k.retries+1, retry.Attempt{
+	number := k.retries + 1
+	if a.uncounted {
+		number = 1
+	}
+	wait, again := k.engine.retry.Wait(k.ctx, number, retry.Attempt{
 		Status: a.response.StatusCode,
 		Header: a.response.Header,
 		Err:    a.err,
 		Reset:  untilReset(a.response.Header),
 		Stale:  a.connection.stale(),
 	})
-	if again {
+	if again && !a.uncounted {
 		k.retries++
+	}
+	if a.requeued {
+		wait = 0 // the limiter waits
 	}
 	return wait, again
 }
@@ -226,7 +234,7 @@ func (k *call) observe(a *attempt, wait time.Duration, again bool) {
 		RequestID:      a.requestID(),
 		RateLimit:      rateLimit(a.response.Header),
 		Number:         a.number,
-		Throttled:      a.ticket.Held,
+		Throttled:      a.ticket.Throttled,
 		ThrottleReason: ThrottleReason(a.ticket.Reason),
 		Duration:       a.duration,
 		Err:            a.failure,

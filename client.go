@@ -123,10 +123,12 @@ func (r Request) prepare() (request, error) {
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
+var errNoClient = invalid("the client is nil or zero: NewClient makes one")
+
 // send sends a request to a path below the org's root.
 func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
 	if c == nil || c.engine == nil {
-		return nil, invalid("the client is nil or zero: NewClient makes one")
+		return nil, errNoClient
 	}
 	path, err := urlpath.Join(r.segments)
 	if err != nil {

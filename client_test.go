@@ -152,7 +152,7 @@ func TestOnAttempt(t *testing.T) {
 			}
 		}
 		server := play(
-			slow(reply(503, "", "X-Okta-Request-Id: r1", "X-Rate-Limit-Limit: 600", "X-Rate-Limit-Remaining: 9", "X-Rate-Limit-Reset: 1780315242")),
+			slow(reply(503, "", "X-Okta-Request-Id: r1", "X-Rate-Limit-Limit: 600", "X-Rate-Limit-Remaining: 599", "X-Rate-Limit-Reset: 1780315242")),
 			slow(lose(errReset)), slow(reply(200, `[]`, "X-Okta-Request-Id: r3")),
 		)
 		client := newClient(t, server, func(c *okta.Config) { c.OnAttempt = func(_ context.Context, r okta.Attempt) { got = append(got, r) } })
@@ -175,7 +175,7 @@ func TestOnAttempt(t *testing.T) {
 		assert.Equal(t, 503, requireAnswer(t, got[0].Err).StatusCode)
 		require.ErrorIs(t, got[1].Err, errReset)
 		require.NoError(t, got[2].Err)
-		assert.Equal(t, okta.RateLimit{Limit: 600, Remaining: 9, Reset: time.Unix(1780315242, 0).UTC()}, got[0].RateLimit)
+		assert.Equal(t, okta.RateLimit{Limit: 600, Remaining: 599, Reset: time.Unix(1780315242, 0).UTC()}, got[0].RateLimit)
 	})
 }
 

@@ -144,7 +144,7 @@ func TestFailedAttemptsLeaveRoomForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		narrow := []string{
-			"X-Rate-Limit-Limit: 100", "X-Rate-Limit-Remaining: 1", "X-Rate-Limit-Reset: 1780315242", "Date: Mon, 01 Jun 2026 12:00:00 GMT",
+			"X-Rate-Limit-Limit: 2", "X-Rate-Limit-Remaining: 1", "X-Rate-Limit-Reset: 1780315242", "Date: Mon, 01 Jun 2026 12:00:00 GMT",
 		}
 		server := play(reply(200, `[]`, narrow...), lose(errRefused), reply(200, `[]`, narrow...))
 		client := newClient(t, server, noRetries)

@@ -2,6 +2,8 @@ package okta
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -47,14 +49,14 @@ type RateLimiter struct {
 }
 
 // limiter checks l and makes what it describes, or nil if it is disabled.
-func (l RateLimiter) limiter() (*ratelimit.Governor, error) {
+func (l RateLimiter) limiter() (*ratelimit.Limiter, error) {
 	if !(l.MaxUse >= 0 && l.MaxUse <= 1) {
 		return nil, invalid("Config.RateLimiter.MaxUse is not between 0 and 1")
 	}
 	if l.Disabled {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	return ratelimit.NewGovernor(cmp.Or(l.MaxUse, 1)), nil
+	return ratelimit.New(cmp.Or(l.MaxUse, 1)), nil
 }
 
 // ThrottleReason says why Config.RateLimiter throttles a request.
@@ -64,6 +66,7 @@ type ThrottleReason string
 const (
 	ThrottleWindow      ThrottleReason = ratelimit.Window      // the window has no room left
 	ThrottleShare       ThrottleReason = ratelimit.Share       // the client's share of the window is used up
+	ThrottlePace        ThrottleReason = ratelimit.Pace        // other clients use the window: this one spreads its part
 	ThrottleProbe       ThrottleReason = ratelimit.Probe       // the window is unknown until another request returns
 	ThrottleConcurrency ThrottleReason = ratelimit.Concurrency // Okta refused to serve so many requests at once
 	ThrottleRefusal     ThrottleReason = ratelimit.Refusal     // Okta refused a request and did not say until when
@@ -80,14 +83,42 @@ type RateLimitError struct {
 // Error says which bucket has no room, and when that changes.
 func (e *RateLimitError) Error() string {
 	if e.RetryAt.IsZero() {
-		return fmt.Sprintf("the rate limit of %s (%s) has no room before the deadline", e.Bucket, e.Reason)
+		return fmt.Sprintf("the rate limit of %s (%s) has no room", e.Bucket, e.Reason)
 	}
-	return fmt.Sprintf("the rate limit of %s (%s) has no room before %s, after the deadline", e.Bucket, e.Reason,
-		e.RetryAt.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("the rate limit of %s (%s) has no room before %s", e.Bucket, e.Reason, e.RetryAt.UTC().Format(time.RFC3339))
+}
+
+// rateLimitError makes an error of the limiter one of the SDK's.
+func rateLimitError(ctx context.Context, err error) error {
+	limited, ok := errors.AsType[*ratelimit.Error](err)
+	if !ok {
+		return err
+	}
+	public := &RateLimitError{Bucket: limited.Bucket, Reason: ThrottleReason(limited.Reason), RetryAt: limited.RetryAt}
+	if limited.Err != nil {
+		return fmt.Errorf("%w: %w", ended(ctx), public)
+	}
+	return public
 }
 
 // Is makes the error match ErrRateLimited.
 func (e *RateLimitError) Is(target error) bool { return target == ErrRateLimited }
+
+// Wait waits until a rate limit bucket has room, such as /api/v1/users for grants and tokens; see
+// [Client.RateLimits]. It sends nothing, and takes nothing of the room. A batch whose items have short deadlines
+// should call it before an item's deadline begins. If there is no room before the deadline of ctx, the error is a
+// [*RateLimitError].
+func (c *Client) Wait(ctx context.Context, bucket string) error {
+	switch {
+	case c == nil || c.engine == nil:
+		return errNoClient
+	case ctx == nil:
+		return invalid("the context is nil")
+	case c.engine.limiter == nil:
+		return nil
+	}
+	return rateLimitError(ctx, c.engine.limiter.Wait(ctx, bucket))
+}
 
 // BucketState is what a client knows of one of Okta's rate limit buckets.
 type BucketState struct {

@@ -225,7 +225,7 @@ func TestWaitAfterA429(t *testing.T) {
 		"a whole window":          {limits("600", in60s), 60 * time.Second, 61 * time.Second},
 		"smallest of two resets":  {append(limits("600", in60s), "X-Rate-Limit-Reset: "+in42s), 42 * time.Second, 43 * time.Second},
 		"folded resets":           {limits("600", in60s+", "+in42s), 42 * time.Second, 43 * time.Second},
-		"concurrency":             {limits("0", in60s), low, high},
+		"concurrency":             {limits("0", in60s), low / 2, high},
 		"no headers":              {nil, low, high},
 		"no date":                 {limits("600", in42s)[1:], low, high},
 		"reset now":               {limits("600", serverNow), low, high},

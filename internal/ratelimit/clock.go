@@ -1,0 +1,48 @@
+package ratelimit
+
+import "time"
+
+// clock matches the server's clock with the local one: it showed date between early and late.
+type clock struct{ date, early, late time.Time }
+
+// end is when a header's window ends by the local clock, and false if that is a guess. The header came with the response to a request
+// that was sent at a time. Where Date is missing, it helps to know how long windows are.
+func (c *clock) end(h Header, length time.Duration, sent, now time.Time) (time.Time, bool) {
+	date, precision := h.Date, time.Second
+	if wait, ok := h.UntilReset(); !ok {
+		switch {
+		case date.IsZero() && length > 0:
+			date, precision = h.Reset.Add(-length), length
+		case !date.IsZero() && wait <= 0:
+			return now.Add(time.Second), false // it is just ending
+		default:
+			return now.Add(longestWait), false
+		}
+	}
+	c.learn(date, sent.Add(-precision), now)
+	return soonest(c.late.Add(h.Reset.Sub(c.date)), now.Add(longestWait)), true
+}
+
+func (c *clock) learn(date, early, late time.Time) {
+	shift := c.date.Sub(date)
+	if c.date.IsZero() || late.Add(shift).Before(c.early) || early.Add(shift).After(c.late) { // or one of the clocks was set
+		*c = clock{date: date, early: early, late: late}
+		return
+	}
+	if early = early.Add(shift); early.After(c.early) {
+		c.early = early
+	}
+	c.late = soonest(c.late, late.Add(shift))
+}
+
+// age allows for clocks that drift.
+func (c *clock) age(d time.Duration) {
+	c.early, c.late = c.early.Add(-d>>10), c.late.Add(d>>10)
+}
+
+func soonest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -46,8 +46,8 @@ func (k *Key) proof(method string, u *url.URL, accessToken, nonce string, now ti
 	return jwt.Signed(k.signer()).Claims(claims).Serialize()
 }
 
-// target is a URL as a proof names it: without query and fragment, and spelled as Okta compares it, which is with little
-// more escaped than what would end the path.
+// target is a URL as a proof names it: without query and fragment, and spelled as Okta compares it, which is with
+// little more escaped than what would end the path.
 func target(u *url.URL) string { return u.Scheme + "://" + u.Host + escapes.Replace(u.Path) }
 
 var escapes = strings.NewReplacer("%", "%25", " ", "%20", `"`, "%22", "#", "%23", "?", "%3F")

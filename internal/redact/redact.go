@@ -21,7 +21,7 @@ type Secret func() string
 // New returns a Secret that holds s.
 func New(s string) Secret { return func() string { return s } }
 
-// Value, embedded, makes a value print as redacted however it is printed.
+// Value makes a type that embeds it print as redacted, however it is printed.
 type Value struct{}
 
 // Format implements fmt.Formatter for every verb.
@@ -150,13 +150,13 @@ func (v view) unescape(escape byte) view {
 	return view{string(text), append(at, v.original(len(v.text)))}
 }
 
-// unescapeByte returns the character or byte that text begins with, and the length of its escape: 1 if it is none.
+// unescapeByte returns the byte that text begins with, and the length of its escape: 1 if it is none.
 func unescapeByte(text string) (byte, int) {
 	if digits, ok := strings.CutPrefix(text, "%"); ok {
-		return parseHex(text, digits, 0xFF)
+		return parseHex(text, digits)
 	}
 	if digits, ok := strings.CutPrefix(text, `\u00`); ok {
-		return parseHex(text, digits, unicode.MaxASCII)
+		return parseHex(text, digits)
 	}
 	if len(text) > 1 && strings.IndexByte(`"\/`, text[1]) >= 0 {
 		return text[1], 2
@@ -165,12 +165,12 @@ func unescapeByte(text string) (byte, int) {
 }
 
 // parseHex parses the two digits that end an escape at the beginning of text.
-func parseHex(text, digits string, most uint64) (byte, int) {
+func parseHex(text, digits string) (byte, int) {
 	if len(digits) < 2 {
 		return text[0], 1
 	}
 	b, err := strconv.ParseUint(digits[:2], 16, 8)
-	if err != nil || b > most {
+	if err != nil {
 		return text[0], 1
 	}
 	return byte(b), len(text) - len(digits) + 2

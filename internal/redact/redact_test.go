@@ -62,13 +62,14 @@ func TestScrub(t *testing.T) {
 		assert.Equal(t, c.want, redact.Secrets{"", c.secret}.Scrub(c.text), name)
 	}
 	assert.Equal(t, "[redacted] x", redact.Secrets{"abcdefgh", "abcdefghij"}.Scrub("abcdefghij x"), "the longest counts")
+	assert.Equal(t, "[redacted]!", redact.Secrets{"ab%2Fcdefghij", "b/cdefgh"}.Scrub("ab%2Fcdefghij!"), "nested")
 	assert.Equal(t, "%", redact.Secrets(nil).Scrub("%"))
 }
 
 // A server chooses the cursor and the text in which it is looked for: with quadratic time, these would take minutes.
 func TestScrubTakesLinearTime(t *testing.T) {
 	t.Parallel()
-	const size = 1 << 20
+	const size = 1 << 19
 	secrets := redact.Secrets{strings.Repeat("a", size), strings.Repeat("%25", size), strings.Repeat(`\`, size)}
 	half, almost := strings.Repeat("a", size/2)+"b", strings.Repeat("a", 63)+"+"
 	for _, part := range []string{"a", half, almost, "%", "%25", `\`, "%2525252525"} {
@@ -86,7 +87,7 @@ func FuzzScrub(f *testing.F) {
 	f.Add(`a\b"c/d\u002fe`, `\"`, uint64(0xFEDCBA9876543210), uint(1<<20))
 	f.Add("%%%%%%%%", "x", ^uint64(0), uint(25))
 	f.Fuzz(func(t *testing.T, secret, before string, choices uint64, end uint) {
-		if len(secret) < 8 || strings.Contains(redact.Mark, secret) || strings.ContainsAny(secret, "[]") {
+		if len(secret) < 8 || secret == "redacted" || strings.ContainsAny(secret, "[]") {
 			return // a part of what it is replaced with
 		}
 		if strings.ContainsAny(before, `%\`) {

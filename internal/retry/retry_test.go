@@ -204,7 +204,7 @@ func TestRun(t *testing.T) {
 	for _, most := range []int{1, 2, 4} {
 		transport := &steps{failures: 3}
 		try := func(r *http.Request) (int, *http.Response, error) {
-			resp, err := transport.RoundTrip(r) //nolint:bodyclose // it has none
+			resp, err := transport.RoundTrip(r)
 			return transport.made, resp, err
 		}
 		last, err := retry.Run(http.Client{}, req, try, func(n int) (time.Duration, bool) {
@@ -247,6 +247,21 @@ func TestRunThatCannotBegin(t *testing.T) {
 		require.Error(t, err, name)
 		assert.Empty(t, last, name)
 	}
+}
+
+func TestRunThatCannotGoOn(t *testing.T) {
+	t.Parallel()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://acme.okta.com", http.NoBody)
+	require.NoError(t, err)
+	try := func(r *http.Request) (string, *http.Response, error) {
+		r.RequestURI = "/" // net/http refuses it the next time
+		return "first", nil, io.EOF
+	}
+	decided := 0
+	last, err := retry.Run(http.Client{}, req, try, func(string) (time.Duration, bool) { decided++; return 0, true })
+	require.ErrorContains(t, err, "RequestURI")
+	assert.Equal(t, "first", last)
+	assert.Equal(t, 1, decided, "one decision for each attempt")
 }
 
 // cookies is a jar that keeps what it is given.

@@ -6,8 +6,8 @@ import "context"
 // client and for all users. What it reads describes a token and never contains it.
 //
 // An authServerID is the ID of a custom authorization server, or "default". An ID that is empty, ".", "..", or
-// contains "/", "\", ";" or a control character is refused with ErrInvalidArgument before anything is sent. Every
-// error response of Okta is an *Error.
+// contains "/", "\", ";", a control character or invalid UTF-8 is refused with ErrInvalidArgument before anything is
+// sent. Every error response of Okta is an *Error.
 //
 // Facts are from
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/AuthorizationServerClients/.

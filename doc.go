@@ -47,8 +47,9 @@
 //	}
 //
 // A method that revokes more than one thing has All in its name. An ID that could turn one path into another is
-// refused before any request: one that is empty, "." or "..", or contains "/", "\", ";" or a control character. Every
-// other ID is escaped as one path segment. Redirects are not followed. Only a 204 counts as revoked.
+// refused before any request: one that is empty, "." or "..", or contains "/", "\", ";", a control character or
+// invalid UTF-8. Every other ID is escaped as one path segment. Redirects are not followed. Only a 204 counts as
+// revoked.
 //
 // # Errors
 //

@@ -4,8 +4,9 @@ import "context"
 
 // UserGrants reads and revokes the consent grants of users: which client may have which scope on a user's behalf.
 //
-// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";" or a control
-// character is refused with ErrInvalidArgument before anything is sent. Every error response of Okta is an *Error.
+// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";", a control
+// character or invalid UTF-8 is refused with ErrInvalidArgument before anything is sent. Every error response of Okta
+// is an *Error.
 //
 // Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserGrant/.
 type UserGrants service

@@ -5,8 +5,9 @@ import "context"
 // UserOAuth reads and revokes the refresh tokens that clients hold for users. What it reads describes a token and
 // never contains it.
 //
-// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";" or a control
-// character is refused with ErrInvalidArgument before anything is sent. Every error response of Okta is an *Error.
+// A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";", a control
+// character or invalid UTF-8 is refused with ErrInvalidArgument before anything is sent. Every error response of Okta
+// is an *Error.
 //
 // Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserOAuth/.
 type UserOAuth service

@@ -56,7 +56,7 @@ func TestSlowTokenRequestLeavesTheAttemptItsTime(t *testing.T) {
 	err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "logs"}}, nil)
 	require.ErrorIs(t, err, okta.ErrNotFound, "the response of the org, which has no such route")
 	requests := org.Requests()
-	assert.Equal(t, "/api/v1/users", requests[len(requests)-1].Path)
+	assert.Equal(t, "/api/v1/logs", requests[len(requests)-1].Path)
 }
 
 // TestRefusedTokenOfAnotherCallIsReplaced: a call whose token is refused uses the one that another call has fetched

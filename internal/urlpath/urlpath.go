@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Join escapes each segment and joins them to a path. It refuses segments that a server or a proxy might take for
@@ -44,6 +45,8 @@ func refuse(segment string) string {
 		return fmt.Sprintf("is %q", segment)
 	case strings.ContainsFunc(segment, unicode.IsControl):
 		return "contains a control character"
+	case !utf8.ValidString(segment): // a lenient server reads C0 AF as "/"
+		return "is not valid UTF-8"
 	}
 	if i := strings.IndexAny(segment, `/\;`); i >= 0 {
 		return fmt.Sprintf("contains %q", segment[i:i+1])

@@ -87,7 +87,7 @@ type Request struct {
 // GET and DELETE are retried as [Retry] says. A POST, PUT or PATCH is retried after a 429, which says that it was not
 // done, and after nothing else.
 //
-// A path segment that is empty, ".", "..", or contains "/", "\\", ";", a control character or invalid UTF-8 is
+// A path segment that is empty, ".", "..", or contains "/", "\", ";", a control character or invalid UTF-8 is
 // refused with ErrInvalidArgument.
 func (c *Client) Do(ctx context.Context, req Request, out any) error {
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {

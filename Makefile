@@ -96,9 +96,13 @@ cover:
 quickstart:
 	go run ./examples/quickstart
 
+# With a home of their own: the caller's may have a configuration of a real org.
 .PHONY: examples
 examples:
-	@for d in $(dir $(wildcard examples/*/main.go)); do echo "-- $$d"; go run ./$$d; done
+	@mkdir -p bin/home
+	@for d in $(dir $(wildcard examples/*/main.go)); do \
+		echo "-- $$d"; go build -o bin/example ./$$d; HOME=$(CURDIR)/bin/home bin/example; \
+	done
 
 # Beside okta-sdk-golang v6, which takes minutes to build. Wants a machine with nothing else to do.
 .PHONY: bench

@@ -22,6 +22,23 @@ import (
 	"github.com/grantkit/okta/internal/retry"
 )
 
+// Attempt describes one HTTP exchange to Config.OnAttempt.
+type Attempt struct {
+	Operation      string // operationId, such as revokeUserGrant; empty for [Client.Do], [List] and the token endpoint
+	Route          string // template of the path, such as /api/v1/users/{userId}/grants/{grantId}: it holds no IDs
+	Method         string
+	Path           string // escaped, without the query
+	StatusCode     int    // 0 if no response came
+	RequestID      string // X-Okta-Request-Id
+	RateLimit      RateLimit
+	Number         int            // counted from 1
+	Throttled      time.Duration  // before the attempt was sent, by Config.RateLimiter
+	ThrottleReason ThrottleReason // empty if it was not throttled
+	Duration       time.Duration  // of the attempt, from sending the request to the end of the response's body
+	Err            error          // what is wrong with the attempt; nil if nothing is
+	Wait           time.Duration  // before the next attempt; 0 if this was the last
+}
+
 // engine is what all calls of a client share. Nothing changes it once it is made.
 type engine struct {
 	root           string // scheme, host and base path of the org, without a trailing slash

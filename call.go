@@ -3,7 +3,6 @@ package okta
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,23 +15,6 @@ import (
 	"github.com/grantkit/okta/internal/retry"
 	"github.com/grantkit/okta/internal/urlpath"
 )
-
-// Attempt describes one HTTP exchange to Config.OnAttempt.
-type Attempt struct {
-	Operation      string // operationId, such as revokeUserGrant; empty for [Client.Do], [List] and the token endpoint
-	Route          string // template of the path, such as /api/v1/users/{userId}/grants/{grantId}: it holds no IDs
-	Method         string
-	Path           string // escaped, without the query
-	StatusCode     int    // 0 if no response came
-	RequestID      string // X-Okta-Request-Id
-	RateLimit      RateLimit
-	Number         int            // counted from 1
-	Throttled      time.Duration  // before the attempt was sent, by Config.RateLimiter
-	ThrottleReason ThrottleReason // empty if it was not throttled
-	Duration       time.Duration  // of the attempt, from sending the request to the end of the response's body
-	Err            error          // what is wrong with the attempt; nil if nothing is
-	Wait           time.Duration  // before the next attempt; 0 if this was the last
-}
 
 // call is one request and the history of its attempts.
 type call struct {
@@ -198,15 +180,6 @@ func (k *call) result(last *attempt, stopped error) (*attempt, error) {
 		return nil, k.failed(ended(k.ctx))
 	}
 	return nil, last.failure
-}
-
-// ended is why a context has ended: its error, and its cause if that says more.
-func ended(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // failed wraps the reason why a call got no response. An error response to an earlier attempt is not lost.

@@ -104,22 +104,6 @@ func rateLimitError(ctx context.Context, err error) error {
 // Is makes the error match ErrRateLimited.
 func (e *RateLimitError) Is(target error) bool { return target == ErrRateLimited }
 
-// Wait waits until a rate limit bucket has room, such as /api/v1/users for grants and tokens; see
-// [Client.RateLimits]. It sends nothing, and takes nothing of the room. A batch whose items have short deadlines
-// should call it before an item's deadline begins. If there is no room before the deadline of ctx, the error is a
-// [*RateLimitError].
-func (c *Client) Wait(ctx context.Context, bucket string) error {
-	switch {
-	case c == nil || c.engine == nil:
-		return errNoClient
-	case ctx == nil:
-		return invalid("the context is nil")
-	case c.engine.limiter == nil:
-		return nil
-	}
-	return rateLimitError(ctx, c.engine.limiter.Wait(ctx, bucket))
-}
-
 // BucketState is what a client knows of one of Okta's rate limit buckets.
 type BucketState struct {
 	RateLimit                // of the latest window; zero if none is known
@@ -127,21 +111,4 @@ type BucketState struct {
 	InFlight  int            // requests without a response so far
 	Waiting   int            // requests that are throttled
 	Reason    ThrottleReason // why they are
-}
-
-// RateLimits returns what the client knows of each bucket, by the bucket's name, such as /api/v1/users. A route whose
-// bucket is not documented has one of its own, such as "GET /api/v1/apps/{id}". The map is empty when
-// Config.RateLimiter is disabled.
-func (c *Client) RateLimits() map[string]BucketState {
-	states := map[string]BucketState{}
-	if c == nil || c.engine == nil || c.engine.limiter == nil {
-		return states
-	}
-	for name, s := range c.engine.limiter.States() {
-		states[name] = BucketState{
-			RateLimit: RateLimit{Limit: s.Limit, Remaining: s.Remaining, Reset: s.Reset},
-			Used:      s.Used, InFlight: s.InFlight, Waiting: s.Waiting, Reason: ThrottleReason(s.Reason),
-		}
-	}
-	return states
 }

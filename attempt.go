@@ -102,8 +102,8 @@ type attempt struct {
 	connection connection
 	response   *http.Response // noResponse if none came; its body is in body
 	body       *bytes.Buffer
-	err        error // why no response came, or not the whole of an accepted one
-	failure    error // what is wrong with the attempt: an *Error if a response came; nil if nothing is
+	err        error  // why no response came, or not the whole of an accepted one
+	refusal    *Error // what is wrong with the response; nil if nothing is, or if none came
 	duration   time.Duration
 }
 
@@ -121,7 +121,6 @@ func (e *engine) attempt(req *http.Request, r *request, number int) *attempt {
 	defer e.release(a)
 	if err := e.prepare(a, req); err != nil {
 		a.err = a.hidden().Error(&retry.Final{Err: err})
-		a.failure = a.err
 		return a
 	}
 	ctx := req.Context()
@@ -162,19 +161,15 @@ func (e *engine) acquire(a *attempt, req *http.Request) (err error) {
 		a.ticket = &ratelimit.Ticket{}
 		return nil
 	}
-	bucket, route := e.bucket(req)
-	a.ticket, err = e.limiter.Acquire(req.Context(), bucket, route, a.since)
-	return rateLimitError(req.Context(), err)
-}
-
-// bucket names the rate limit bucket and the route of a request, which may be to a token endpoint elsewhere.
-func (e *engine) bucket(req *http.Request) (bucket, route string) {
-	path := req.URL.EscapedPath()
-	address := req.URL.Scheme + "://" + req.URL.Host + path
-	if below, ok := strings.CutPrefix(address, e.root); ok {
+	path := a.path
+	if below, ok := strings.CutPrefix(a.url, e.root); ok { // a token endpoint may be elsewhere
 		path = below
 	}
-	return ratelimit.BucketOf(req.Method, path)
+	bucket, route := ratelimit.BucketOf(a.method, path)
+	if a.ticket, err = e.limiter.Acquire(req.Context(), bucket, route, a.since); err != nil {
+		return rateLimitError(req.Context(), err)
+	}
+	return nil
 }
 
 // release tells the limiter what came of the request.
@@ -288,17 +283,16 @@ func (a *attempt) judge(cause error) {
 	switch {
 	case a.response == noResponse:
 		a.err = a.hidden().Error(cause)
-		a.failure = a.err
 	case a.accepted(status) && cause == nil:
 	case a.accepted(status):
 		a.err = a.hidden().Error(cause)
-		a.failure = a.newError(cause)
+		a.refusal = a.newError(cause)
 	case status < 300:
-		a.failure = a.newError(fmt.Errorf("%s does not respond with this status", a.method))
+		a.refusal = a.newError(fmt.Errorf("%s does not respond with this status", a.method))
 	case status < 400:
-		a.failure = a.newError(redirected(a.response.Header.Get("Location")))
+		a.refusal = a.newError(redirected(a.response.Header.Get("Location")))
 	default:
-		a.failure = a.newError(cause)
+		a.refusal = a.newError(cause)
 	}
 }
 
@@ -348,10 +342,12 @@ func (a *attempt) hidden() redact.Secrets {
 	return append(redact.Secrets{"?" + raw, plain, a.query.Get("after")}, a.secrets...)
 }
 
-// refusal is the attempt's failure if a response came.
-func (a *attempt) refusal() *Error {
-	refusal, _ := errors.AsType[*Error](a.failure)
-	return refusal
+// failure is what is wrong with the attempt; nil if nothing is.
+func (a *attempt) failure() error {
+	if a.refusal != nil {
+		return a.refusal
+	}
+	return a.err
 }
 
 // outcomeUnknown reports whether the server may have carried the request out although the attempt failed. In
@@ -361,7 +357,7 @@ func (a *attempt) outcomeUnknown() bool {
 	if status == 0 {
 		return !a.unsent()
 	}
-	if refusal := a.refusal(); refusal != nil && refusal.Code == CodeReadOnlyMode {
+	if a.refusal != nil && a.refusal.Code == CodeReadOnlyMode {
 		return false
 	}
 	return status >= 500 || status < 300

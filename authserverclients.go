@@ -13,7 +13,12 @@ import "context"
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/AuthorizationServerClients/.
 type AuthorizationServerClients service
 
-func (s *AuthorizationServerClients) client() *Client { return (*service)(s).of() }
+func (s *AuthorizationServerClients) client() *Client {
+	if s == nil {
+		return nil
+	}
+	return s.owner
+}
 
 // List reads the clients for which an authorization server has tokens. Okta documents neither parameters nor further
 // pages for it.

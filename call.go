@@ -74,8 +74,8 @@ func (k *call) try(req *http.Request) (*attempt, *http.Response, error) {
 	if a.sent {
 		k.sent++
 	}
-	if k.unknown && k.alreadyRevoked(a) {
-		a.failure = nil
+	if k.unknown && k.alreadyRevoked(a.refusal) {
+		a.refusal = nil
 	}
 	if a.response == noResponse {
 		return a, nil, a.err
@@ -101,8 +101,7 @@ func (k *call) setHeader(header http.Header) {
 
 // alreadyRevoked reports whether a single revoke found nothing because an earlier attempt of the same call has
 // revoked it. That the user, the client or the server is not found is another matter.
-func (k *call) alreadyRevoked(a *attempt) bool {
-	refusal := a.refusal()
+func (k *call) alreadyRevoked(refusal *Error) bool {
 	return k.single && refusal != nil && refusal.StatusCode == http.StatusNotFound && refusal.Code == CodeNotFound &&
 		!parents[refusal.Resource]
 }
@@ -128,17 +127,17 @@ func (k *call) remember(a *attempt) {
 	if id := a.requestID(); k.firstID == "" && len(id) <= 256 && checkToken(id) == nil {
 		k.firstID = id
 	}
-	if refusal := a.refusal(); refusal != nil {
-		k.refused = refusal
+	if a.refusal != nil {
+		k.refused = a.refusal
 	}
 	k.unknown = k.unknown || a.outcomeUnknown()
 }
 
 func (k *call) plan(a *attempt) (time.Duration, bool) {
-	if a.response != noResponse && k.auth.renew(a.response, a.refusal()) {
+	if a.response != noResponse && k.auth.renew(a.response, a.refusal) {
 		return 0, true
 	}
-	if a.failure == nil || !k.repeatable() && a.response.StatusCode != http.StatusTooManyRequests {
+	if a.refusal == nil && a.err == nil || !k.repeatable() && a.response.StatusCode != http.StatusTooManyRequests {
 		return 0, false
 	}
 	number := k.retries + 1
@@ -171,15 +170,15 @@ func (k *call) result(last *attempt, stopped error) (*attempt, error) {
 		return nil, k.failed(fmt.Errorf("%w; the attempt before: %w", ended(k.ctx), last.err))
 	case stopped != nil:
 		return nil, k.failed(ended(k.ctx))
-	case last.failure == nil:
-		return last, nil
 	case last.response == noResponse:
 		return nil, k.failed(last.err)
+	case last.refusal == nil:
+		return last, nil
 	case k.ctx.Err() != nil && retry.Status(last.response.StatusCode): // it would have been retried
 		k.remember(last)
 		return nil, k.failed(ended(k.ctx))
 	}
-	return nil, last.failure
+	return nil, last.refusal
 }
 
 // failed wraps the reason why a call got no response. An error response to an earlier attempt is not lost.
@@ -210,13 +209,13 @@ func (k *call) observe(a *attempt, wait time.Duration, again bool) {
 		Throttled:      a.ticket.Throttled,
 		ThrottleReason: ThrottleReason(a.ticket.Reason),
 		Duration:       a.duration,
-		Err:            a.failure,
+		Err:            a.failure(),
 		Wait:           wait,
 	}
 	if k.named {
 		seen.Operation = operations[strings.TrimPrefix(seen.Route, "/api/v1/")][k.method]
 	}
-	k.log(seen, a.refusal(), again)
+	k.log(seen, a.refusal, again)
 	if k.engine.onAttempt != nil {
 		k.engine.onAttempt(k.ctx, seen)
 	}

@@ -82,13 +82,6 @@ func (c *Client) Wait(ctx context.Context, bucket string) error {
 // service is what the services are: a way to the client. A service that is nil or zero has none, and its calls fail.
 type service struct{ owner *Client }
 
-func (s *service) of() *Client {
-	if s == nil {
-		return nil
-	}
-	return s.owner
-}
-
 // Format prints the org, and nothing else of the client, under every fmt verb.
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.name()) }
 

@@ -86,7 +86,7 @@ func (l *lister[T]) page(ctx context.Context, query url.Values, before *trail) (
 	page := &Page[T]{Items: items, RequestID: a.requestID(), RateLimit: rateLimit(a.response.Header)}
 	target, found, err := linkheader.Find(a.response.Header.Values("Link"), "next")
 	if err == nil && found {
-		err = l.lead(page, target, before.and(query.Get("after")))
+		err = l.lead(page, target, &trail{hash(query.Get("after")), before})
 	}
 	if err != nil {
 		return nil, a.newError(err)
@@ -103,8 +103,10 @@ func (l *lister[T]) lead(page *Page[T], target string, t *trail) error {
 	if cursor == "" {
 		return errors.New("the next link has no cursor")
 	}
-	if t.has(cursor) {
-		return errors.New("the next link leads back to a page that was read before")
+	for seen, here := t, hash(cursor); seen != nil; seen = seen.before {
+		if seen.cursor == here {
+			return errors.New("the next link leads back to a page that was read before")
+		}
 	}
 	maps.Copy(query, l.query)
 	query.Set("after", cursor)
@@ -122,19 +124,7 @@ type trail struct {
 
 var trailSeed = maphash.MakeSeed()
 
-func (t *trail) and(cursor string) *trail {
-	return &trail{cursor: maphash.String(trailSeed, cursor), before: t}
-}
-
-func (t *trail) has(cursor string) bool {
-	hash := maphash.String(trailSeed, cursor)
-	for ; t != nil; t = t.before {
-		if t.cursor == hash {
-			return true
-		}
-	}
-	return false
-}
+func hash(cursor string) uint64 { return maphash.String(trailSeed, cursor) }
 
 // HasNext reports whether another page follows.
 func (p *Page[T]) HasNext() bool { return p != nil && p.next != nil }

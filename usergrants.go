@@ -11,7 +11,12 @@ import "context"
 // Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserGrant/.
 type UserGrants service
 
-func (s *UserGrants) client() *Client { return (*service)(s).of() }
+func (s *UserGrants) client() *Client {
+	if s == nil {
+		return nil
+	}
+	return s.owner
+}
 
 // Get reads one consent grant of a user.
 //

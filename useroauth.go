@@ -12,7 +12,12 @@ import "context"
 // Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserOAuth/.
 type UserOAuth service
 
-func (s *UserOAuth) client() *Client { return (*service)(s).of() }
+func (s *UserOAuth) client() *Client {
+	if s == nil {
+		return nil
+	}
+	return s.owner
+}
 
 // GetRefreshToken reads one refresh token that a client holds for a user.
 //

@@ -35,8 +35,9 @@ type Attempt struct {
 	Throttled      time.Duration  // before the attempt was sent, by Config.RateLimiter
 	ThrottleReason ThrottleReason // empty if it was not throttled
 	Duration       time.Duration  // of the attempt, from sending the request to the end of the response's body
-	Err            error          // what is wrong with the attempt; nil if nothing is
-	Wait           time.Duration  // before the next attempt; 0 if this was the last
+	Err            error          // what is wrong with the attempt, as far as status and body say before they are decoded
+	WillRetry      bool           // another attempt follows
+	Wait           time.Duration  // before the next attempt, without what Config.RateLimiter adds
 }
 
 // engine is what all calls of a client share. Nothing changes it once it is made.
@@ -167,7 +168,7 @@ func (e *engine) acquire(a *attempt, req *http.Request) (err error) {
 	}
 	bucket, route := ratelimit.BucketOf(a.method, path)
 	if a.ticket, err = e.limiter.Acquire(req.Context(), bucket, route, a.since); err != nil {
-		return rateLimitError(req.Context(), err)
+		return rateLimitError(req.Context(), err, a.number-1)
 	}
 	return nil
 }

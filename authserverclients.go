@@ -6,8 +6,8 @@ import "context"
 // client and for all users. What it reads describes a token and never contains it.
 //
 // An authServerID is the ID of a custom authorization server, or "default". An ID that is empty, ".", "..", or
-// contains "/", "\", ";", a control character or invalid UTF-8 is refused with ErrInvalidArgument before anything is
-// sent. Every error response of Okta is an *Error.
+// contains "/", "\", ";", a control character or invalid UTF-8 is refused with [ErrInvalidArgument] before anything is
+// sent. Every error response of Okta is an [*Error].
 //
 // Facts are from
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/AuthorizationServerClients/.
@@ -25,7 +25,7 @@ func (s *AuthorizationServerClients) client() *Client {
 //
 // GET /api/v1/authorizationServers/{authServerId}/clients (listOAuth2ClientsForAuthorizationServer).
 // Scope: okta.authorizationServers.read.
-// An unknown authorization server is an error that matches ErrNotFound.
+// An unknown authorization server is an error that matches [ErrNotFound].
 func (s *AuthorizationServerClients) List(ctx context.Context, authServerID string) (*Page[OAuth2Client], error) {
 	return list(ctx, s.client(), decodeClients, noOptions{}, "authorizationServers", authServerID, "clients")
 }
@@ -34,7 +34,7 @@ func (s *AuthorizationServerClients) List(ctx context.Context, authServerID stri
 //
 // GET /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}
 // (getRefreshTokenForAuthorizationServerAndClient). Scope: okta.authorizationServers.read.
-// An unknown authorization server, client or token is an error that matches ErrNotFound.
+// An unknown authorization server, client or token is an error that matches [ErrNotFound].
 func (s *AuthorizationServerClients) GetRefreshToken(
 	ctx context.Context, authServerID, clientID, tokenID string, opts *GetOptions,
 ) (*OAuth2RefreshToken, error) {
@@ -47,7 +47,7 @@ func (s *AuthorizationServerClients) GetRefreshToken(
 //
 // GET /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens
 // (listRefreshTokensForAuthorizationServerAndClient). Scope: okta.authorizationServers.read.
-// An unknown authorization server or client is an error that matches ErrNotFound.
+// An unknown authorization server or client is an error that matches [ErrNotFound].
 func (s *AuthorizationServerClients) ListRefreshTokens(
 	ctx context.Context, authServerID, clientID string, opts *ListOptions,
 ) (*Page[OAuth2RefreshToken], error) {
@@ -59,7 +59,7 @@ func (s *AuthorizationServerClients) ListRefreshTokens(
 //
 // DELETE /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}
 // (revokeRefreshTokenForAuthorizationServerAndClient). Scope: okta.authorizationServers.manage.
-// An unknown authorization server, client or token is an error that matches ErrNotFound, unless a retry of this call
+// An unknown authorization server, client or token is an error that matches [ErrNotFound], unless a retry of this call
 // does not find it after an attempt whose response was lost or was a 5xx: then it has been revoked.
 func (s *AuthorizationServerClients) RevokeRefreshToken(
 	ctx context.Context, authServerID, clientID, tokenID string,
@@ -71,7 +71,7 @@ func (s *AuthorizationServerClients) RevokeRefreshToken(
 //
 // DELETE /api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens
 // (revokeRefreshTokensForAuthorizationServerAndClient). Scope: okta.authorizationServers.manage.
-// An unknown authorization server or client is an error that matches ErrNotFound.
+// An unknown authorization server or client is an error that matches [ErrNotFound].
 func (s *AuthorizationServerClients) RevokeAllRefreshTokens(ctx context.Context, authServerID, clientID string) error {
 	return s.client().revokeAll(ctx, "authorizationServers", authServerID, "clients", clientID, "tokens")
 }

@@ -27,6 +27,7 @@ type call struct {
 	retries int    // of these, those that the retry policy made
 	firstID string // the first request ID
 	refused *Error // the latest error response that was followed by another attempt
+	lost    error  // why the latest such attempt without a response failed
 	unknown bool   // some attempt may or may not have been carried out
 }
 
@@ -45,7 +46,7 @@ func (e *engine) send(ctx context.Context, r request) (*attempt, error) {
 	r.since = time.Now()
 	k := &call{request: r, engine: e, ctx: ctx, path: req.URL.EscapedPath()}
 	if ctx.Err() != nil {
-		return nil, k.failed(ended(ctx))
+		return nil, k.failed(ended(ctx), nil)
 	}
 	return k.result(retry.Run(e.http, req, k.try, k.next))
 }
@@ -129,6 +130,8 @@ func (k *call) remember(a *attempt) {
 	}
 	if a.refusal != nil {
 		k.refused = a.refusal
+	} else {
+		k.lost = a.err
 	}
 	k.unknown = k.unknown || a.outcomeUnknown()
 }
@@ -165,32 +168,40 @@ func (k *call) plan(a *attempt) (time.Duration, bool) {
 func (k *call) result(last *attempt, stopped error) (*attempt, error) {
 	switch {
 	case last == nil:
-		return nil, k.failed(stopped)
-	case stopped != nil && last.response == noResponse:
-		return nil, k.failed(fmt.Errorf("%w; the attempt before: %w", ended(k.ctx), last.err))
+		return nil, k.failed(stopped, nil)
 	case stopped != nil:
-		return nil, k.failed(ended(k.ctx))
+		return nil, k.failed(ended(k.ctx), last.err)
+	case !last.sent:
+		return nil, k.failed(last.err, k.lost)
 	case last.response == noResponse:
-		return nil, k.failed(last.err)
+		return nil, k.failed(last.err, nil)
 	case last.refusal == nil:
 		return last, nil
 	case k.ctx.Err() != nil && retry.Status(last.response.StatusCode): // it would have been retried
 		k.remember(last)
-		return nil, k.failed(ended(k.ctx))
+		return nil, k.failed(ended(k.ctx), nil)
 	}
 	return nil, last.refusal
 }
 
-// failed wraps the reason why a call got no response. An error response to an earlier attempt is not lost.
-func (k *call) failed(reason error) error {
-	attempts := ""
-	if k.sent > 1 {
-		attempts = fmt.Sprintf(" [%d attempts]", k.sent)
+// failed wraps the reason why a call got no response, with what failed before: the latest error response, or else why an
+// attempt was lost.
+func (k *call) failed(reason, lost error) error {
+	err := fmt.Errorf("okta: %s %s: %w", k.method, k.path, reason)
+	before := lost
+	if k.refused != nil {
+		before = k.refused
 	}
-	if k.refused == nil {
-		return fmt.Errorf("okta: %s %s: %w%s", k.method, k.path, reason, attempts)
+	switch {
+	case k.sent > 1:
+		err = fmt.Errorf("%w [%d attempts]", err, k.sent)
+	case k.sent == 1 && before != nil:
+		err = fmt.Errorf("%w [1 attempt]", err)
 	}
-	return fmt.Errorf("okta: %s %s: %w%s; the response before: %w", k.method, k.path, reason, attempts, k.refused)
+	if before == nil {
+		return err
+	}
+	return fmt.Errorf("%w; before: %w", err, before)
 }
 
 // observe tells Config.Logger and Config.OnAttempt of one attempt.
@@ -210,12 +221,13 @@ func (k *call) observe(a *attempt, wait time.Duration, again bool) {
 		ThrottleReason: ThrottleReason(a.ticket.Reason),
 		Duration:       a.duration,
 		Err:            a.failure(),
+		WillRetry:      again,
 		Wait:           wait,
 	}
 	if k.named {
 		seen.Operation = operations[strings.TrimPrefix(seen.Route, "/api/v1/")][k.method]
 	}
-	k.log(seen, a.refusal, again)
+	k.log(seen, a.refusal)
 	if k.engine.onAttempt != nil {
 		k.engine.onAttempt(k.ctx, seen)
 	}
@@ -230,7 +242,7 @@ func (k *call) route() string {
 
 // log writes a debug line for each attempt, and a warning for each retry, but for what belongs to authenticating with
 // DPoP.
-func (k *call) log(seen Attempt, refusal *Error, again bool) {
+func (k *call) log(seen Attempt, refusal *Error) {
 	attrs := []slog.Attr{
 		slog.String("method", seen.Method),
 		slog.String("path", seen.Path),
@@ -250,7 +262,7 @@ func (k *call) log(seen Attempt, refusal *Error, again bool) {
 		attrs = append(attrs, slog.String("error", seen.Err.Error()))
 	}
 	k.engine.logger.LogAttrs(k.ctx, slog.LevelDebug, "okta: attempt", attrs...)
-	if !again {
+	if !seen.WillRetry {
 		return
 	}
 	level := slog.LevelWarn

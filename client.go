@@ -63,20 +63,26 @@ func (c *Client) RateLimits() map[string]BucketState {
 	return states
 }
 
-// Wait waits until a rate limit bucket has room, such as /api/v1/users for grants and tokens; see
-// [Client.RateLimits]. It sends nothing, and takes nothing of the room. A batch whose items have short deadlines
-// should call it before an item's deadline begins. If there is no room before the deadline of ctx, the error is a
-// [*RateLimitError].
+// Wait waits until a rate limit bucket would let a request through without throttling it. It sends nothing and
+// reserves nothing. bucket is a name as in [Client.RateLimits], such as /api/v1/users for grants and tokens. For a
+// bucket of which nothing is known yet, or if Config.RateLimiter is disabled, Wait returns at once. A batch whose
+// items have deadlines shorter than a window (a minute) should call it before each of these begins. If no requests
+// are left in the bucket before the deadline of ctx, the error is a [*RateLimitError].
 func (c *Client) Wait(ctx context.Context, bucket string) error {
 	switch {
 	case c == nil || c.engine == nil:
 		return errNoClient
 	case ctx == nil:
 		return invalid("the context is nil")
+	case ctx.Err() != nil:
+		return ended(ctx)
 	case c.engine.limiter == nil:
 		return nil
 	}
-	return rateLimitError(ctx, c.engine.limiter.Wait(ctx, bucket))
+	if err := c.engine.limiter.Wait(ctx, bucket); err != nil {
+		return fmt.Errorf("okta: %w", rateLimitError(ctx, err, 0))
+	}
+	return nil
 }
 
 // service is what the services are: a way to the client. A service that is nil or zero has none, and its calls fail.
@@ -107,8 +113,9 @@ type Request struct {
 }
 
 // Do sends one request with everything that the services have: authentication, retries, rate limiting, errors and
-// observation. If out is not nil, the response must be one JSON object, which is decoded into it: members match by
-// their exact names. Every status but 2xx, and 206, is an *Error. For lists of several pages, use [List].
+// observation. A status that is not 2xx is an [*Error], and so is 206. If out is not nil, the body must be one JSON
+// object, which is decoded into it: members match by their exact names. For a response without a body, such as 204,
+// pass nil. For lists of several pages, use [List].
 //
 // GET and DELETE are retried as [Retry] says. A POST, PUT or PATCH is retried after a 429, which says that it was not
 // done, and after nothing else.

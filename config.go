@@ -52,13 +52,13 @@ type Config struct {
 	// RateLimiter says how much of Okta's rate limits the client may use.
 	RateLimiter RateLimiter
 
-	// Logger gets a debug line for each attempt and a warning for each retry: never a query, a body or a secret.
-	// Default: no logging.
+	// Logger gets a debug line for each attempt, a warning for each retry (debug for those that belong to DPoP), and
+	// the warnings of LoadConfig from NewClient; never a query, a body or a secret. Default: no logging.
 	Logger *slog.Logger `json:"-"`
 
-	// OnAttempt is called after each attempt, including those at the token endpoint, with the context of its call: a
-	// value in that context can lead a request ID back to the call. It must be safe for concurrent use. Default:
-	// none.
+	// OnAttempt is called after each attempt that was sent, including those at the token endpoint, with the context of
+	// its call: a value in that context can lead a request ID back to the call. It must be safe for concurrent use.
+	// Default: none.
 	OnAttempt func(context.Context, Attempt) `json:"-"`
 
 	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the
@@ -69,15 +69,21 @@ type Config struct {
 	maxBackoff time.Duration // of LoadConfig: longer waits are cut to it; 0 for none
 }
 
-// Retry configures the retries of a GET or DELETE: after a lost connection, a response that is cut short, and the
-// statuses 429, 500, 502, 503 and 504. Waits double from MinWait on, with jitter; a 429 waits until its window ends
-// by the server's clock; Retry-After counts up to MaxWait. If a wait would be longer than MaxWait or end after the
-// context's deadline, the call returns its error at once. The first retry after a DELETE found that the server had
-// closed an idle connection does not wait.
+// Retry configures the retries of a GET, a DELETE or a token request: after a lost connection, a response that is cut
+// short, and the statuses 429, 500, 502, 503 and 504. Any other method is retried after a 429 only.
+//
+// Waits double from MinWait on, with jitter. After a 429, the wait lasts until the window ends by the server's clock.
+// A Retry-After that is longer than MaxWait is shortened to it. If a wait would be longer than MaxWait otherwise, or
+// end after the context's deadline, the call returns its error at once. The first retry does not wait if a DELETE
+// found that the server had closed an idle connection.
 type Retry struct {
-	MaxRetries int           // attempts after the first; default 4, negative: none
-	MinWait    time.Duration // default 500 ms
-	MaxWait    time.Duration // default 70 s: one rate limit window of a minute, and some slack
+	// MaxRetries is how many retries a call makes. Default: 4; negative: none. A 429 does not count while
+	// Config.RateLimiter knows when the window ends and the bucket serves other requests: such a call only waits for
+	// its turn, for which its context is the bound.
+	MaxRetries int
+
+	MinWait time.Duration // shortest wait. Default: 500 ms
+	MaxWait time.Duration // longest wait. Default: 70 s, which is a rate limit window and some slack
 }
 
 const (

@@ -11,7 +11,8 @@
 //	})
 //
 // Credentials are an [APIToken] (SSWS), a [ServiceApp] with its private key, a [BearerToken], or a [TokenSource] of
-// golang.org/x/oauth2. They are sent to the org's origin only, and print as [redacted]. [LoadConfig] reads okta.yaml
+// golang.org/x/oauth2. They are sent to the org's origin only, apart from the signed assertion of a
+// service app for its token endpoint. Their secrets print as [redacted]. [LoadConfig] reads okta.yaml
 // files and OKTA_CLIENT_ variables by the names that Okta's own SDKs use.
 //
 // # Lists
@@ -60,9 +61,9 @@
 //		log.Print(apiErr.Code, apiErr.Summary, apiErr.RequestID)
 //	}
 //
-// Invalid arguments match [ErrInvalidArgument], and nothing was sent. If the client gets no access token, the error
-// matches [ErrAuthentication], and a batch should stop. When a context ends, the error matches context.Canceled or
-// context.DeadlineExceeded, and *Error too if there was an error response before.
+// Invalid arguments match [ErrInvalidArgument], and nothing was sent. If the token endpoint refuses the client or a
+// TokenSource fails, the error matches [ErrAuthentication], and a batch should stop. When a context ends, the error
+// matches context.Canceled or context.DeadlineExceeded, and *Error too if there was an error response before.
 //
 // # Retries and rate limits
 //
@@ -72,8 +73,8 @@
 // revoke of one grant or token finds nothing after an attempt whose response was lost or was a 5xx, the revoke has
 // succeeded.
 //
-// Requests are throttled while their bucket has no room, first come, first served. Config.RateLimiter can limit a
-// client to a share of each window. [Client.RateLimits] shows what is known of the buckets.
+// Requests are throttled, first come, first served, while no requests are left in their rate limit bucket: see
+// [RateLimiter]. [Client.RateLimits] shows what is known of the buckets.
 //
 // # Other routes
 //

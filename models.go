@@ -23,7 +23,7 @@ type Source string
 
 // The documented sources.
 const (
-	SourceAdmin   Source = "ADMIN"    // an administrator, for the whole org
+	SourceAdmin   Source = "ADMIN"    // an administrator
 	SourceEndUser Source = "END_USER" // the user, for themselves
 )
 

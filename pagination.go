@@ -14,8 +14,8 @@ import (
 	"github.com/grantkit/okta/internal/wire"
 )
 
-// Page is one page of a list, and the way to the next. It never changes; Next returns another one. A Page that has
-// only Items is a last page.
+// Page is one page of a list. It is immutable; [Page.Next] reads the next one. A Page made with Items alone is a last
+// page.
 type Page[T any] struct {
 	Items     []T       // may be empty although more pages follow
 	RequestID string    // X-Okta-Request-Id of the response
@@ -32,7 +32,7 @@ func NewPage[T any](items []T, cursor string, next func(context.Context) (*Page[
 }
 
 // List reads the first page of a list at a route for which there is no method here. The request is a GET without a
-// body; its query is sent as it is: a list whose pages are to be large needs a limit in it. The response must be a
+// body; its query is sent as it is: set limit in it for larger pages. The response must be a
 // JSON array of objects; members match the fields of T by their exact names.
 func List[T any](ctx context.Context, c *Client, req Request) (*Page[T], error) {
 	if req.Method != "" && req.Method != http.MethodGet || req.Body != nil {

@@ -572,3 +572,24 @@ func TestTransportErrorsShowNoQuery(t *testing.T) {
 	assert.NotContains(t, err.Error(), "CURSOR")
 	assert.Contains(t, err.Error(), "okta: GET /api/v1/users/u/grants: dial tcp")
 }
+
+// The error of a throttled retry must tell of the attempt that was sent before: its work may be done.
+func TestThrottledRetryTellsOfTheAttemptBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := play(reply(200, `[]`, "X-Rate-Limit-Limit: 2", "X-Rate-Limit-Remaining: 1", "X-Rate-Limit-Reset: "+in42s,
+			"Date: Mon, 01 Jun 2026 12:00:00 GMT"), lose(errReset))
+		client := newClient(t, server)
+		_, err := client.UserGrants.List(t.Context(), "u", nil)
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err = client.UserGrants.RevokeAll(ctx, "u")
+		require.ErrorIs(t, err, okta.ErrRateLimited)
+		require.ErrorIs(t, err, errReset)
+		require.ErrorContains(t, err, "[1 attempt]; before: read tcp: connection reset by peer")
+		var limited *okta.RateLimitError
+		require.ErrorAs(t, err, &limited)
+		assert.Equal(t, 1, limited.Attempts)
+	})
+}

@@ -23,7 +23,8 @@ import (
 )
 
 // ServiceApp authenticates as a service app of the org, with access tokens from the token endpoint (OAuth client
-// credentials, RFC 7523). Beside its scopes, the app needs an admin role: without one, Okta shows it nothing.
+// credentials, RFC 7523). Besides its scopes, the app needs an admin role: without one, Okta returns 403 or empty
+// lists.
 //
 // A client has one token, which serves all calls. It is fetched when it is first needed, and refreshed in the
 // background before it expires. A fetch takes at most 90 s and may outlive the call that began it: it serves the next
@@ -34,7 +35,7 @@ import (
 // its own.
 //
 // If the token endpoint refuses, the error is an *Error of POST /oauth2/v1/token, such as 401 invalid_client. It
-// matches ErrAuthentication and never ErrNotFound.
+// matches [ErrAuthentication], unless it is a 429 or a 5xx, and never [ErrNotFound].
 type ServiceApp struct {
 	// ClientID is the app's ID, such as 0oa1abcdefGHIJKL2345.
 	ClientID string
@@ -244,7 +245,7 @@ func (s *serviceAuthenticator) fetch(ctx context.Context) (*accessToken, time.Ti
 func late(err error) error {
 	timeout := fmt.Errorf("no access token within %v: %w", fetchTimeout, os.ErrDeadlineExceeded)
 	if refusal, ok := errors.AsType[*Error](err); ok {
-		return fmt.Errorf("%w; the response before: %w", timeout, refusal)
+		return fmt.Errorf("%w; before: %w", timeout, refusal)
 	}
 	return timeout
 }

@@ -569,7 +569,7 @@ func TestTokenRequestThatFailsAfterA401KeepsTheAnswerBefore(t *testing.T) {
 		e.answerTokens(reply(400, `{"error":"invalid_scope","error_description":"not granted"}`))
 		err := getDemo(t.Context(), client)
 		require.ErrorContains(t, err, "POST /oauth2/v1/token: 400 invalid_scope: not granted")
-		require.ErrorContains(t, err, "; the response before: okta: GET ")
+		require.ErrorContains(t, err, "; before: okta: GET ")
 		require.ErrorIs(t, err, okta.ErrUnauthorized)
 		assert.Equal(t, tokenPath, requireAnswer(t, err).Path)
 	})

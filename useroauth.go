@@ -6,10 +6,10 @@ import "context"
 // never contains it.
 //
 // A userID is the ID of an existing user. An ID that is empty, ".", "..", or contains "/", "\", ";", a control
-// character or invalid UTF-8 is refused with ErrInvalidArgument before anything is sent. Every error response of Okta
-// is an *Error.
+// character or invalid UTF-8 is refused with [ErrInvalidArgument] before anything is sent. Every error response of
+// Okta is an [*Error].
 //
-// Facts are from https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserOAuth/.
+// See https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserOAuth/.
 type UserOAuth service
 
 func (s *UserOAuth) client() *Client {
@@ -23,7 +23,7 @@ func (s *UserOAuth) client() *Client {
 //
 // GET /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (getRefreshTokenForUserAndClient). Scope:
 // okta.users.read.
-// An unknown user, client or token is an error that matches ErrNotFound.
+// An unknown user, client or token is an error that matches [ErrNotFound].
 func (s *UserOAuth) GetRefreshToken(
 	ctx context.Context, userID, clientID, tokenID string, opts *GetOptions,
 ) (*OAuth2RefreshToken, error) {
@@ -34,7 +34,7 @@ func (s *UserOAuth) GetRefreshToken(
 // others.
 //
 // GET /api/v1/users/{userId}/clients/{clientId}/tokens (listRefreshTokensForUserAndClient). Scope: okta.users.read.
-// An unknown user or client is an error that matches ErrNotFound.
+// An unknown user or client is an error that matches [ErrNotFound].
 func (s *UserOAuth) ListRefreshTokens(
 	ctx context.Context, userID, clientID string, opts *ListOptions,
 ) (*Page[OAuth2RefreshToken], error) {
@@ -46,8 +46,8 @@ func (s *UserOAuth) ListRefreshTokens(
 //
 // DELETE /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (revokeTokenForUserAndClient). Scope:
 // okta.users.manage.
-// An unknown user, client or token is an error that matches ErrNotFound, unless a retry of this call does not find it
-// after an attempt whose response was lost or was a 5xx: then it has been revoked.
+// An unknown user, client or token is an error that matches [ErrNotFound], unless a retry of this call does not find
+// it after an attempt whose response was lost or was a 5xx: then it has been revoked.
 func (s *UserOAuth) RevokeRefreshToken(ctx context.Context, userID, clientID, tokenID string) error {
 	return s.client().revokeOne(ctx, "users", userID, "clients", clientID, "tokens", tokenID)
 }
@@ -56,7 +56,7 @@ func (s *UserOAuth) RevokeRefreshToken(ctx context.Context, userID, clientID, to
 // [UserGrants.RevokeAllForClient].
 //
 // DELETE /api/v1/users/{userId}/clients/{clientId}/tokens (revokeTokensForUserAndClient). Scope: okta.users.manage.
-// An unknown user or client is an error that matches ErrNotFound.
+// An unknown user or client is an error that matches [ErrNotFound].
 func (s *UserOAuth) RevokeAllRefreshTokens(ctx context.Context, userID, clientID string) error {
 	return s.client().revokeAll(ctx, "users", userID, "clients", clientID, "tokens")
 }

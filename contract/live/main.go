@@ -1,4 +1,4 @@
-// Live asks a real org what Okta's documentation leaves open, and prints the responses as Markdown. It reads the
+// Live queries a real org for what Okta's documentation leaves open, and prints a report in Markdown. It reads the
 // configuration as okta.LoadConfig does and changes nothing, unless OKTA_LIVE_USER names a user whose grants may be
 // revoked. The README.md of the module says more.
 package main

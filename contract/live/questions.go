@@ -200,8 +200,8 @@ func (l *live) spellings(ctx context.Context, s subject) table {
 	t := table{
 		heading: "Other spellings of {userId}",
 		note: "GET /api/v1/users/{userId}/grants. Items that equal those of the ID mean that the org cuts or " +
-			"resolves the spelling. A DPoP proof names the path without the suffix: with DPoP, the rows with a suffix " +
-			"say nothing.",
+			"resolves the spelling. A DPoP proof names the path without the suffix: with DPoP, the rows with a " +
+			"suffix say nothing.",
 		columns: []string{"{userId} is", "response", "items"},
 	}
 	id, login := s["userId"], s["login"]

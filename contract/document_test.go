@@ -20,7 +20,7 @@ import (
 
 const (
 	variable = "OKTA_OPENAPI"
-	// beside is the path of the document next to a checkout. It is never a part of the repository.
+	// beside is the path of the document next to a checkout. The repository does not contain it.
 	beside = "../../shared/spec/okta-grants.openapi.yaml"
 )
 
@@ -32,8 +32,7 @@ type findings []string
 
 func (f *findings) addf(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
 
-// readDocument reads the document's text. A path that was given must be right; without one, the document may be
-// absent.
+// readDocument reads the document's text. Without a path in the environment, the document may be absent.
 var readDocument = sync.OnceValues(func() ([]byte, error) {
 	given := os.Getenv(variable)
 	text, err := os.ReadFile(cmp.Or(given, beside))
@@ -197,7 +196,7 @@ func (d *document) ofTags(tags map[string]string) []operation {
 	return slices.SortedFunc(slices.Values(found), func(a, b operation) int { return cmp.Compare(a.id, b.id) })
 }
 
-// service returns the service that the operation's tag stands for.
+// service returns the service that implements the operation's tag.
 func (o operation) service(tags map[string]string) (string, bool) {
 	for _, tag := range o.Tags {
 		if service, ok := tags[tag]; ok {
@@ -235,14 +234,14 @@ func (o operation) pathParameters() []string {
 	return names
 }
 
-// parameter returns the name of the path parameter that a segment of a template stands for.
+// parameter returns the name of a path parameter, and whether a segment of a template is one.
 func parameter(segment string) (string, bool) {
 	name, opens := strings.CutPrefix(segment, "{")
 	name, closes := strings.CutSuffix(name, "}")
 	return name, opens && closes
 }
 
-// queryParameters returns the parameters that may stand in the query.
+// queryParameters returns the query parameters by their names.
 func (o operation) queryParameters() map[string]*openapi3.Parameter {
 	found := map[string]*openapi3.Parameter{}
 	for _, parameters := range []openapi3.Parameters{o.item.Parameters, o.Parameters} {
@@ -276,13 +275,13 @@ func (o operation) statuses(fits func(int) bool) []int {
 func isSuccess(status int) bool { return status >= 200 && status < 300 }
 func isError(status int) bool   { return status >= 400 }
 
-// media returns what the document says about the JSON body of a response, or nil if it says nothing.
+// media returns the documented media type of a JSON response, or nil if there is none.
 func (o operation) media(status int) *openapi3.MediaType {
-	response := o.Responses.Status(status)
-	if response == nil {
+	resp := o.Responses.Status(status)
+	if resp == nil {
 		return nil
 	}
-	return response.Value.Content["application/json"]
+	return resp.Value.Content["application/json"]
 }
 
 // success returns the documented success status, and the schema of its body if there is one.

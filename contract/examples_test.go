@@ -11,7 +11,7 @@ import (
 )
 
 // quirk is an error in Okta's example responses that Okta's real responses do not have. A quirk that changes no
-// example is reported, so that it is deleted.
+// example fails the tests.
 type quirk struct {
 	name    string
 	example string        // its name in the document; empty for all
@@ -53,7 +53,7 @@ var quirks = []quirk{
 		},
 	},
 	{
-		name: "placeholders stand where IDs and domains belong",
+		name: "placeholders in place of IDs and domains",
 		fix: func(value any) any {
 			return edit(value, func(name string, value any) (string, any) {
 				if text, ok := value.(string); ok {
@@ -100,7 +100,7 @@ func editMember(name string, value any, change func(string, any) (string, any)) 
 	return change(name, value)
 }
 
-// example is one of Okta's example responses: as it is sent by the server, and as it is expected from the SDK.
+// example is one of Okta's example responses: as the server sends it, and as the SDK must return it.
 type example struct {
 	name       string
 	status     int
@@ -196,7 +196,7 @@ func (p pair) checkExample(t *testing.T, e example) findings {
 	return found
 }
 
-func TestExamplesSurvive(t *testing.T) {
+func TestExamplesRoundTrip(t *testing.T) {
 	t.Parallel()
 	count, found := checkExamples(t, pairs(t, theDocument(t)))
 	assert.Empty(t, found)

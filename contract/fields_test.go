@@ -11,7 +11,7 @@ import (
 	"github.com/grantkit/okta"
 )
 
-// The SDK's errors are not JSON, so that their fields have no tags: these are the fields of the documented members.
+// The fields of the SDK's errors have no JSON tags. These are the fields of the documented members.
 var (
 	errorFields = map[string]string{
 		"errorCode": "Code", "errorSummary": "Summary", "errorLink": "Link", "errorId": "ID", "errorCauses": "Causes",
@@ -26,10 +26,9 @@ type fieldCheck struct {
 	types      map[reflect.Type]map[string]bool // members of each struct that some schema has
 }
 
-// checkFields compares the types of all objects that the methods read, and of errors, with their schemas. A field
-// is documented where some schema of its type has it: Link, the one type for all links, has the members of each of
-// them, href, title, name, type, templated and hints. Links holds any relation, so that each documented one is
-// compared with Link.
+// checkFields compares the types of all objects that the methods read, and of errors, with their schemas. A field is
+// documented if any schema of its type has it: Link is the type of all links and has the members of each. Links has no
+// fields; each documented relation is compared with Link.
 func checkFields(doc *document, all []pair) (int, findings) {
 	c := &fieldCheck{properties: map[string]bool{}, types: map[reflect.Type]map[string]bool{}}
 	for _, p := range all {
@@ -52,7 +51,7 @@ func checkFields(doc *document, all []pair) (int, findings) {
 	return len(c.properties), unique(c.found)
 }
 
-// unique returns the findings without those that were made before, at another operation.
+// unique returns the findings without duplicates.
 func unique(all findings) findings {
 	seen := map[string]bool{}
 	var once findings
@@ -118,7 +117,7 @@ func (c *fieldCheck) links(path string, s *shape) {
 	}
 }
 
-// kindOfType returns the kind of schema that a type stands for.
+// kindOfType returns the kind of schema that a type corresponds to.
 func kindOfType(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Time]():
@@ -143,7 +142,7 @@ func kindOfType(t reflect.Type) string {
 	return t.String()
 }
 
-// named compares a schema with the fields that stand for its members.
+// named compares a schema with the fields of its members.
 func (c *fieldCheck) named(path string, s *shape, fields map[string]string) {
 	for _, name := range sortedKeys(s.properties) {
 		c.properties[path+"."+name] = true

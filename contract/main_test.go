@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// counts is how much the tests have checked against the document, without its mutated copies.
+// counts says how much was checked against the document, without its mutated copies.
 var counts struct {
 	operations, requests, responses, values, properties atomic.Int64
 }

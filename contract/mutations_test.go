@@ -30,11 +30,11 @@ func allRequests(t *testing.T, doc *document) findings {
 
 func allResponses(t *testing.T, doc *document) findings {
 	t.Helper()
-	c := answerCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, snakeClientID, clientLink,
-		tokensHints, grantsHints)}
+	c := responseCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, snakeClientID,
+		clientLink, tokensHints, grantsHints)}
 	var found findings
 	for _, id := range []string{"getUserGrant", "listOAuth2ClientsForAuthorizationServer", "revokeUserGrants"} {
-		_, more := c.checkAnswers(t, doc.operations[id])
+		_, more := c.checkResponses(t, doc.operations[id])
 		found = append(found, more...)
 	}
 	return append(found, c.known.unmet()...)
@@ -71,8 +71,8 @@ func allFields(t *testing.T, doc *document) findings {
 	return found
 }
 
-// properties returns the properties of a schema, and of those below it along the path: of their last part, where they
-// have parts.
+// properties returns the properties of a schema, or of the one at a path below it. Of a schema with parts, it takes
+// the last part that has properties.
 func (d *document) properties(name string, path ...string) openapi3.Schemas {
 	schema := d.schema(name).Value
 	for _, step := range path {
@@ -92,8 +92,8 @@ func text() *openapi3.SchemaRef { return openapi3.NewSchemaRef("", openapi3.NewS
 
 func (o operation) queryParameter(name string) *openapi3.Parameter { return o.queryParameters()[name] }
 
-// ask replaces the OAuth scopes of an operation.
-func (o operation) ask(scopes ...string) {
+// setScopes replaces the OAuth scopes of an operation.
+func (o operation) setScopes(scopes ...string) {
 	o.Security = &openapi3.SecurityRequirements{{"apiToken": {}}, {"oauth2": scopes}}
 }
 
@@ -143,8 +143,9 @@ var mutations = map[string]struct {
 		allOperations, "the order of IDs is userid, grantid, in the document userid, consentid",
 	},
 	"another scope": {
-		func(d *document) { d.operations["listUserGrants"].ask("okta.grants.read") },
-		allOperations, "UserGrants.List (listUserGrants): the scope is okta.users.read, in the document okta.grants.read",
+		func(d *document) { d.operations["listUserGrants"].setScopes("okta.grants.read") },
+		allOperations,
+		"UserGrants.List (listUserGrants): the scope is okta.users.read, in the document okta.grants.read",
 	},
 	"another tag": {
 		func(d *document) { d.operations["listUserGrants"].Tags = []string{"UserOAuth"} },
@@ -163,11 +164,13 @@ var mutations = map[string]struct {
 			most := 100.0
 			d.operations["listGrantsForUserAndClient"].queryParameter("limit").Schema.Value.Max = &most
 		},
-		allRequests, `listGrantsForUserAndClient: GET /api/v1/users/id1/clients/id2/grants?limit=200: parameter "limit"`,
+		allRequests,
+		`listGrantsForUserAndClient: GET /api/v1/users/id1/clients/id2/grants?limit=200: parameter "limit"`,
 	},
 	"query parameter required": {
 		func(d *document) { d.operations["getUserGrant"].queryParameter("expand").Required = true },
-		allRequests, `getUserGrant: GET /api/v1/users/id1/grants/id2: parameter "expand" in query has an error: value is required`,
+		allRequests,
+		`GET /api/v1/users/id1/grants/id2: parameter "expand" in query has an error: value is required`,
 	},
 	"another security scheme": {
 		func(d *document) { d.Components.SecuritySchemes["apiToken"].Value.Type = "http" },
@@ -257,21 +260,23 @@ var mutations = map[string]struct {
 	},
 	"example is mended": {
 		func(d *document) {
-			mended := d.operations["getRefreshTokenForAuthorizationServerAndClient"].media(http.StatusOK).Examples["RetrieveRefreshTokenClient"].Value
+			op := d.operations["getRefreshTokenForAuthorizationServerAndClient"]
+			mended := op.media(http.StatusOK).Examples["RetrieveRefreshTokenClient"].Value
 			mended.Value = mended.Value.([]any)[0]
 		},
 		allExamples, `the exception "an operation that returns one object has a list of one" is no longer needed`,
 	},
 	"example with an unreadable time": {
 		func(d *document) {
-			list := d.operations["listRefreshTokensForAuthorizationServerAndClient"].media(http.StatusOK).Examples["ListRefreshTokenClients"].Value
+			op := d.operations["listRefreshTokensForAuthorizationServerAndClient"]
+			list := op.media(http.StatusOK).Examples["ListRefreshTokenClients"].Value
 			list.Value.([]any)[0].(map[string]any)["created"] = "yesterday"
 		},
-		allExamples, "listRefreshTokensForAuthorizationServerAndClient, example ListRefreshTokenClients: OAuth2RefreshToken.created is lost",
+		allExamples, "AndClient, example ListRefreshTokenClients: OAuth2RefreshToken.created is lost",
 	},
 }
 
-// Each check can fail, and its message names what is wrong.
+// Each check fails on its mutation, and its message names what is wrong.
 func TestMutationsAreFound(t *testing.T) {
 	t.Parallel()
 	theDocument(t) // skips once instead of in each subtest
@@ -284,8 +289,8 @@ func TestMutationsAreFound(t *testing.T) {
 	}
 }
 
-// Okta may grow its API at any time: new values, properties and operations must not fail a check.
-func TestGrowthIsHarmless(t *testing.T) {
+// Okta may extend its API at any time: new values, properties and operations must not fail a check.
+func TestExtensionsPass(t *testing.T) {
 	t.Parallel()
 	doc := mutated(t, func(d *document) {
 		d.properties("OAuth2RefreshToken")["status"].Value.Enum = []any{"ACTIVE", "REVOKED", "SUSPENDED"}

@@ -18,7 +18,7 @@ import (
 	"github.com/grantkit/okta/oktatest"
 )
 
-// besideOrg is where the part of the document on the org around grants and tokens may lie next to a checkout.
+// besideOrg is the path next to a checkout of the document's part on the org around grants and tokens.
 const besideOrg = "../../shared/spec/okta-org.openapi.yaml"
 
 // The document allows any member of _embedded here, and has this one in its example.
@@ -45,7 +45,7 @@ func skipIfPart(t *testing.T, doc *document) {
 	}
 }
 
-// orgRequests are requests for each operation of oktatest beyond the SDK's. Those of one page are read to the end.
+// orgRequests are requests for each operation of oktatest beyond the SDK's. Lists are read to the last page.
 var orgRequests = map[string][]string{
 	"listUsers": {
 		"/api/v1/users", "/api/v1/users?limit=1", `/api/v1/users?search=status eq "DEPROVISIONED"`,
@@ -64,7 +64,8 @@ var orgRequests = map[string][]string{
 	"getApplication":       {"/api/v1/apps/0oacalendar", "/api/v1/apps/0oainactive", "/api/v1/apps/x"},
 	"listApplicationUsers": {"/api/v1/apps/0oacalendar/users?limit=1&expand=user", "/api/v1/apps/x/users"},
 	"listOAuth2TokensForApplication": {
-		"/api/v1/apps/0oacalendar/tokens?limit=2&expand=scope", "/api/v1/apps/0oacalendar/tokens", "/api/v1/apps/x/tokens",
+		"/api/v1/apps/0oacalendar/tokens?limit=2&expand=scope", "/api/v1/apps/0oacalendar/tokens",
+		"/api/v1/apps/x/tokens",
 	},
 	"getOAuth2TokenForApplication": {
 		"/api/v1/apps/0oacalendar/tokens/oarann1?expand=scope", "/api/v1/apps/0oacalendar/tokens/x",
@@ -83,7 +84,7 @@ var orgRequests = map[string][]string{
 func newOrgWithMore(t *testing.T) *oktatest.Org {
 	t.Helper()
 	org := newOrg(t)
-	org.AddUser(oktatest.User{ID: "00ugone", Login: "gone@example.com", Status: "DEPROVISIONED"})
+	org.AddUser(oktatest.User{ID: "00uformer", Login: "former@example.com", Status: "DEPROVISIONED"})
 	org.AddUser(oktatest.User{ID: "00unew", Login: "newcomer", Name: "Newcomer", Status: "STAGED"})
 	org.AddClient(oktatest.Client{ID: "0oainactive", Status: "INACTIVE"})
 	return org
@@ -95,7 +96,7 @@ func TestResponsesOfTheOrgAreValid(t *testing.T) {
 	skipIfAbsent(t, err)
 	require.NoError(t, err)
 	skipIfPart(t, doc)
-	c := answerCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, clientLink,
+	c := responseCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, clientLink,
 		tokensHints, grantsHints, embeddedUser)}
 	t.Run("operations", func(t *testing.T) {
 		t.Parallel()
@@ -111,21 +112,21 @@ func TestResponsesOfTheOrgAreValid(t *testing.T) {
 	})
 }
 
-func (c answerCheck) checkOrgOperation(t *testing.T, op operation, paths []string) {
+func (c responseCheck) checkOrgOperation(t *testing.T, op operation, paths []string) {
 	t.Helper()
 	org := newOrgWithMore(t)
 	var count tally
 	var found findings
 	for _, path := range paths {
-		a := fetch(t, op.method, org.URL+strings.ReplaceAll(path, " ", "%20"), sswsDemo)
+		resp := fetch(t, op.method, org.URL+strings.ReplaceAll(path, " ", "%20"), sswsDemo)
 		for more := true; more; {
-			count.add(a)
-			found = append(found, c.check(op, a)...)
+			count.add(resp)
+			found = append(found, c.check(op, resp)...)
 			var target string
-			if target, more = a.next(); more {
+			if target, more = resp.next(); more {
 				count.pages++
-				found = append(found, checkTarget(op, a, target)...)
-				a = fetch(t, op.method, target, sswsDemo)
+				found = append(found, checkTarget(op, resp, target)...)
+				resp = fetch(t, op.method, target, sswsDemo)
 			}
 		}
 	}
@@ -139,7 +140,7 @@ func (c answerCheck) checkOrgOperation(t *testing.T, op operation, paths []strin
 }
 
 // refuseOrg checks responses to requests without the right credentials, and beyond the rate limit.
-func (c answerCheck) refuseOrg(t *testing.T, op operation, path string) int {
+func (c responseCheck) refuseOrg(t *testing.T, op operation, path string) int {
 	t.Helper()
 	org := newOrgWithMore(t)
 	org.AcceptBearerToken("scopeless")
@@ -151,23 +152,24 @@ func (c answerCheck) refuseOrg(t *testing.T, op operation, path string) int {
 	for _, r := range requests {
 		if r.status == http.StatusTooManyRequests {
 			for _, bucket := range []string{
-				oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups, oktatest.BucketAPI,
+				oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups,
+				oktatest.BucketAPI,
 			} {
 				org.LimitRate(bucket, 0, time.Minute)
 			}
 		}
-		a := fetch(t, op.method, org.URL+path, r.authorization)
+		resp := fetch(t, op.method, org.URL+path, r.authorization)
 		if r.status == 0 {
-			assert.True(t, isSuccess(a.status), "the documented scope is enough: %v", a)
+			assert.True(t, isSuccess(resp.status), "the documented scope is enough: %v", resp)
 		} else {
-			assert.Equal(t, r.status, a.status, r.authorization)
+			assert.Equal(t, r.status, resp.status, r.authorization)
 		}
-		assert.Empty(t, c.check(op, a))
+		assert.Empty(t, c.check(op, resp))
 	}
 	return len(requests)
 }
 
-// The longest page of oktatest is the document's.
+// The largest limit that oktatest takes is the document's.
 func TestPageLimitsOfTheOrg(t *testing.T) {
 	t.Parallel()
 	doc, err := orgDocument()
@@ -184,8 +186,8 @@ func TestPageLimitsOfTheOrg(t *testing.T) {
 		path, _, _ := strings.Cut(paths[0], "?")
 		most := int(*limit.Schema.Value.Max)
 		for over, want := range []int{http.StatusOK, http.StatusBadRequest} {
-			a := fetch(t, op.method, org.URL+path+"?limit="+strconv.Itoa(most+over), sswsDemo)
-			assert.Equal(t, want, a.status, a)
+			resp := fetch(t, op.method, org.URL+path+"?limit="+strconv.Itoa(most+over), sswsDemo)
+			assert.Equal(t, want, resp.status, resp)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 // compare says where got, which the SDK encodes after reading a response, differs from what was sent. Timestamps
 // are instants, what is absent is zero, and members that the document does not have may be left out, but none may
-// be invented.
+// be added.
 func (s *shape) compare(path string, sent, got any) findings {
 	if isZero(sent) && isZero(got) {
 		return nil
@@ -47,7 +47,7 @@ func compareScalars(path string, sent, got any) findings {
 	case isZero(got):
 		return findings{path + " is lost"}
 	case isZero(sent):
-		return findings{fmt.Sprintf("%s is made up: %v", path, got)}
+		return findings{fmt.Sprintf("%s is added: %v", path, got)}
 	}
 	return findings{fmt.Sprintf("%s was %v and became %v", path, sent, got)}
 }
@@ -64,7 +64,7 @@ func (s *shape) compareObjects(path string, sent, got any) findings {
 	}
 	for _, name := range sortedKeys(to) {
 		if s.properties[name] == nil && !reflect.DeepEqual(from[name], to[name]) {
-			found.addf("%s.%s is made up", path, name)
+			found.addf("%s.%s is added", path, name)
 		}
 	}
 	return found
@@ -82,7 +82,8 @@ func (s *shape) compareLinks(path string, sent, got any) findings {
 	var found findings
 	from, _ := sent.(map[string]any)
 	for _, relation := range sortedKeys(s.properties) {
-		found = append(found, s.properties[relation].compareLink(path+"."+relation, from[relation], links, relation)...)
+		property := s.properties[relation]
+		found = append(found, property.compareLink(path+"."+relation, from[relation], links, relation)...)
 	}
 	return found
 }
@@ -125,7 +126,7 @@ func (s *shape) compareArrays(path string, sent, got any) findings {
 	return found
 }
 
-// isZero reports whether a JSON value says no more than its absence.
+// isZero reports whether a JSON value means the same as its absence.
 func isZero(value any) bool {
 	switch value := value.(type) {
 	case map[string]any:
@@ -141,7 +142,7 @@ func isZero(value any) bool {
 	return value == nil || value == "" || value == false || value == float64(0)
 }
 
-// withoutZeros returns a value without the members that say no more than their absence.
+// withoutZeros returns a value without the members that are zero.
 func withoutZeros(value any) any {
 	object, ok := value.(map[string]any)
 	if !ok {
@@ -276,7 +277,7 @@ func renamed(value any, from, to string) any {
 	return changed
 }
 
-func TestValuesSurvive(t *testing.T) {
+func TestValuesRoundTrip(t *testing.T) {
 	t.Parallel()
 	renames := map[string]func(any) any{"as documented": asDocumented, "with client_id": withSnakeClientID}
 	for _, p := range pairs(t, theDocument(t)) {
@@ -354,7 +355,7 @@ func (p pair) checkError(t *testing.T, s *shape, status int, sent any) findings 
 	return s.compare(s.name, sent, got)
 }
 
-func TestErrorsSurvive(t *testing.T) {
+func TestErrorsRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, p := range pairs(t, theDocument(t)) {
 		t.Run(p.op.id, func(t *testing.T) {
@@ -394,7 +395,7 @@ func TestCompareFindsDifferences(t *testing.T) {
 		},
 		"shorter":    {`{"list":["x","y"]}`, `{"list":["x"]}`, findings{"X.list was [x y] and became [x]"}},
 		"item":       {`{"list":["x","y"]}`, `{"list":["x","z"]}`, findings{"X.list[1] was y and became z"}},
-		"made up":    {`{}`, `{"a":"x","c":1}`, findings{"X.a is made up: x", "X.c is made up"}},
+		"added":      {`{}`, `{"a":"x","c":1}`, findings{"X.a is added: x", "X.c is added"}},
 		"links":      {`{"_links":{"b":{"href":"x"},"c":{}}}`, `{"_links":{"b":{"href":"x"},"c":{}}}`, nil},
 		"no address": {`{"_links":{"b":{"href":"","new":"x"}}}`, `{"_links":{"b":{"href":"","new":"x"}}}`, nil},
 		"link lost": {

@@ -67,7 +67,7 @@ func newMethod(service string, from reflect.Method) method {
 // result is the value that a call returned.
 type result struct{ value reflect.Value }
 
-// call calls the method. An invalid reflect.Value of options stands for nil.
+// call calls the method. An invalid reflect.Value of options means nil.
 func (m method) call(ctx context.Context, client *okta.Client, ids []string, options reflect.Value) (result, error) {
 	args := []reflect.Value{reflect.ValueOf(ctx)}
 	for _, id := range ids {
@@ -143,8 +143,8 @@ func with(pointer reflect.Value, field int, value reflect.Value) reflect.Value {
 	return changed
 }
 
-// optionValues returns the values of a field of options that are tested. A kind that is not known here has none: then
-// there is no request at all, and the tests fail.
+// optionValues returns the tested values of a field of options. An unknown kind has none: no request is sent then, and
+// the tests fail.
 func optionValues(t reflect.Type) []reflect.Value {
 	if t == reflect.TypeFor[okta.Expand]() {
 		return valuesOf(okta.Expand(""), okta.ExpandScope)
@@ -194,7 +194,7 @@ func idSets(n int) [][]string {
 	return sets
 }
 
-// transport is a round tripper that responds in place of Okta.
+// transport is a http.RoundTripper that responds in place of Okta.
 type transport func(*http.Request) *http.Response
 
 func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req), nil }

@@ -168,7 +168,7 @@ func (s *shape) arrays(path string) []variant {
 	return found
 }
 
-// scalars returns values that differ from path to path, so that mixed-up members are noticed.
+// scalars returns values that differ from path to path, so that a test finds swapped members.
 func (s *shape) scalars(path string) []variant {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(path))
@@ -176,13 +176,14 @@ func (s *shape) scalars(path string) []variant {
 	switch s.kind {
 	case "date-time":
 		const millis = "2006-01-02T15:04:05.000Z"
+		india := time.FixedZone("", 5*3600+1800)
 		instant := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).Add(time.Duration(number) * time.Second)
 		return []variant{
 			{path + " has milliseconds", instant.Format(millis)},
 			{path + " has no milliseconds", instant.Truncate(time.Second).Format(millis)},
 			{path + " has one millisecond", instant.Truncate(time.Second).Add(time.Millisecond).Format(millis)},
 			{path + " has no fraction", instant.Format("2006-01-02T15:04:05Z")},
-			{path + " has an offset", instant.In(time.FixedZone("", 5*3600+1800)).Format("2006-01-02T15:04:05.000Z07:00")},
+			{path + " has an offset", instant.In(india).Format("2006-01-02T15:04:05.000Z07:00")},
 		}
 	case "boolean":
 		return []variant{{path + " is true", true}, {path + " is false", false}}

@@ -54,7 +54,7 @@ type shape struct {
 	call   func(context.Context, *okta.Client) (string, error)
 }
 
-func fixed(a response) func(*request) response { return func(*request) response { return a } }
+func fixed(resp response) func(*request) response { return func(*request) response { return resp } }
 
 func pages(r *request) response {
 	if r.cursorOf() == "" {
@@ -315,10 +315,12 @@ func (c *cell) start() (*server, error) {
 
 func (c *cell) client(s *server, transport *http.Transport) (*okta.Client, error) {
 	config := okta.Config{
-		OrgURL:            "http://" + s.address,
-		Credentials:       okta.APIToken(apiToken),
-		HTTPClient:        &http.Client{Transport: transport},
-		Retry:             okta.Retry{MaxRetries: maxRetries, MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond},
+		OrgURL:      "http://" + s.address,
+		Credentials: okta.APIToken(apiToken),
+		HTTPClient:  &http.Client{Transport: transport},
+		Retry: okta.Retry{
+			MaxRetries: maxRetries, MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond,
+		},
 		Logger:            slog.New(slog.NewTextHandler(c, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OnAttempt:         c.observe,
 		AllowInsecureHTTP: c.fault.host != "",
@@ -443,7 +445,7 @@ func (c *cell) checkRequests(seen []*request, err error) {
 		wantAPI = 1
 	}
 	if api != wantAPI {
-		c.violated("%d requests of the API where there should be %d", api, wantAPI)
+		c.violated("%d API requests, wanted %d", api, wantAPI)
 	}
 	c.checkAPIAttempts(wantAPI)
 }
@@ -462,7 +464,7 @@ func (c *cell) checkAPIAttempts(want int) {
 	}
 	c.mu.Unlock()
 	if got != want {
-		c.violated("%d attempts of the API where there should be %d", got, want)
+		c.violated("%d API attempts, wanted %d", got, want)
 	}
 }
 

@@ -18,7 +18,7 @@ const (
 	noError, internalError, refusedStream uint32 = 0, 2, 7
 )
 
-// stream is one complete HTTP/2 request. Its header is not decoded: the order of the requests says what it is.
+// stream is one complete HTTP/2 request. Its header is not decoded: the order of the requests identifies it.
 type stream struct {
 	server *server
 	conn   net.Conn
@@ -70,10 +70,10 @@ func writeFrame(w io.Writer, kind, flags byte, id uint32, payload []byte) {
 	_, _ = w.Write(append(frame, payload...))
 }
 
-// header sends the header of a response: a status from HPACK's table, and the header lines as they are.
-func (x *stream) header(a response, end bool) {
-	block := []byte{map[int]byte{200: 0x88, 204: 0x89}[a.status]}
-	for _, line := range a.header {
+// header sends the header of a response: a status from HPACK's table, and the header lines uncompressed.
+func (x *stream) header(resp response, end bool) {
+	block := []byte{map[int]byte{200: 0x88, 204: 0x89}[resp.status]}
+	for _, line := range resp.header {
 		name, value, _ := strings.Cut(line, ": ")
 		block = append(block, 0)
 		for _, text := range []string{strings.ToLower(name), value} {
@@ -88,10 +88,10 @@ func (x *stream) header(a response, end bool) {
 	writeFrame(x.conn, frameHeaders, flags, x.id, block)
 }
 
-func (x *stream) respond(a response) {
-	x.header(a, a.body == "")
-	if a.body != "" {
-		writeFrame(x.conn, frameData, endStream, x.id, []byte(a.body))
+func (x *stream) respond(resp response) {
+	x.header(resp, resp.body == "")
+	if resp.body != "" {
+		writeFrame(x.conn, frameData, endStream, x.id, []byte(resp.body))
 	}
 }
 
@@ -101,7 +101,8 @@ func (x *stream) reset(code uint32) {
 
 // goAway tells the client that no stream after last was or will be served, and why.
 func (x *stream) goAway(last, code uint32) {
-	writeFrame(x.conn, frameGoAway, 0, 0, binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, last), code))
+	payload := binary.BigEndian.AppendUint32(nil, last)
+	writeFrame(x.conn, frameGoAway, 0, 0, binary.BigEndian.AppendUint32(payload, code))
 	_ = x.conn.Close()
 }
 
@@ -148,7 +149,7 @@ func (c *cell) serveStream(x *stream) {
 	x.respond(c.shape.good(r))
 }
 
-// http2Faults are those that HTTP/1 does not have. A request that the transport retries by itself, because the server
+// http2Faults are faults that HTTP/1 does not have. A request that the transport retries by itself, because the server
 // has not processed it, is not an attempt.
 func http2Faults() []*fault {
 	faults := []*fault{

@@ -25,7 +25,9 @@ func TestEscapedCredentialInInvalidJSONIsRedacted(t *testing.T) {
 		require.NoError(t, err)
 		transport := &http.Transport{}
 		client, err := okta.NewClient(okta.Config{
-			OrgURL: "http://" + s.address, Credentials: okta.BearerToken(token), HTTPClient: &http.Client{Transport: transport},
+			OrgURL:      "http://" + s.address,
+			Credentials: okta.BearerToken(token),
+			HTTPClient:  &http.Client{Transport: transport},
 		})
 		require.NoError(t, err)
 		_, err = get(t.Context(), client)

@@ -39,7 +39,7 @@ type server struct {
 	requests []*request
 }
 
-// request is a request as it arrived. Its target is that of the request line.
+// request is a received request. Its target is that of the request line.
 type request struct {
 	method, target string
 	path           string
@@ -48,7 +48,7 @@ type request struct {
 	raw            string
 }
 
-// exchange is one request and the connection that it came on.
+// exchange is one request and its connection.
 type exchange struct {
 	*request
 	server *server
@@ -136,11 +136,12 @@ func readRequest(conn io.Reader) (*request, error) {
 	}
 	path, _, _ := strings.Cut(req.RequestURI, "?")
 	return &request{
-		method: req.Method, target: req.RequestURI, path: path, header: req.Header, body: string(body), raw: raw.String(),
+		method: req.Method, target: req.RequestURI, path: path, header: req.Header,
+		body: string(body), raw: raw.String(),
 	}, nil
 }
 
-// seen returns the requests that have arrived.
+// seen returns the received requests.
 func (s *server) seen() []*request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,42 +213,43 @@ type response struct {
 }
 
 // head is the status line and the header, with more lines.
-func (a response) head(further ...string) string {
-	lines := append([]string{"HTTP/1.1 " + strconv.Itoa(a.status) + " " + http.StatusText(a.status)}, a.header...)
+func (resp response) head(further ...string) string {
+	status := "HTTP/1.1 " + strconv.Itoa(resp.status) + " " + http.StatusText(resp.status)
+	lines := append([]string{status}, resp.header...)
 	lines = append(lines, "Connection: close", "X-Okta-Request-Id: req1")
 	return strings.Join(append(lines, further...), "\r\n") + "\r\n\r\n"
 }
 
 // text is the whole response.
-func (a response) text() string {
-	if a.status == http.StatusNoContent {
-		return a.head()
+func (resp response) text() string {
+	if resp.status == http.StatusNoContent {
+		return resp.head()
 	}
-	return a.head("Content-Length: "+strconv.Itoa(len(a.body))) + a.body
+	return resp.head("Content-Length: "+strconv.Itoa(len(resp.body))) + resp.body
 }
 
 // chunked is the whole response in chunks of one byte.
-func (a response) chunked() string {
+func (resp response) chunked() string {
 	var b strings.Builder
-	b.WriteString(a.head("Transfer-Encoding: chunked"))
-	for i := range len(a.body) {
-		b.WriteString("1\r\n" + a.body[i:i+1] + "\r\n")
+	b.WriteString(resp.head("Transfer-Encoding: chunked"))
+	for i := range len(resp.body) {
+		b.WriteString("1\r\n" + resp.body[i:i+1] + "\r\n")
 	}
 	b.WriteString("0\r\n\r\n")
 	return b.String()
 }
 
 // unframed is the whole response, delimited by the end of the connection.
-func (a response) unframed() string { return a.head() + a.body }
+func (resp response) unframed() string { return resp.head() + resp.body }
 
 // good is the response that an org sends.
 func (x *exchange) good() response { return x.shape.good(x.request) }
 
 // with is the good response with another body.
 func (x *exchange) with(body string) response {
-	a := x.good()
-	a.body = body
-	return a
+	resp := x.good()
+	resp.body = body
+	return resp
 }
 
 // pki is a certificate authority that the clients trust, with certificates of this one and of an unknown one.

@@ -44,13 +44,13 @@ func demoGrant(t *testing.T, client *okta.Client) (*okta.OAuth2ScopeConsentGrant
 	return client.UserGrants.Get(t.Context(), oktatest.DemoUserID, oktatest.DemoGrantID, nil)
 }
 
-// TestSlowTokenRequestLeavesTheAttemptItsTime: AttemptTimeout bounds each HTTP exchange by itself. The call is a
+// TestSlowTokenRequestDoesNotShortenTheAttempt: AttemptTimeout bounds each HTTP exchange by itself. The call is a
 // POST, which is not retried and so would fail.
-func TestSlowTokenRequestLeavesTheAttemptItsTime(t *testing.T) {
+func TestSlowTokenRequestDoesNotShortenTheAttempt(t *testing.T) {
 	t.Parallel()
 	org, client := serviceApp(t, func(c *okta.Config) { c.AttemptTimeout = shortAttempt })
 	org.Next(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
-		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client has left
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see a closed connection
 		<-r.Context().Done()
 	})
 	err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "logs"}}, nil)
@@ -59,8 +59,8 @@ func TestSlowTokenRequestLeavesTheAttemptItsTime(t *testing.T) {
 	assert.Equal(t, "/api/v1/logs", requests[len(requests)-1].Path)
 }
 
-// TestRefusedTokenOfAnotherCallIsReplaced: a call whose token is refused uses the one that another call has fetched
-// meanwhile. If that one is refused, too, the call may still fetch one itself.
+// TestRefusedTokenOfAnotherCallIsReplaced: a call whose token is refused uses the token that another call has fetched
+// in the meantime. If that is refused, too, the call may still fetch one itself.
 func TestRefusedTokenOfAnotherCallIsReplaced(t *testing.T) {
 	t.Parallel()
 	org, client := serviceApp(t)

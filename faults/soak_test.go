@@ -56,7 +56,7 @@ type soak struct {
 }
 
 // TestLoad shares one client among many goroutines while one request in twenty fails, and compares the outcome of
-// each call with what the org then stores. OKTA_SOAK=5m makes it last.
+// each call with what the org then stores. OKTA_SOAK=5m makes it run for five minutes.
 func TestLoad(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
 	s := newSoak(t)
 	workers := make([]*worker, soakWorkers)
@@ -123,13 +123,13 @@ func newSoak(t *testing.T) *soak {
 	return s
 }
 
-// ServeHTTP serves the org, but for one request in twenty.
+// ServeHTTP serves the org, and a fault for one request in twenty.
 func (s *soak) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
 	s.mu.Lock()
-	lucky, kind := s.chance.IntN(20) > 0, s.chance.IntN(6)
+	good, kind := s.chance.IntN(20) > 0, s.chance.IntN(6)
 	s.mu.Unlock()
-	if lucky {
+	if good {
 		s.org.ServeHTTP(w, r)
 		return
 	}
@@ -146,8 +146,8 @@ func carriedOut502(w http.ResponseWriter, r *http.Request, org http.Handler) {
 	w.WriteHeader(http.StatusBadGateway)
 }
 
-// watch measures memory and goroutines until ctx ends. It clears the log of the org, and revokes access tokens now
-// and then.
+// watch measures memory and goroutines until ctx ends. It also clears the log of the org and sometimes revokes the
+// access tokens.
 func (s *soak) watch(ctx context.Context) string {
 	ticks := time.NewTicker(min(soakTime(s.t)/8, 15*time.Second))
 	defer ticks.Stop()
@@ -164,7 +164,7 @@ func (s *soak) watch(ctx context.Context) string {
 				early>>20, late>>20, slices.Max(goroutines))
 		case <-ticks.C:
 			s.org.ClearRequests()
-			if len(heaps)%8 == 3 { // seldom: a call fails if its token is revoked twice
+			if len(heaps)%8 == 3 { // rarely: a call fails if its token is revoked twice
 				s.org.RevokeAccessTokens()
 			}
 			runtime.GC()
@@ -288,7 +288,8 @@ func (w *worker) call(ctx context.Context, kind, grant, token int) (string, erro
 		return "AuthorizationServerClients.List", err
 	case 7:
 		got, err := c.AuthorizationServerClients.GetRefreshToken(ctx, server, w.app, w.tokens[token], nil)
-		return "AuthorizationServerClients.GetRefreshToken", w.same(err, w.tokens[token], func() string { return got.ID })
+		return "AuthorizationServerClients.GetRefreshToken",
+			w.same(err, w.tokens[token], func() string { return got.ID })
 	case 8:
 		page, err := c.AuthorizationServerClients.ListRefreshTokens(ctx, server, w.app, &okta.ListOptions{Limit: 5})
 		return "AuthorizationServerClients.ListRefreshTokens", w.wholeTokens(ctx, page, err)
@@ -306,8 +307,8 @@ func (w *worker) call(ctx context.Context, kind, grant, token int) (string, erro
 		return "UserOAuth.RevokeAllRefreshTokens",
 			allRevoked(&w.tokens, c.UserOAuth.RevokeAllRefreshTokens(ctx, w.user, w.app))
 	case 16:
-		return "AuthorizationServerClients.RevokeRefreshToken",
-			revoked(&w.tokens, token, c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, w.app, w.tokens[token]))
+		err := c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, w.app, w.tokens[token])
+		return "AuthorizationServerClients.RevokeRefreshToken", revoked(&w.tokens, token, err)
 	default:
 		return "AuthorizationServerClients.RevokeAllRefreshTokens",
 			allRevoked(&w.tokens, c.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, server, w.app))
@@ -317,7 +318,7 @@ func (w *worker) call(ctx context.Context, kind, grant, token int) (string, erro
 // errWrong is a result that differs from what the org stores.
 var errWrong = errors.New("wrong result")
 
-// refused reports whether the org refused the call, for which it has no reason.
+// refused reports whether the org refused the call, which is valid.
 func refused(err error) bool {
 	failure, ok := errors.AsType[*okta.Error](err)
 	return ok && failure.StatusCode/100 == 4 && failure.StatusCode != http.StatusTooManyRequests

@@ -60,7 +60,7 @@ func sweepUser(ctx context.Context, client *okta.Client, userID string) error {
 }
 
 // TestKilledSweepCanBeRestarted kills a sweeping program at random moments and restarts it. In the end it has revoked
-// all that it was told to, and nothing else; no run fails but those that were killed.
+// all grants of its user and no others; no run fails but those that were killed.
 func TestKilledSweepCanBeRestarted(t *testing.T) {
 	t.Parallel()
 	grants, kills := 1000, 50
@@ -80,7 +80,7 @@ func TestKilledSweepCanBeRestarted(t *testing.T) {
 			others = append(others, org.AddGrant(oktatest.Grant{UserID: bob.ID, ClientID: app.ID}))
 		}
 	}
-	chance := rand.New(rand.NewPCG(5, uint64(grants))) //nolint:gosec // to be repeated
+	chance := rand.New(rand.NewPCG(5, uint64(grants))) //nolint:gosec // reproducible on purpose
 	began := time.Now()
 	killed := 0
 	for range kills {
@@ -110,8 +110,8 @@ func TestKilledSweepCanBeRestarted(t *testing.T) {
 		grants, kills+3, killed, len(org.Requests()), repeated, time.Since(began).Round(time.Millisecond))
 }
 
-// sweepOnce starts the program, kills it a pause after it has reported so many revokes, and reports whether it was
-// killed. With zero revokes it does not kill it.
+// sweepOnce starts the program, kills it a pause after it has printed a number of revokes, and reports whether it was
+// killed. With zero revokes, the program is not killed.
 func sweepOnce(t *testing.T, org *oktatest.Org, revokes int, pause time.Duration) bool {
 	t.Helper()
 	self, err := os.Executable()

@@ -19,22 +19,23 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// fault is one way to fail, and what each shape of call comes to. README.md says how to add one.
+// fault is one way to fail, and the outcomes of each shape of call. README.md says how to add one.
 type fault struct {
 	name     string
-	serve    func(*exchange)                                             // writes the response
-	then     func(*exchange)                                             // writes the next response; nil for a good one
-	dial     func(ctx context.Context, network string) (net.Conn, error) // connects to the server
-	host     string                                                      // in OrgURL; empty for the address of the server
-	tls      bool                                                        // the client speaks TLS, the server does not
-	identity func(*pki) tls.Certificate                                  // makes the server speak TLS
-	stalls   bool                                                        // only a timeout ends an attempt
-	value    func(s *shape, got string) bool                             // accepts another result than the shape's own
-	after    func(*server) string                                        // a last check
+	serve    func(*exchange)                 // writes the response
+	then     func(*exchange)                 // writes the next response; nil for a good one
+	host     string                          // in OrgURL; empty for the address of the server
+	tls      bool                            // the client speaks TLS, the server does not
+	identity func(*pki) tls.Certificate      // makes the server speak TLS
+	stalls   bool                            // only a timeout ends an attempt
+	value    func(s *shape, got string) bool // accepts another result than the shape's own
+	after    func(*server) string            // a last check
+	http2    bool                            // the server speaks HTTP/2
+	frames   func(*stream)                   // writes the HTTP/2 response
 	want     wants
 
-	frames func(*stream) // writes the HTTP/2 response
-	http2  bool          // the server speaks HTTP/2
+	// dial replaces the connection to the server.
+	dial func(ctx context.Context, network string) (net.Conn, error)
 }
 
 // outcomes are the expected outcomes of a call in each mode, with the number of attempts. An empty one is not tested.
@@ -93,9 +94,9 @@ func body(text string) func(*exchange) {
 // header sends the good response with more headers.
 func header(lines ...string) func(*exchange) {
 	return send(func(x *exchange) string {
-		a := x.good()
-		a.header = append(slices.Clip(a.header), lines...)
-		return a.text()
+		resp := x.good()
+		resp.header = append(slices.Clip(resp.header), lines...)
+		return resp.text()
 	})
 }
 
@@ -120,7 +121,7 @@ func zipped(change func(string) string) func(*exchange) {
 	})
 }
 
-// limits are rate limit headers. An empty date is that of now.
+// limits are rate limit headers.
 func limits(limit, remaining, reset, date string) []string {
 	return []string{
 		"X-Rate-Limit-Limit: " + limit, "X-Rate-Limit-Remaining: " + remaining, "X-Rate-Limit-Reset: " + reset,
@@ -144,8 +145,8 @@ const (
 // number of its attempts, such as ok/2, 503/3, or 200+lost/3 for responses with status 200 whose body was lost.
 //
 // Each cell is also checked for: no panic, no wait beyond the deadline, no open connection, no more attempts than
-// promised, no request that was not asked for, no secret in errors, logs and attempts, and no part of a list returned
-// as the whole.
+// allowed, no request to another path, no secret in errors, logs and attempts, and no part of a list returned as the
+// whole.
 func TestFaultTable(t *testing.T) {
 	t.Parallel()
 	if _, err := authorities(); err != nil {
@@ -255,7 +256,7 @@ func report(t *testing.T, runs []*run) string {
 	return strings.TrimRight(strings.Join(got, " "), " -")
 }
 
-// connectionFaults are those of the network and of TLS.
+// connectionFaults are faults of the network and of TLS.
 func connectionFaults() []*fault {
 	stall := func(x *exchange) { x.stall() }
 	reset := func(x *exchange) { x.reset() }
@@ -284,8 +285,9 @@ func connectionFaults() []*fault {
 			want:  every("ok/2", "lost/3"),
 		},
 		{
-			name: "closed in the header", serve: send(func(*exchange) string { return "HTTP/1.1 200 OK\r\nContent-Length: " }),
-			want: every("ok/2", "lost/3"),
+			name:  "closed in the header",
+			serve: send(func(*exchange) string { return "HTTP/1.1 200 OK\r\nContent-Length: " }),
+			want:  every("ok/2", "lost/3"),
 		},
 		{
 			name:  "reset after the header",
@@ -306,8 +308,10 @@ func connectionFaults() []*fault {
 			want: every("ok/2", "timeout/3").late(everyShape, "deadline/1"),
 		},
 		{
-			name:  "body stalls",
-			serve: func(x *exchange) { x.write(x.good().head("Content-Length: 40") + `{"id":`); x.stall() }, stalls: true,
+			name: "body stalls", serve: func(x *exchange) {
+				x.write(x.good().head("Content-Length: 40") + `{"id":`)
+				x.stall()
+			}, stalls: true,
 			want: every("ok/2", "200+timeout/3").but(revokes, "ok/1", "ok/1").
 				late(reads, "200+deadline/1").late("token", "deadline/1"),
 		},
@@ -332,13 +336,14 @@ func connectionFaults() []*fault {
 		},
 		{name: "TLS: good", identity: func(p *pki) tls.Certificate { return p.good }, want: every("", "ok/1")},
 		{
-			name: "TLS: reset before the header", identity: func(p *pki) tls.Certificate { return p.good }, serve: reset,
-			want: every("ok/2", "lost/3"),
+			name: "TLS: reset before the header", serve: reset,
+			identity: func(p *pki) tls.Certificate { return p.good },
+			want:     every("ok/2", "lost/3"),
 		},
 	}
 }
 
-// framingFaults are responses whose length or encoding is wrong, and unusual ones that are right.
+// framingFaults are responses whose length or encoding is invalid, and unusual valid ones.
 func framingFaults() []*fault {
 	return []*fault{
 		{
@@ -368,8 +373,9 @@ func framingFaults() []*fault {
 			want: every("ok/2", "200+malformed/3").but(revokes, "ok/1", "ok/1"),
 		},
 		{
-			name: "chunk size of 2^64", serve: head([]string{"Transfer-Encoding: chunked"}, "10000000000000000\r\n[]\r\n"),
-			want: every("ok/2", "200+malformed/3").but(revokes, "ok/1", "ok/1"),
+			name:  "chunk size of 2^64",
+			serve: head([]string{"Transfer-Encoding: chunked"}, "10000000000000000\r\n[]\r\n"),
+			want:  every("ok/2", "200+malformed/3").but(revokes, "ok/1", "ok/1"),
 		},
 		{
 			name:  "chunks without an end",
@@ -385,8 +391,9 @@ func framingFaults() []*fault {
 			want: every("ok/1", "ok/1"),
 		},
 		{
-			name: "good, ended by the connection", serve: send(func(x *exchange) string { return x.good().unframed() }),
-			want: every("ok/1", "ok/1"),
+			name:  "good, ended by the connection",
+			serve: send(func(x *exchange) string { return x.good().unframed() }),
+			want:  every("ok/1", "ok/1"),
 		},
 		{name: "good, gzip", serve: zipped(func(s string) string { return s }), want: every("ok/1", "ok/1")},
 		{
@@ -409,11 +416,13 @@ func framingFaults() []*fault {
 	}
 }
 
-// headerFaults are headers that no server should send.
+// headerFaults are invalid, endless and very long headers.
 func headerFaults() []*fault {
 	long := strings.Repeat("x", 1<<20)
 	echo := func(format string) func(*exchange) {
-		return send(func(x *exchange) string { return fmt.Sprintf(format, strings.ReplaceAll(x.raw, "\r\n", " ")+x.body) })
+		return send(func(x *exchange) string {
+			return fmt.Sprintf(format, strings.ReplaceAll(x.raw, "\r\n", " ")+x.body)
+		})
 	}
 	ownLength := func(shapes string) func(*shape, string) bool {
 		return func(s *shape, got string) bool {
@@ -426,8 +435,9 @@ func headerFaults() []*fault {
 			want: every("ok/2", "malformed/3"),
 		},
 		{
-			name: "a body without a header", serve: send(func(x *exchange) string { return x.good().body + "\r\n\r\n" }),
-			want: every("ok/2", "malformed/3"),
+			name:  "a body without a header",
+			serve: send(func(x *exchange) string { return x.good().body + "\r\n\r\n" }),
+			want:  every("ok/2", "malformed/3"),
 		},
 		{
 			name: "TLS, where the server has none", tls: true,
@@ -460,15 +470,17 @@ func headerFaults() []*fault {
 			want:  every("ok/2", "big-header/3"),
 		},
 		{
-			name: "flood of 103", serve: func(x *exchange) { x.forever("HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n") },
-			want: every("ok/2", "big-header/3"),
+			name:  "endless 103",
+			serve: func(x *exchange) { x.forever("HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n") },
+			want:  every("ok/2", "big-header/3"),
 		},
 		{name: "three 103, then the response", serve: send(func(x *exchange) string {
 			return strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 3) + x.good().text()
 		}), want: every("ok/1", "ok/1")},
 		{
-			name: "1 MB of other links", serve: header("Link: " + strings.Repeat(`<https://a/b>; rel="self", `, 40_000)),
-			want: every("ok/1", "ok/1"),
+			name:  "1 MB of other links",
+			serve: header("Link: " + strings.Repeat(`<https://a/b>; rel="self", `, 40_000)),
+			want:  every("ok/1", "ok/1"),
 		},
 		{
 			name: "1 MB of one link", serve: header("Link: <https://a/" + long + `>; rel="self"`),
@@ -480,12 +492,12 @@ func headerFaults() []*fault {
 		},
 		{
 			name: "1 MB of a cursor", serve: send(func(x *exchange) string {
-				a := x.with(goodRest)
-				a.header = []string{"Link: </?after=" + long + `>; rel="next"`}
+				resp := x.with(goodRest)
+				resp.header = []string{"Link: </?after=" + long + `>; rel="next"`}
 				if x.cursorOf() == long {
-					a.header = nil
+					resp.header = nil
 				}
-				return a.text()
+				return resp.text()
 			}),
 			value: ownLength("list"),
 			want:  wants{"list": {"ok/1", "ok/1", ""}},
@@ -496,8 +508,9 @@ func headerFaults() []*fault {
 			want:  every("401/1", "401/1"),
 		},
 		{
-			name: "WWW-Authenticate of quotes", serve: status(401, "", "WWW-Authenticate: "+strings.Repeat(`"\"`, 300_000)),
-			want: every("401/1", "401/1"),
+			name:  "WWW-Authenticate of quotes",
+			serve: status(401, "", "WWW-Authenticate: "+strings.Repeat(`"\"`, 300_000)),
+			want:  every("401/1", "401/1"),
 		},
 	}
 }
@@ -523,7 +536,8 @@ func statusFaults() []*fault {
 		}), want: every("ok/2", "status/3")},
 		{name: "200 on DELETE", serve: status(200, "{}"), want: w.but(revokes, "200+status/1", "200+status/1")},
 		{
-			name: "404 that is not Okta's, after a lost response", serve: func(*exchange) {}, then: status(404, "<html>"),
+			name:  "404 that is not Okta's, after a lost response",
+			serve: func(*exchange) {}, then: status(404, "<html>"),
 			want: every("404/2", ""),
 		},
 	}
@@ -535,7 +549,8 @@ func statusFaults() []*fault {
 	}
 	for _, code := range []int{400, 401, 403, 404, 405, 408, 418, 501, 599, 999} {
 		text := fmt.Sprintf("%d/1", code)
-		faults = append(faults, &fault{name: strconv.Itoa(code), serve: status(code, "<html>"), want: every(text, text)})
+		want := every(text, text)
+		faults = append(faults, &fault{name: strconv.Itoa(code), serve: status(code, "<html>"), want: want})
 	}
 	for _, code := range []int{500, 502, 503, 504} {
 		want := every("ok/2", fmt.Sprintf("%d/3", code))
@@ -559,7 +574,8 @@ func bodyFaults() []*fault {
 			return x.with(strings.Replace(x.good().body, `{`, `{"new":1e999999999,`, 1)).text()
 		}), want: every("ok/1", "ok/1").but("token", bad, bad)},
 		{name: "JSON: 1e6 arrays in an unknown member", serve: send(func(x *exchange) string {
-			return x.with(strings.Replace(x.good().body, `{`, `{"new":`+deep+strings.Repeat("]", deepJSON)+`,`, 1)).text()
+			member := `"new":` + deep + strings.Repeat("]", deepJSON) + `,`
+			return x.with(strings.Replace(x.good().body, `{`, `{`+member, 1)).text()
 		}), want: every(bad, bad).but("token", "200+long/1", "200+long/1").but(revokes, "ok/1", "ok/1")},
 		{name: "500 with 1e6 arrays", serve: status(500, deep), want: every("ok/2", "500/3")},
 		{
@@ -589,7 +605,7 @@ func bodyFaults() []*fault {
 	return faults
 }
 
-// limitFaults are rate limit headers that make no sense.
+// limitFaults are invalid and implausible rate limit headers.
 func limitFaults() []*fault {
 	faults := []*fault{
 		{
@@ -631,7 +647,8 @@ func limitFaults() []*fault {
 		"of zero":              limits("0", "0", inAMin, today),
 		"of more than allowed": limits("1", "600", inAMin, today),
 	}) {
-		faults = append(faults, &fault{name: "rate limits " + name, serve: header(lines...), want: every("ok/1", "ok/1")})
+		want := every("ok/1", "ok/1")
+		faults = append(faults, &fault{name: "rate limits " + name, serve: header(lines...), want: want})
 	}
 	return faults
 }

@@ -4,9 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,10 +20,9 @@ import (
 
 const apiToken = "00secret-api-token"
 
-// newOrg returns an org with a user who has grants, one who has none, and limits. Its clock stands still, so that no
-// window ends. What serves it also has the two routes that find a user, and cuts a segment at ";", as one tenant was
-// seen to.
-func newOrg(t *testing.T) (*oktatest.Org, string) {
+// newOrg returns an org with rate limits, and with users who have three grants, one and none. Its clock stands still,
+// so that no window ends.
+func newOrg(t *testing.T) *oktatest.Org {
 	t.Helper()
 	now := time.Date(2026, 11, 21, 12, 0, 1, 0, time.UTC)
 	org := oktatest.New(oktatest.Options{Now: func() time.Time { return now }})
@@ -41,39 +38,10 @@ func newOrg(t *testing.T) (*oktatest.Org, string) {
 	}
 	org.LimitRate(oktatest.BucketUsers, 600, time.Minute)
 	org.LimitRate(oktatest.BucketAPI, 100, time.Minute)
-
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/users", func(w http.ResponseWriter, _ *http.Request) {
-		var users []map[string]any
-		for _, user := range org.Users() {
-			users = append(users, userJSON(user))
-		}
-		assert.NoError(t, json.NewEncoder(w).Encode(users))
-	})
-	mux.HandleFunc("GET /api/v1/users/{id}", func(w http.ResponseWriter, r *http.Request) {
-		for _, user := range org.Users() {
-			if id := r.PathValue("id"); id == user.ID || id == user.Login {
-				assert.NoError(t, json.NewEncoder(w).Encode(userJSON(user)))
-				return
-			}
-		}
-		http.NotFound(w, r)
-	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		r.URL.Path = regexp.MustCompile(`;[^/]*`).ReplaceAllString(r.URL.Path, "")
-		r.URL.RawPath = ""
-		org.ServeHTTP(w, r)
-	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return org, server.URL
+	return org
 }
 
-func userJSON(user oktatest.User) map[string]any {
-	return map[string]any{"id": user.ID, "profile": map[string]any{"login": user.Login}}
-}
-
-// report runs the questions, and holds the report to what it must not show.
+// report returns the report on an org, and checks that it shows nothing private.
 func report(t *testing.T, orgURL string, credentials okta.Credentials, environment map[string]string) string {
 	t.Helper()
 	var out strings.Builder
@@ -84,21 +52,22 @@ func report(t *testing.T, orgURL string, credentials okta.Credentials, environme
 		return environment[name]
 	}
 	require.NoError(t, run(t.Context(), okta.Config{OrgURL: orgURL, Credentials: credentials}, getenv, &out))
-	for _, private := range []string{apiToken, "@example.com", "00uann", "00ubob", "00udee", "0oa", "oag", "oar", orgURL} {
-		assert.NotContains(t, out.String(), private)
+	private := []string{apiToken, "@example.com", "00uann", "00ubob", "00udee", "0oa", "oag", "oar", orgURL}
+	for _, text := range private {
+		assert.NotContains(t, out.String(), text)
 	}
 	return out.String()
 }
 
 func TestReportReadsAndChangesNothing(t *testing.T) {
 	t.Parallel()
-	org, url := newOrg(t)
-	text := report(t, url, okta.APIToken(apiToken), nil)
+	org := newOrg(t)
+	text := report(t, org.URL, okta.APIToken(apiToken), nil)
 	for _, request := range org.Requests() {
 		assert.Equal(t, http.MethodGet, request.Method)
 	}
-	row := regexp.MustCompile(`\| listUserGrants \| GET /api/v1/users/{userId}/grants \| 200 \| 600 \| \d+ \| 59s \| (\d+) \|`)
-	found := row.FindStringSubmatch(text)
+	const row = `\| listUserGrants \| GET /api/v1/users/{userId}/grants \| 200 \| 600 \| \d+ \| 59s \| (\d+) \|`
+	found := regexp.MustCompile(row).FindStringSubmatch(text)
 	require.NotNil(t, found, text)
 	used, err := strconv.Atoi(found[1])
 	require.NoError(t, err)
@@ -117,7 +86,7 @@ func TestReportReadsAndChangesNothing(t *testing.T) {
 
 func TestReportNamesTheMissingScope(t *testing.T) {
 	t.Parallel()
-	org, url := newOrg(t)
+	org := newOrg(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	app := org.AddServiceApp(oktatest.ServiceApp{
@@ -127,21 +96,22 @@ func TestReportNamesTheMissingScope(t *testing.T) {
 	org.AcceptBearerToken("bearer-of-one-scope", "okta.users.read")
 	for scopes, credentials := range map[string]okta.Credentials{
 		"okta.users.read": okta.ServiceApp{
-			ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: app.Scopes, TokenURL: url + "/oauth2/v1/token",
+			ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: app.Scopes,
+			TokenURL: org.URL + "/oauth2/v1/token",
 		},
 		"unknown": okta.BearerToken("bearer-of-one-scope"),
 	} {
-		text := report(t, url, credentials, nil)
+		text := report(t, org.URL, credentials, nil)
 		assert.Contains(t, text, "| Bearer | "+scopes+" | GET /api/v1/users/{userId}/grants | 200 |")
 		assert.Contains(t, text, "| Bearer | "+scopes+" | GET /api/v1/authorizationServers/{authServerId}/clients | "+
 			"403 insufficient_scope, needs okta.authorizationServers.read |")
 	}
 }
 
-func TestReportRevokesOnlyOfTheUserThatIsNamed(t *testing.T) {
+func TestOnlyTheNamedUserIsRevoked(t *testing.T) {
 	t.Parallel()
-	org, url := newOrg(t)
-	text := report(t, url, okta.APIToken(apiToken), map[string]string{userVariable: "ann@example.com"})
+	org := newOrg(t)
+	text := report(t, org.URL, okta.APIToken(apiToken), map[string]string{userVariable: "ann@example.com"})
 	for _, want := range []string{
 		"| one grant | 204 |", "| the same grant again | 404 E0000007 (",
 		"| the page after that of the revoked grant | 200 |", "| all grants | 204 |",
@@ -153,19 +123,23 @@ func TestReportRevokesOnlyOfTheUserThatIsNamed(t *testing.T) {
 	assert.Equal(t, "00ubob1234", org.Grants()[0].UserID)
 }
 
-func TestOnlyAGetMayBeRewritten(t *testing.T) {
+func TestOnlyGETIsRewritten(t *testing.T) {
 	t.Parallel()
-	org, url := newOrg(t)
-	l, err := connect(okta.Config{OrgURL: url, Credentials: okta.APIToken(apiToken), Retry: okta.Retry{MaxRetries: -1}})
+	org := newOrg(t)
+	l, err := connect(okta.Config{
+		OrgURL:      org.URL,
+		Credentials: okta.APIToken(apiToken),
+		Retry:       okta.Retry{MaxRetries: -1},
+	})
 	require.NoError(t, err)
 	p := &probe{rewrite: func(path string) string { return path + ";x" }}
 	require.ErrorContains(t, l.client.UserGrants.RevokeAll(p.with(t.Context()), "00uann1234"), "only a GET")
 	assert.Len(t, org.Grants(), 4)
 }
 
-func TestCellsKeepTheTableWhole(t *testing.T) {
+func TestCellsAreEscaped(t *testing.T) {
 	t.Parallel()
-	made := table{heading: "H", columns: []string{"a", "b"}}
-	made.add("1 | 2", "3\n4")
-	assert.Equal(t, "### H\n\n| a | b |\n|---|---|\n| 1 \\| 2 | 3 4 |\n\n", made.String())
+	tab := table{heading: "H", columns: []string{"a", "b"}}
+	tab.add("1 | 2", "3\n4")
+	assert.Equal(t, "### H\n\n| a | b |\n|---|---|\n| 1 \\| 2 | 3 4 |\n\n", tab.String())
 }

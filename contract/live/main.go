@@ -1,6 +1,6 @@
-// Live asks a real org what Okta's documentation leaves open, and prints the responses as Markdown. It reads the
+// Live queries a real org for what Okta's documentation leaves open, and prints a report in Markdown. It reads the
 // configuration as okta.LoadConfig does and changes nothing, unless OKTA_LIVE_USER names a user whose grants may be
-// revoked. README.md of the module says more.
+// revoked. The README.md of the module says more.
 package main
 
 import (
@@ -34,13 +34,13 @@ func main() {
 	}
 }
 
-// run asks the org of config, and writes what it finds to out.
+// run queries the org of config and writes the report to out.
 func run(ctx context.Context, config okta.Config, getenv func(string) string, out io.Writer) error {
 	wait := defaultWait
 	if text := getenv(waitVariable); text != "" {
 		var err error
 		if wait, err = time.ParseDuration(text); err != nil {
-			return fmt.Errorf("%s is no duration such as 30s", waitVariable)
+			return fmt.Errorf("%s is not a duration such as 30s", waitVariable)
 		}
 	}
 	l, err := connect(config)
@@ -61,7 +61,7 @@ func run(ctx context.Context, config okta.Config, getenv func(string) string, ou
 		tables = append(tables, l.revoking(ctx, subject))
 	}
 	if err := ctx.Err(); err != nil {
-		return err // what was asked after it ended says nothing of the org
+		return err // the responses after its end say nothing about the org
 	}
 	for _, t := range tables {
 		if _, err := io.WriteString(out, t.String()); err != nil {
@@ -71,23 +71,15 @@ func run(ctx context.Context, config okta.Config, getenv func(string) string, ou
 	return nil
 }
 
-// live asks one org.
+// live queries one org.
 type live struct {
 	config okta.Config
 	client *okta.Client
 }
 
-// connect returns a client whose transport keeps what the SDK does not show.
+// connect returns a client whose transport records what the SDK does not show.
 func connect(config okta.Config) (*live, error) {
-	client := http.Client{}
-	if config.HTTPClient != nil {
-		client = *config.HTTPClient
-	}
-	if client.Transport == nil {
-		client.Transport = http.DefaultTransport
-	}
-	client.Transport = probing{client.Transport}
-	config.HTTPClient = &client
-	connected, err := okta.NewClient(config)
-	return &live{config, connected}, err
+	config.WrapTransport = func(next http.RoundTripper) http.RoundTripper { return probing{next} }
+	client, err := okta.NewClient(config)
+	return &live{config, client}, err
 }

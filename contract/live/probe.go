@@ -5,16 +5,15 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/grantkit/okta"
 )
 
-// probe is one call, and the last response to it.
+// probe records the last attempt of one call.
 type probe struct {
-	rewrite func(path string) string // of the escaped path, for what the SDK refuses to send; nil for none
+	rewrite func(path string) string // changes the escaped path to one that the SDK refuses to send, unless nil
 	scheme  string                   // of the request's Authorization
 	status  int
 	header  http.Header
@@ -63,7 +62,7 @@ func rewritten(req *http.Request, rewrite func(string) string) (*http.Request, e
 	return req, nil
 }
 
-// object is what is read of users, grants, clients and tokens.
+// object has the members of users, grants, clients and tokens that are read.
 type object struct {
 	ID       string `json:"id"`
 	ClientID string `json:"client_id"` // of an OAuth2Client, which has no id
@@ -88,20 +87,15 @@ func api(segments []string) []string { return append([]string{"api", "v1"}, segm
 
 func limit(n int) url.Values { return url.Values{"limit": {strconv.Itoa(n)}} }
 
-// resource is the type of object that Okta names at the end of an E0000007.
-var resource = regexp.MustCompile(`\((\w+)\)$`)
-
-// outcome says what came of a call: a status, Okta's code and the scope that is missing, and nothing that names
-// somebody.
+// outcome describes the outcome of a call by its status, Okta's code and the missing scope, without private data.
 func outcome(p *probe, err error) string {
 	if err == nil {
 		return strconv.Itoa(p.status)
 	}
-	var failure *okta.Error
-	switch {
-	case errors.As(err, &failure):
+	if failure, ok := errors.AsType[*okta.Error](err); ok {
 		return describe(failure)
-	case errors.Is(err, okta.ErrInvalidArgument):
+	}
+	if errors.Is(err, okta.ErrInvalidArgument) {
 		return "refused by the SDK"
 	}
 	return "no response"
@@ -110,13 +104,13 @@ func outcome(p *probe, err error) string {
 func describe(e *okta.Error) string {
 	text := strconv.Itoa(e.StatusCode)
 	if e.Code == "" && e.OAuth == nil {
-		text += ", no error of Okta's"
+		text += ", not an error of Okta's"
 	}
 	if e.Code != "" {
 		text += " " + string(e.Code)
 	}
-	if named := resource.FindStringSubmatch(e.Summary); named != nil {
-		text += " (" + named[1] + ")"
+	if e.Resource != "" {
+		text += " (" + e.Resource + ")"
 	}
 	if e.OAuth != nil && e.OAuth.Code != "" {
 		text += " " + e.OAuth.Code

@@ -14,7 +14,8 @@ import (
 	"github.com/grantkit/okta"
 )
 
-// subject is what the questions are about, by the names of path parameters. What the org does not have is missing.
+// subject is an object of each kind that the questions are about, by the names of path parameters. What the org does
+// not have is missing.
 type subject map[string]string
 
 // most is how many users are looked at for one that has grants.
@@ -53,7 +54,7 @@ func (l *live) users(ctx context.Context, named string) ([]object, error) {
 	return []object{user}, err
 }
 
-// findGrant reports whether the user has a grant, and adds that, its client and a refresh token of the user.
+// findGrant reports whether the user has a grant, and adds the grant, its client and a refresh token of the user.
 func (l *live) findGrant(ctx context.Context, s subject) bool {
 	page, err := l.client.UserGrants.List(ctx, s["userId"], &okta.ListUserGrantsOptions{Limit: 2})
 	if err != nil || len(page.Items) == 0 {
@@ -75,7 +76,7 @@ func (l *live) findGrant(ctx context.Context, s subject) bool {
 	return true
 }
 
-// findServer adds an authorization server, one of its clients and a token that it has issued to that.
+// findServer adds an authorization server, one of its clients and a refresh token of the client.
 func (l *live) findServer(ctx context.Context, s subject) {
 	s["authServerId"] = "default"
 	if servers, err := l.list(ctx, limit(1), "authorizationServers"); err == nil && len(servers.Items) > 0 {
@@ -93,7 +94,7 @@ func (l *live) findServer(ctx context.Context, s subject) {
 	}
 }
 
-// routes are those that read, by operationId. A parameter in braces is one of the subject's.
+// routes are the routes that read, by operationId. A parameter in braces is a name in the subject.
 var routes = []struct{ operation, path string }{
 	{"listUserGrants", "users/{userId}/grants?"},
 	{"getUserGrant", "users/{userId}/grants/{grantId}"},
@@ -119,13 +120,13 @@ var routes = []struct{ operation, path string }{
 	{"listAuthorizationServers", "authorizationServers?"},
 }
 
-// limits asks each route twice, all of them once before any of them again: what a bucket has lost meanwhile says how
+// limits sends two rounds of requests, each with one request to each route. What a bucket loses in between says how
 // many of the routes share it.
 func (l *live) limits(ctx context.Context, s subject) table {
 	t := table{
 		heading: "Rate limits of the routes that read",
-		note: "Each route was asked twice, all of them once before any of them again. `used` is what the bucket lost in between: " +
-			"1 for a bucket of its own, more if other routes of this table, or other programs, share it.",
+		note: "Two rounds of requests, each with one request to each route. `used` is what the bucket lost in " +
+			"between: 1 for a bucket of its own, more if other routes of this table, or other programs, share it.",
 		columns: []string{"operation", "route", "response", "limit", "remaining", "reset after", "used"},
 	}
 	var first, second []*probe
@@ -151,7 +152,7 @@ func (l *live) limits(ctx context.Context, s subject) table {
 
 func dash(text string) string { return cmp.Or(text, "-") }
 
-// read asks one route. A path that ends in "?" is that of a list with pages.
+// read sends one request to a route. A path that ends in "?" is that of a list with pages.
 func (l *live) read(ctx context.Context, p *probe, s subject, path string) string {
 	path, pages := strings.CutSuffix(path, "?")
 	segments := strings.Split(path, "/")
@@ -161,7 +162,7 @@ func (l *live) read(ctx context.Context, p *probe, s subject, path string) strin
 			continue
 		}
 		if s[name] == "" {
-			return "not asked, the org shows no " + name
+			return "not sent, the org shows no " + name
 		}
 		segments[i] = s[name]
 	}
@@ -194,12 +195,13 @@ func used(first, second http.Header) string {
 	return strconv.Itoa(before - after)
 }
 
-// spellings asks for the grants of one user by other names than its ID.
+// spellings lists the grants of one user by other names than the ID.
 func (l *live) spellings(ctx context.Context, s subject) table {
 	t := table{
 		heading: "Other spellings of {userId}",
-		note: "GET /api/v1/users/{userId}/grants. Items that equal those of the ID mean that the org cuts or resolves the spelling. " +
-			"A DPoP proof names the path without the suffix: with DPoP, the rows with a suffix say nothing.",
+		note: "GET /api/v1/users/{userId}/grants. Items that equal those of the ID mean that the org cuts or " +
+			"resolves the spelling. A DPoP proof names the path without the suffix: with DPoP, the rows with a " +
+			"suffix say nothing.",
 		columns: []string{"{userId} is", "response", "items"},
 	}
 	id, login := s["userId"], s["login"]
@@ -213,7 +215,7 @@ func (l *live) spellings(ctx context.Context, s subject) table {
 	return t
 }
 
-// grantsOf adds a row, and returns the IDs of the grants. The suffix goes after the user in the path as it is.
+// grantsOf adds a row, and returns the IDs of the grants. The suffix follows the user in the path, unescaped.
 func (l *live) grantsOf(ctx context.Context, t *table, what, user, suffix string, byID []string) []string {
 	p := &probe{}
 	if suffix != "" {
@@ -236,12 +238,15 @@ func (l *live) grantsOf(ctx context.Context, t *table, what, user, suffix string
 	return ids
 }
 
-// cursor keeps the cursor of a first page for a while.
+// cursor uses the cursor of a first page after a while.
 func (l *live) cursor(ctx context.Context, s subject, wait time.Duration) table {
-	t := table{heading: "Age of a cursor", columns: []string{"GET /api/v1/users/{userId}/grants?limit=1&after=...", "response"}}
+	t := table{
+		heading: "Age of a cursor",
+		columns: []string{"GET /api/v1/users/{userId}/grants?limit=1&after=...", "response"},
+	}
 	page, err := l.client.UserGrants.List(ctx, s["userId"], &okta.ListUserGrantsOptions{Limit: 1})
 	if err != nil || !page.HasNext() {
-		t.add("not asked, the user has fewer than two grants", "-")
+		t.add("not sent, the user has fewer than two grants", "-")
 		return t
 	}
 	select {
@@ -254,8 +259,8 @@ func (l *live) cursor(ctx context.Context, s subject, wait time.Duration) table 
 	return t
 }
 
-// missingScope asks with a token that lacks a scope. A service app gets one for its first scope alone; a bearer token
-// is taken as it is.
+// missingScope sends requests with a token that lacks a scope. A service app gets a token for its first scope only; a
+// bearer token is used as it is.
 func (l *live) missingScope(ctx context.Context, s subject) table {
 	t := table{heading: "A missing scope", columns: []string{"scheme", "scopes", "route", "response"}}
 	scopes := "unknown"
@@ -266,7 +271,7 @@ func (l *live) missingScope(ctx context.Context, s subject) table {
 		config.Credentials = app
 		narrow, err := connect(config)
 		if err != nil {
-			t.add("-", scopes, "-", "the SDK makes no client for it")
+			t.add("-", scopes, "-", "refused by the SDK")
 			return t
 		}
 		l = narrow

@@ -31,5 +31,5 @@ func (t table) String() string {
 	return b.String() + "\n"
 }
 
-// inCell makes text of a server fit for a cell.
+// inCell escapes the text of a server for a cell.
 var inCell = strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ")

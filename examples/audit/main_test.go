@@ -140,7 +140,7 @@ func TestUserWithoutAnything(t *testing.T) {
 	}
 }
 
-func TestCSVHoldsNoFormulas(t *testing.T) {
+func TestCSVEscapesFormulas(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
 	org.AddUser(oktatest.User{ID: "00ueve", Login: `=HYPERLINK("x","y")`})
@@ -223,7 +223,7 @@ func TestServiceApp(t *testing.T) {
 	assert.Contains(t, stdout, "oagcid1")
 }
 
-func TestUnknownUserHidesNoOther(t *testing.T) {
+func TestUnknownUserDoesNotHideOthers(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"table", "csv", "json"} {
 		t.Run(format, func(t *testing.T) {
@@ -235,7 +235,8 @@ func TestUnknownUserHidesNoOther(t *testing.T) {
 			assert.Contains(t, stdout, "oarbob2")
 			assert.Contains(t, stdout, "oagcid1")
 			assert.NotContains(t, stdout, "nobody")
-			assert.Contains(t, stderr, "00unobody is not in the report: okta: GET /api/v1/users/00unobody/grants: 404 ")
+			const failure = "okta: GET /api/v1/users/00unobody/grants: 404 "
+			assert.Contains(t, stderr, "00unobody is not in the report: "+failure)
 			assert.Contains(t, stderr, "[request "+org.Requests()[4].RequestID+"]")
 			assert.Contains(t, stderr, "invalid argument")
 			assert.Contains(t, stderr, "2 of 4 users are not in the report")
@@ -244,15 +245,16 @@ func TestUnknownUserHidesNoOther(t *testing.T) {
 }
 
 // The user has two pages of grants, one of clients, and two of tokens, read by five requests.
-func TestBrokenReadIsNoShortList(t *testing.T) {
+func TestBrokenListIsNotReported(t *testing.T) {
 	t.Parallel()
+	brokenLink := http.Header{"Link": {`<https://x/y?after=>; rel="next"`}}
 	faults := map[string]oktatest.Fault{
 		"forbidden":        oktatest.Reply(http.StatusForbidden, nil, ""),
 		"not found":        oktatest.Reply(http.StatusNotFound, nil, ""),
 		"no body":          oktatest.Reply(http.StatusOK, nil, ""),
 		"not a list":       oktatest.Reply(http.StatusOK, nil, "{}"),
 		"list cut short":   oktatest.Reply(http.StatusOK, nil, `[{"id":"oag1"},`),
-		"next link broken": oktatest.Reply(http.StatusOK, http.Header{"Link": {`<https://x/y?after=>; rel="next"`}}, "[]"),
+		"next link broken": oktatest.Reply(http.StatusOK, brokenLink, "[]"),
 	}
 	for request := range 5 {
 		for name, fault := range faults {
@@ -362,7 +364,7 @@ func TestHelp(t *testing.T) {
 	assert.Empty(t, stderr)
 }
 
-// What Okta did not send is empty, not the year 1.
+// A time that Okta did not send is empty, not the year 1.
 func TestMissingTimes(t *testing.T) {
 	t.Parallel()
 	report := []entry{{User: "u", Kind: "grant", ID: "g", Client: "c", Created: time.Time{}}}

@@ -50,7 +50,7 @@ func deletes(org *oktatest.Org) []string {
 	return paths
 }
 
-// rest returns the IDs of what users have.
+// rest returns the IDs of the grants and tokens that users have.
 func rest(org *oktatest.Org, userIDs ...string) []string {
 	ids := []string{}
 	for _, userID := range userIDs {
@@ -221,7 +221,7 @@ const (
 	revoking = 3
 )
 
-func TestFailedRevokeStopsNoOther(t *testing.T) {
+func TestFailedRevokeDoesNotStopOthers(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
 	org.Next(make([]oktatest.Fault, listing)...)

@@ -19,7 +19,7 @@ func environ(variables ...string) func() (okta.Config, error) {
 
 func TestDemoOrg(t *testing.T) {
 	t.Parallel()
-	// Settings without an org hold for the demo org, too, but for the proxy, which cannot reach it.
+	// Settings without an org apply to the demo org, except for the proxy, which cannot reach it.
 	org, err := Open(environ("OKTA_CLIENT_PROXY_HOST=proxy.invalid"), nil, io.Discard)
 	require.NoError(t, err)
 	assert.Equal(t, "the demo org (in memory)", org.Name)

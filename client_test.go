@@ -173,7 +173,7 @@ func TestOnAttempt(t *testing.T) {
 		assert.Equal(t, 503, requireAnswer(t, got[0].Err).StatusCode)
 		require.ErrorIs(t, got[1].Err, errReset)
 		require.NoError(t, got[2].Err)
-		assert.Equal(t, okta.RateLimit{Limit: 600, Remaining: 9, Reset: time.Unix(1780315242, 0).UTC()}, got[0].RateLimit)
+		assert.Equal(t, okta.RateLimit{Limit: 600, Remaining: 599, Reset: time.Unix(1780315242, 0).UTC()}, got[0].RateLimit)
 	})
 }
 

@@ -15,6 +15,7 @@ type bucket struct {
 	queue   list.List // of *waiter, in the order in which their calls began
 	swept   time.Time // the queue holds nobody whose deadline is before
 	timer   *time.Timer
+	wakes   time.Time // when it does; zero if it does not
 
 	inFlight int    // requests without a response yet
 	out      [2]int // of these, sent in this window and in the one before; what is older was counted long ago, if at all

@@ -72,12 +72,12 @@ const (
 	travel      = 5 * time.Second  // how long after it was sent a request may be counted
 	longestWait = 61 * time.Second // how long a window is believed in: Okta's last a minute
 
-	// How clients share a bucket. Simulations with 2 to 32 of them chose the numbers.
-	evening = 0.75 // the exponent of a client's part: the smaller, the sooner parts are even, and the more is refused
-	least   = 0.125
-	memory  = 0.25 // of a window, over which parts are measured
-	alone   = 0.99 // the part from which on nobody else seems to be there
-	early   = 2. / 3
+	// How clients share a bucket. The numbers are those that did best in simulations with 2 to 32 clients.
+	evening = 0.75   // the exponent of a client's part: the smaller, the sooner parts are even, and the more is refused
+	least   = 0.125  // the smallest part, whatever a client had lately
+	memory  = 0.25   // of a window, over which parts are measured
+	alone   = 0.99   // the part from which on nobody else seems to be there
+	early   = 2. / 3 // how much of the doubt when a window ends is dared by a client that always comes too late
 )
 
 func (b *bucket) room(now time.Time) verdict {
@@ -262,10 +262,10 @@ func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) b
 		b.flip(t.route)
 	case !w.told || gap < -time.Second: // of the window before
 		return known
+	case h.Limit != w.header.Limit: // it was changed, or this is another bucket
+		b.flip(t.route)
+		used = h.Limit - h.Remaining
 	default: // of this window; a second's difference may be that of two servers' clocks
-		if h.Limit != w.header.Limit {
-			b.flip(t.route)
-		}
 		used = w.header.Limit - w.header.Remaining
 		h.Reset, h.Remaining, ends = w.header.Reset, min(h.Remaining, w.header.Remaining), soonest(ends, w.ends)
 	}
@@ -296,6 +296,7 @@ func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) b
 func (b *bucket) flip(route string) {
 	if b.flips[route]++; b.flips[route] == 3 && route != b.name {
 		b.limiter.apart[route] = true
+		clear(b.flips)
 	}
 }
 

@@ -1,4 +1,3 @@
-// Package ratelimit understands what Okta says of its rate limits.
 package ratelimit
 
 import (

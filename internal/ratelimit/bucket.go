@@ -123,17 +123,17 @@ func (b *bucket) share() int {
 // rest of the window.
 func (b *bucket) next() time.Time {
 	w, out := &b.window, b.out[0]+b.out[1]
-	remaining, from, span := w.header.Limit, w.since, b.length
+	remaining, from, span, jitter := max(1, w.header.Limit), w.since, b.length, b.jitter-0.5
 	if w.told {
-		remaining = w.header.Remaining - out
+		remaining, jitter = w.header.Remaining-out, b.jitter
 		if b.sent.After(from) {
 			from = b.sent
 		}
 		span = w.ends.Sub(from)
 	}
-	remaining = max(1, min(remaining, b.share()-w.used-out))
 	part := max(least, math.Pow(b.part, evening)) * float64(remaining)
-	return from.Add(time.Duration(min(b.jitter*float64(span)/part, float64(longestWait))))
+	part = min(part, float64(b.share()-w.used-out))
+	return from.Add(time.Duration(min(jitter*float64(span)/part, float64(longestWait))))
 }
 
 // compare takes over how many requests Okta has counted since the last response, of which one or none was this client's.
@@ -173,9 +173,12 @@ func (b *bucket) turn(now time.Time) {
 	if w.bare && !w.told {
 		b.known, b.free = false, true
 	}
-	since := w.ends
-	if idle := now.Add(-longestWait); since.Before(idle) { // nothing was sent in the window before
+	since, idle := w.ends, now.Add(-longestWait)
+	switch {
+	case since.Before(idle): // nothing was sent in the window before
 		since, b.out, b.number = idle, [2]int{}, b.number+1
+	case !w.told: // it began at any time before
+		since = w.since
 	}
 	b.begin(since, now.Add(longestWait))
 }
@@ -217,6 +220,7 @@ func (b *bucket) learn(r Response, t *Ticket, now time.Time) (again, free bool) 
 	case failed: // perhaps by a gateway, which knows nothing of limits
 		if !r.Unsent {
 			b.count(t, now)
+			b.extend(now)
 		}
 		if t.probe != nil {
 			t.probe.failed++ // a server that does not respond must not hold all calls back
@@ -241,6 +245,13 @@ func (b *bucket) count(t *Ticket, now time.Time) {
 	}
 	if now.After(w.ends.Add(-travel)) {
 		w.late++
+	}
+}
+
+// extend has a window that is but a guess last as long as the one may in which Okta counted a request just now.
+func (b *bucket) extend(now time.Time) {
+	if !b.window.told {
+		b.window.ends = now.Add(longestWait)
 	}
 }
 

@@ -118,7 +118,7 @@ func TestOthersHaveAClientSpreadItsPart(t *testing.T) {
 	})
 }
 
-func TestAClientThatIsAloneAgainBurstsAgain(t *testing.T) {
+func TestClientThatIsAloneAgainBurstsAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(1, 100, 5*time.Second)
@@ -225,7 +225,7 @@ func TestRoutesOfDifferentLimitsAreKeptApart(t *testing.T) {
 	}
 }
 
-func TestALimitThatChangesKeepsRoutesTogether(t *testing.T) {
+func TestChangedLimitKeepsRoutesTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := ratelimit.New(1)

@@ -61,17 +61,17 @@ type fixed struct {
 	result  fleetResult
 }
 
-func (f *fixed) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	if f.Cap == 0 {
-		time.Sleep(rand.N(clientsDelay / 2))
-	}
-	status := f.count(w.Header())
-	switch {
-	case f.Cap == 0:
-		time.Sleep(rand.N(clientsDelay / 2))
-	case status == http.StatusOK:
-		time.Sleep(served)
-		f.leave()
+func (f *fixed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status := 0
+	if f.Cap > 0 {
+		if status = f.count(w.Header()); status == http.StatusOK {
+			delay(r.Context(), served)
+			f.leave()
+		}
+	} else {
+		delay(r.Context(), rand.N(clientsDelay/2)) //nolint:gosec // chance, no secret
+		status = f.count(w.Header())
+		delay(r.Context(), rand.N(clientsDelay/2)) //nolint:gosec // chance, no secret
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -79,6 +79,8 @@ func (f *fixed) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(f.body)
 	}
 }
+
+func delay(ctx context.Context, d time.Duration) { _ = until(ctx, time.Now().Add(d)) }
 
 func (f *fixed) count(h http.Header) int {
 	f.mu.Lock()

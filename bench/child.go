@@ -18,7 +18,7 @@ import (
 // job is what a child process has to do. It is a process of its own so that its CPU time and memory are those of the
 // subject.
 type job struct {
-	Role    string        `json:"role"` // list, get or bulk; empty to serve the prepared answers
+	Role    string        `json:"role"` // list, get, bulk, clients or waiters; empty to serve the prepared answers
 	Subject string        `json:"subject"`
 	URL     string        `json:"url"`     // of the server
 	N       int           `json:"n"`       // grants or calls
@@ -26,6 +26,7 @@ type job struct {
 	Clients int           `json:"clients"` // of a bulk; 0 for one
 	MaxUse  float64       `json:"maxUse"`  // of a bulk
 	Late    time.Duration `json:"late"`    // in a window, when a bulk begins
+	Fleet   fleet         `json:"fleet"`
 }
 
 // usage is what a job has cost the process that did it.
@@ -64,6 +65,10 @@ func (j job) do(ctx context.Context) (any, error) {
 		return j.get(ctx)
 	case "bulk":
 		return j.bulk(ctx)
+	case "clients":
+		return j.clients(ctx)
+	case "waiters":
+		return j.waiters(ctx)
 	}
 	return nil, servePrepared()
 }

@@ -40,7 +40,7 @@ type bench struct {
 
 func beBench(ctx context.Context) error {
 	write := flag.Bool("write", false, "write the figures into README.md too")
-	only := flag.String("only", "list,get,bulk,build,memory", "the scenarios to run")
+	only := flag.String("only", "list,get,bulk,clients,build,memory", "the scenarios to run")
 	withV6 := flag.Bool("v6", true, "compare with okta-sdk-golang v6, whose build takes minutes")
 	skip := flag.Bool("skip-v6-build", false, "leave out the cold build with v6")
 	flag.Parse()
@@ -56,10 +56,13 @@ func beBench(ctx context.Context) error {
 	if _, err := fmt.Fprint(os.Stdout, text); err != nil {
 		return err
 	}
-	if *write {
-		return writeInto("README.md", text)
+	if !*write {
+		return nil
 	}
-	return nil
+	if err := writeInto("README.md", text); err != nil {
+		return err
+	}
+	return b.draw("ratios.svg")
 }
 
 // prepare builds this program once without v6, whose weight in the process would be measured too, and once with it.
@@ -85,7 +88,7 @@ func (b *bench) scenarios(ctx context.Context, names []string) error {
 	}
 	defer stop()
 	all := map[string]func(context.Context) error{
-		"list": b.listing, "get": b.latency, "bulk": b.bulks, "build": b.builds, "memory": b.memory,
+		"list": b.listing, "get": b.latency, "bulk": b.bulks, "clients": b.manyClients, "build": b.builds, "memory": b.memory,
 	}
 	for _, name := range names {
 		scenario, ok := all[name]

@@ -10,8 +10,9 @@ import (
 
 // table is what is measured, in Markdown.
 type table struct {
-	text strings.Builder
-	bars []string // of the section at hand
+	text  strings.Builder
+	bars  []bar // of the section at hand
+	drawn []bar // of all sections before
 }
 
 // section begins a table with a first column without a name.
@@ -25,13 +26,29 @@ func (t *table) row(name, format string, cells ...any) {
 	fmt.Fprintf(&t.text, "| %s | %s |\n", name, strings.ReplaceAll(fmt.Sprintf(format, cells...), " ", " | "))
 }
 
+// bar is a figure and what it must be.
+type bar struct {
+	name  string
+	got   float64
+	bound float64
+	least bool // the bound is the least that it must be, not the most
+}
+
+func (b bar) met() bool {
+	if b.least {
+		return b.got >= b.bound
+	}
+	return b.got <= b.bound
+}
+
 // bar says whether a figure is at most what it must be.
 func (t *table) bar(name string, got, most float64) {
-	verdict := "met"
-	if !(got <= most) {
-		verdict = "**not met**"
-	}
-	t.bars = append(t.bars, fmt.Sprintf("| %s | %s | %s | %s |\n", name, figure(got), figure(most), verdict))
+	t.bars = append(t.bars, bar{name: name, got: got, bound: most})
+}
+
+// atLeast says whether a figure is at least what it must be.
+func (t *table) atLeast(name string, got, least float64) {
+	t.bars = append(t.bars, bar{name: name, got: got, bound: least, least: true})
 }
 
 // figure has three digits after the point, but for those at the end that are 0.
@@ -41,9 +58,20 @@ func figure(f float64) string {
 
 func (t *table) endSection() {
 	if len(t.bars) > 0 {
-		t.text.WriteString("\n| must show | is | at most | |\n|---|---:|---:|---|\n" + strings.Join(t.bars, ""))
-		t.bars = nil
+		t.text.WriteString("\n| must show | is | bar | |\n|---|---:|---:|---|\n")
 	}
+	for _, b := range t.bars {
+		sign, verdict := "at most", "met"
+		if b.least {
+			sign = "at least"
+		}
+		if !b.met() {
+			verdict = "**not met**"
+		}
+		fmt.Fprintf(&t.text, "| %s | %s | %s %s | %s |\n", b.name, figure(b.got), sign, figure(b.bound), verdict)
+	}
+	t.drawn = append(t.drawn, t.bars...)
+	t.bars = nil
 }
 
 // String is the whole, with a line that says where and when it was measured.

@@ -15,6 +15,7 @@ type bucket struct {
 	queue   list.List // of *waiter, in the order in which their calls began
 	swept   time.Time // the queue holds nobody whose deadline is before
 	timer   *time.Timer
+	wakes   time.Time // when it does; zero if it does not
 
 	inFlight int    // requests without a response yet
 	out      [2]int // of these, sent in this window and in the one before; what is older was counted long ago, if at all
@@ -71,12 +72,12 @@ const (
 	travel      = 5 * time.Second  // how long after it was sent a request may be counted
 	longestWait = 61 * time.Second // how long a window is believed in: Okta's last a minute
 
-	// How clients share a bucket. Simulations with 2 to 32 of them chose the numbers.
-	evening = 0.75 // the exponent of a client's part: the smaller, the sooner parts are even, and the more is refused
-	least   = 0.125
-	memory  = 0.25 // of a window, over which parts are measured
-	alone   = 0.99 // the part from which on nobody else seems to be there
-	early   = 2. / 3
+	// How clients share a bucket. The numbers are those that did best in simulations with 2 to 32 clients.
+	evening = 0.75   // the exponent of a client's part: the smaller, the sooner parts are even, and the more is refused
+	least   = 0.125  // the smallest part, whatever a client had lately
+	memory  = 0.25   // of a window, over which parts are measured
+	alone   = 0.99   // the part from which on nobody else seems to be there
+	early   = 2. / 3 // how much of the doubt when a window ends is dared by a client that always comes too late
 )
 
 func (b *bucket) room(now time.Time) verdict {
@@ -122,17 +123,17 @@ func (b *bucket) share() int {
 // rest of the window.
 func (b *bucket) next() time.Time {
 	w, out := &b.window, b.out[0]+b.out[1]
-	remaining, from, span := w.header.Limit, w.since, b.length
+	remaining, from, span, jitter := max(1, w.header.Limit), w.since, b.length, b.jitter-0.5
 	if w.told {
-		remaining = w.header.Remaining - out
+		remaining, jitter = w.header.Remaining-out, b.jitter
 		if b.sent.After(from) {
 			from = b.sent
 		}
 		span = w.ends.Sub(from)
 	}
-	remaining = max(1, min(remaining, b.share()-w.used-out))
 	part := max(least, math.Pow(b.part, evening)) * float64(remaining)
-	return from.Add(time.Duration(min(b.jitter*float64(span)/part, float64(longestWait))))
+	part = min(part, float64(b.share()-w.used-out))
+	return from.Add(time.Duration(min(jitter*float64(span)/part, float64(longestWait))))
 }
 
 // compare takes over how many requests Okta has counted since the last response, of which one or none was this client's.
@@ -172,9 +173,12 @@ func (b *bucket) turn(now time.Time) {
 	if w.bare && !w.told {
 		b.known, b.free = false, true
 	}
-	since := w.ends
-	if idle := now.Add(-longestWait); since.Before(idle) { // nothing was sent in the window before
+	since, idle := w.ends, now.Add(-longestWait)
+	switch {
+	case since.Before(idle): // nothing was sent in the window before
 		since, b.out, b.number = idle, [2]int{}, b.number+1
+	case !w.told: // it began at any time before
+		since = w.since
 	}
 	b.begin(since, now.Add(longestWait))
 }
@@ -216,6 +220,7 @@ func (b *bucket) learn(r Response, t *Ticket, now time.Time) (again, free bool) 
 	case failed: // perhaps by a gateway, which knows nothing of limits
 		if !r.Unsent {
 			b.count(t, now)
+			b.extend(now)
 		}
 		if t.probe != nil {
 			t.probe.failed++ // a server that does not respond must not hold all calls back
@@ -243,6 +248,13 @@ func (b *bucket) count(t *Ticket, now time.Time) {
 	}
 }
 
+// extend has a window that is but a guess last as long as the one may in which Okta counted a request just now.
+func (b *bucket) extend(now time.Time) {
+	if !b.window.told {
+		b.window.ends = now.Add(longestWait)
+	}
+}
+
 // learnWindow takes over a header, and reports whether it is known when its window ends.
 func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) bool {
 	w := &b.window
@@ -261,10 +273,10 @@ func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) b
 		b.flip(t.route)
 	case !w.told || gap < -time.Second: // of the window before
 		return known
+	case h.Limit != w.header.Limit: // it was changed, or this is another bucket
+		b.flip(t.route)
+		used = h.Limit - h.Remaining
 	default: // of this window; a second's difference may be that of two servers' clocks
-		if h.Limit != w.header.Limit {
-			b.flip(t.route)
-		}
 		used = w.header.Limit - w.header.Remaining
 		h.Reset, h.Remaining, ends = w.header.Reset, min(h.Remaining, w.header.Remaining), soonest(ends, w.ends)
 	}
@@ -295,6 +307,7 @@ func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) b
 func (b *bucket) flip(route string) {
 	if b.flips[route]++; b.flips[route] == 3 && route != b.name {
 		b.limiter.apart[route] = true
+		clear(b.flips)
 	}
 }
 

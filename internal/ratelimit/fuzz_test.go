@@ -15,7 +15,7 @@ import (
 )
 
 // Whatever the headers say, what is read of them is sane, and reading it again says the same. A bucket that has room by
-// them lets the next request go, and no answer closes one for longer than a window lasts.
+// them lets the next request go, and no response closes one for longer than a window lasts.
 func FuzzRead(f *testing.F) {
 	const date = "Mon, 01 Jun 2026 12:00:00 GMT"
 	for _, seed := range [][4]string{
@@ -78,7 +78,7 @@ func requireSane(t *testing.T, h ratelimit.Header) {
 	require.Equal(t, h, same)
 }
 
-// requireGoing gives a bucket one answer and asks it for more.
+// requireGoing gives a bucket one response and asks it for more.
 func requireGoing(t *testing.T, a ratelimit.Response) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -1,4 +1,3 @@
-// Package ratelimit understands what Okta says of its rate limits.
 package ratelimit
 
 import (
@@ -9,12 +8,12 @@ import (
 	"time"
 )
 
-// Header is what one answer says of the bucket that it was counted in.
+// Header is what one response says of the bucket that it was counted in.
 type Header struct {
 	Limit     int       // requests in a window
 	Remaining int       // requests left in this window
 	Reset     time.Time // when the next window begins, by the server's clock
-	Date      time.Time // the server's clock when it answered; zero if it did not say
+	Date      time.Time // the server's clock at the response; zero if it did not say
 }
 
 // Read returns what h says, and false unless all three of X-Rate-Limit-Limit, -Remaining and -Reset make sense.
@@ -48,23 +47,6 @@ func (h Header) UntilReset() (time.Duration, bool) {
 	}
 	wait := h.Reset.Sub(h.Date)
 	return wait, wait > 0 && wait <= longestWindow
-}
-
-func (h Header) credible() bool {
-	_, ok := h.UntilReset()
-	return ok
-}
-
-// untilEnd is how long the window is taken to last: as long as it says, within reason.
-func (h Header) untilEnd() time.Duration {
-	wait, ok := h.UntilReset()
-	switch {
-	case ok:
-		return min(wait, longestWait)
-	case !h.Date.IsZero() && wait <= 0:
-		return time.Second // it is just ending
-	}
-	return longestWait
 }
 
 // smallest returns the smallest number of a header's values, which a proxy may have folded into one line.

@@ -31,7 +31,7 @@ func TestRead(t *testing.T) {
 	assert.Equal(t, 42*time.Second, wait)
 }
 
-func TestReadRefusesWhatMakesNoSense(t *testing.T) {
+func TestReadRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	good := []string{"1"}
 	for _, bad := range [][]string{nil, {""}, {"x"}, {"-1"}, {"1", "x"}, {"1.5"}, {"99999999999999999999"}, {"1,"}} {

@@ -228,9 +228,6 @@ func (b *bucket) tooLate(w *waiter, place int, v verdict) error {
 // verdict on the next one.
 func (b *bucket) dispatch(now time.Time) verdict {
 	b.turn(now)
-	if b.timer != nil {
-		b.timer.Stop()
-	}
 	for {
 		v, first := b.room(now), b.queue.Front()
 		if first == nil {
@@ -268,16 +265,22 @@ func (b *bucket) sendAway(v verdict) {
 	}
 }
 
+// wake has the queue looked at again at a time.
 func (b *bucket) wake(at, now time.Time) {
-	if b.timer != nil {
+	switch {
+	case b.timer == nil:
+		b.timer = time.AfterFunc(at.Sub(now), b.timeout)
+	case !at.Equal(b.wakes):
 		b.timer.Reset(at.Sub(now))
-		return
 	}
-	b.timer = time.AfterFunc(at.Sub(now), func() {
-		b.limiter.mu.Lock()
-		defer b.limiter.mu.Unlock()
-		b.dispatch(time.Now())
-	})
+	b.wakes = at
+}
+
+func (b *bucket) timeout() {
+	b.limiter.mu.Lock()
+	defer b.limiter.mu.Unlock()
+	b.wakes = time.Time{}
+	b.dispatch(time.Now())
 }
 
 // abandon takes a waiter whose context has ended out of the queue, or gives back the ticket that it has just got.

@@ -83,7 +83,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// says is an answer with honest headers.
+// says is an response with honest headers.
 func says(status, limit, remaining int, left time.Duration) ratelimit.Response {
 	date := time.Now().Truncate(time.Second)
 	return ratelimit.Response{
@@ -127,7 +127,7 @@ func requireIdle(t *testing.T, g *ratelimit.Limiter) {
 	}
 }
 
-func TestAnUnknownStartProbesBeforeItFloods(t *testing.T) {
+func TestFirstWindowGrowsFromOneProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(1)
@@ -159,7 +159,7 @@ func TestAnUnknownStartProbesBeforeItFloods(t *testing.T) {
 	})
 }
 
-func TestAProbeThatHangsLetsAnotherGoEachSecond(t *testing.T) {
+func TestHangingProbeAddsOneEachSecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(1)
@@ -173,7 +173,7 @@ func TestAProbeThatHangsLetsAnotherGoEachSecond(t *testing.T) {
 	})
 }
 
-func TestProbesThatHangDoNotUnleashTheNextWindow(t *testing.T) {
+func TestHangingProbeDoesNotOpenTheNextWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(1)
@@ -185,7 +185,7 @@ func TestProbesThatHangDoNotUnleashTheNextWindow(t *testing.T) {
 	})
 }
 
-func TestAProbeWithoutHeadersFreesTheBucket(t *testing.T) {
+func TestProbeWithoutHeadersFreesTheBucket(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(0.1)
@@ -201,7 +201,7 @@ func TestAProbeWithoutHeadersFreesTheBucket(t *testing.T) {
 	})
 }
 
-func TestAGatewaysErrorDoesNotFreeTheBucket(t *testing.T) {
+func TestGatewayErrorDoesNotFreeTheBucket(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(1)
@@ -215,7 +215,7 @@ func TestAGatewaysErrorDoesNotFreeTheBucket(t *testing.T) {
 	})
 }
 
-func TestHeadersThatComeLaterBind(t *testing.T) {
+func TestHeadersAfterBareResponsesBind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 0.5, bare(200))
@@ -231,7 +231,7 @@ func TestHeadersThatComeLaterBind(t *testing.T) {
 	})
 }
 
-func TestALateProbeWithoutHeadersDoesNotFreeAKnownWindow(t *testing.T) {
+func TestLateBareProbeDoesNotFreeAKnownWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(1)
@@ -243,7 +243,7 @@ func TestALateProbeWithoutHeadersDoesNotFreeAKnownWindow(t *testing.T) {
 	})
 }
 
-func TestHeadersThatVanishDoNotStallTheBucket(t *testing.T) {
+func TestVanishedHeadersDoNotStallTheBucket(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 10, 9, 30*time.Second))
@@ -269,7 +269,7 @@ func TestHeadersThatVanishDoNotStallTheBucket(t *testing.T) {
 	})
 }
 
-func TestWaitersGoFirstComeFirstServed(t *testing.T) {
+func TestWaitersAreServedInOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 3, 0, time.Minute))
@@ -294,7 +294,7 @@ func TestWaitersGoFirstComeFirstServed(t *testing.T) {
 	})
 }
 
-func TestNobodyOvertakesAtTheResetItself(t *testing.T) {
+func TestNewcomerDoesNotOvertakeAtTheReset(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for range 50 { // whether the timer or the newcomer is first is up to the scheduler
@@ -312,7 +312,7 @@ func TestNobodyOvertakesAtTheResetItself(t *testing.T) {
 	})
 }
 
-func TestAWaiterLeavesWhenItsContextEnds(t *testing.T) {
+func TestWaiterLeavesWhenItsContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 1, 0, time.Minute))
@@ -333,7 +333,7 @@ func TestAWaiterLeavesWhenItsContextEnds(t *testing.T) {
 	})
 }
 
-func TestNobodyIsLostWhenContextsEndAsTicketsCome(t *testing.T) {
+func TestContextsThatEndAsTicketsComeLoseNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for round := range 300 {
@@ -374,7 +374,7 @@ func requireExhausted(t *testing.T, c *caller, until time.Duration) {
 	assert.Equal(t, until, time.Until(limited.RetryAt))
 }
 
-func TestADeadlineBeforeTheWindowsEndFailsAtOnce(t *testing.T) {
+func TestDeadlineBeforeTheWindowEndsFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 1, 0, time.Minute))
@@ -396,7 +396,7 @@ func TestADeadlineBeforeTheWindowsEndFailsAtOnce(t *testing.T) {
 	})
 }
 
-func TestADeadlineDuringAProbeIsNoReasonToFail(t *testing.T) {
+func TestDeadlineDuringAProbeDoesNotFail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(1)
@@ -411,7 +411,7 @@ func TestADeadlineDuringAProbeIsNoReasonToFail(t *testing.T) {
 	})
 }
 
-func TestADeadlineFailsAsSoonAsTheProbeShowsThatItIsInVain(t *testing.T) {
+func TestDeadlineFailsOnceTheProbeShowsAFullWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(1)
@@ -432,7 +432,7 @@ func TestADeadlineFailsAsSoonAsTheProbeShowsThatItIsInVain(t *testing.T) {
 	})
 }
 
-func TestADeadlineBehindSeveralWindowsOfQueueFailsAtOnce(t *testing.T) {
+func TestDeadlineBehindALongQueueFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 1, 0, 10*time.Second))
@@ -472,7 +472,7 @@ type window struct {
 	most   int // used in one window
 }
 
-func (w *window) answer() ratelimit.Response {
+func (w *window) respond() ratelimit.Response {
 	now := time.Now()
 	if start := now.Truncate(w.length); start != w.began {
 		w.began, w.used = start, 0
@@ -501,7 +501,7 @@ func TestMaxUseIsNeverExceeded(t *testing.T) {
 					for range 3 * share {
 						ticket, err := g.Acquire(t.Context(), users, users, time.Now())
 						require.NoError(t, err)
-						a := server.answer()
+						a := server.respond()
 						require.Equal(t, 200, a.Status)
 						ticket.Done(a)
 					}
@@ -513,7 +513,7 @@ func TestMaxUseIsNeverExceeded(t *testing.T) {
 	}
 }
 
-func TestALostAnswerCountsAsUsed(t *testing.T) {
+func TestLostResponseCountsAsUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 0.5, says(200, 10, 9, time.Minute))
@@ -543,7 +543,7 @@ func TestLostProbesCountAsUsed(t *testing.T) {
 	})
 }
 
-func TestWhatIsLostAsAWindowEndsMayBeOfTheNextOne(t *testing.T) {
+func TestLossAsAWindowEndsCountsInTheNext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 0.5, says(200, 10, 9, 30*time.Second))
@@ -556,7 +556,7 @@ func TestWhatIsLostAsAWindowEndsMayBeOfTheNextOne(t *testing.T) {
 	})
 }
 
-func TestWhatWasNeverSentIsNotCounted(t *testing.T) {
+func TestUnsentRequestIsNotCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 0.5, says(200, 10, 9, time.Second))
@@ -568,7 +568,7 @@ func TestWhatWasNeverSentIsNotCounted(t *testing.T) {
 	})
 }
 
-func TestTheSecondThatDateLacksDoesNotMakeAWindowLonger(t *testing.T) {
+func TestWholeSecondDateDoesNotLengthenAWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 2, 1, 30*time.Second))
@@ -579,7 +579,7 @@ func TestTheSecondThatDateLacksDoesNotMakeAWindowLonger(t *testing.T) {
 	})
 }
 
-func TestAConcurrencyRefusalCountsAsUsed(t *testing.T) {
+func TestConcurrencyRefusalCountsAsUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 0.5, says(200, 10, 9, time.Minute))
@@ -588,7 +588,7 @@ func TestAConcurrencyRefusalCountsAsUsed(t *testing.T) {
 	})
 }
 
-func TestASlowRefusalDoesNotMakeThePauseLonger(t *testing.T) {
+func TestSlowRefusalDoesNotLengthenThePause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 100, 99, time.Minute))
@@ -601,7 +601,7 @@ func TestASlowRefusalDoesNotMakeThePauseLonger(t *testing.T) {
 	})
 }
 
-func TestARequestThatWasLostLongAgoIsNotCountedInThisWindow(t *testing.T) {
+func TestLossOfAnEarlierWindowIsNotCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 10, 9, 30*time.Second))
@@ -616,7 +616,7 @@ func TestARequestThatWasLostLongAgoIsNotCountedInThisWindow(t *testing.T) {
 	})
 }
 
-func TestRequestsThatHangForEverHoldNothingForEver(t *testing.T) {
+func TestHangingRequestsAreForgottenInTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 10, 9, time.Minute))
@@ -631,7 +631,7 @@ func TestRequestsThatHangForEverHoldNothingForEver(t *testing.T) {
 	})
 }
 
-func TestARefusalClosesTheWindowWhateverItSaysIsLeft(t *testing.T) {
+func TestRefusalClosesTheWindowWhateverRemains(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(1)
@@ -645,7 +645,7 @@ func TestARefusalClosesTheWindowWhateverItSaysIsLeft(t *testing.T) {
 	})
 }
 
-func TestARefusalWithoutHeadersPausesLongerEachTimeAndProbes(t *testing.T) {
+func TestRefusalsWithoutHeadersPauseLongerEachTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, bare(429))
@@ -675,7 +675,7 @@ func TestARefusalWithoutHeadersPausesLongerEachTimeAndProbes(t *testing.T) {
 	})
 }
 
-func TestAfterARefusalWithoutHeadersTheShareStillHolds(t *testing.T) {
+func TestShareHoldsAfterARefusalWithoutHeaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 0.5, says(200, 100, 99, time.Minute))
@@ -693,7 +693,7 @@ func TestAfterARefusalWithoutHeadersTheShareStillHolds(t *testing.T) {
 	})
 }
 
-func TestTheConcurrencyLimitIsFound(t *testing.T) {
+func TestConcurrencyLimitIsFound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 600, 599, time.Minute))
@@ -724,7 +724,7 @@ func TestTheConcurrencyLimitIsFound(t *testing.T) {
 	})
 }
 
-func TestAConcurrencyLimitOfNone(t *testing.T) {
+func TestConcurrencyLimitOfNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := ratelimit.New(1)
@@ -739,7 +739,7 @@ func TestAConcurrencyLimitOfNone(t *testing.T) {
 	})
 }
 
-func TestTheConcurrencyLimitDoesNotStallBehindRequestsThatHang(t *testing.T) {
+func TestConcurrencyLimitDoesNotStallBehindHangingRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, bare(200))
@@ -751,8 +751,8 @@ func TestTheConcurrencyLimitDoesNotStallBehindRequestsThatHang(t *testing.T) {
 	})
 }
 
-// TestItFindsItsWay has a server lie for a while, and then be honest: a minute later all is well.
-func TestItFindsItsWay(t *testing.T) {
+// TestNonsenseHeadersAreOvercome has a server lie for a while, and then be honest: a minute later all is well.
+func TestNonsenseHeadersAreOvercome(t *testing.T) {
 	t.Parallel()
 	year3000 := time.Date(3000, time.January, 1, 0, 0, 0, 0, time.UTC)
 	for name, lie := range map[string]func(now time.Time) ratelimit.Response{
@@ -782,7 +782,7 @@ func TestItFindsItsWay(t *testing.T) {
 				for range 500 {
 					ticket, err := g.Acquire(t.Context(), users, users, time.Now())
 					require.NoError(t, err)
-					a := server.answer()
+					a := server.respond()
 					require.Equal(t, 200, a.Status)
 					ticket.Done(a)
 				}
@@ -793,7 +793,7 @@ func TestItFindsItsWay(t *testing.T) {
 	}
 }
 
-func TestAResetThatJumpsBackIsBelieved(t *testing.T) {
+func TestResetThatJumpsBackIsBelieved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 0.5, at(200, 1000, 999, time.Now().Add(30*time.Minute), time.Now()))
@@ -803,7 +803,7 @@ func TestAResetThatJumpsBackIsBelieved(t *testing.T) {
 	})
 }
 
-func TestARefusalWhoseResetJumpsBackClosesTheWindow(t *testing.T) {
+func TestRefusalWhoseResetJumpsBackClosesTheWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, at(200, 600, 599, time.Now().Add(30*time.Minute), time.Now()))
@@ -815,7 +815,7 @@ func TestARefusalWhoseResetJumpsBackClosesTheWindow(t *testing.T) {
 	})
 }
 
-func TestAnswersOutOfOrder(t *testing.T) {
+func TestResponsesOutOfOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -839,7 +839,7 @@ func TestAnswersOutOfOrder(t *testing.T) {
 	})
 }
 
-func TestTheClocksOfTwoServersMayDifferByASecond(t *testing.T) {
+func TestClocksOfTwoServersMayDifferByASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 0.5, says(200, 10, 9, 30*time.Second))
@@ -896,7 +896,7 @@ func TestStates(t *testing.T) {
 	})
 }
 
-func TestATicketThatIsGivenBackUnusedLetsTheNextOneGo(t *testing.T) {
+func TestCancelledTicketLetsTheNextOneGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := learned(t, 1, says(200, 2, 1, time.Minute))
@@ -908,8 +908,8 @@ func TestATicketThatIsGivenBackUnusedLetsTheNextOneGo(t *testing.T) {
 	})
 }
 
-// hammer has workers send requests that are all answered alike, and returns how many went in a time.
-func hammer(t *testing.T, g *ratelimit.Limiter, workers int, rest, during time.Duration, answer func() ratelimit.Response) int {
+// hammer has workers send requests that all get the same response, and returns how many went in a time.
+func hammer(t *testing.T, g *ratelimit.Limiter, workers int, rest, during time.Duration, response func() ratelimit.Response) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), during)
 	defer cancel()
@@ -932,7 +932,7 @@ func hammer(t *testing.T, g *ratelimit.Limiter, workers int, rest, during time.D
 				case <-pass.C:
 				case <-stop:
 				}
-				ticket.Done(answer())
+				ticket.Done(response())
 				if ctx.Err() != nil {
 					return
 				}
@@ -946,13 +946,13 @@ func hammer(t *testing.T, g *ratelimit.Limiter, workers int, rest, during time.D
 	return int(sent.Load())
 }
 
-func TestItDoesNotHammer(t *testing.T) {
+func TestDoesNotHammer(t *testing.T) {
 	t.Parallel()
 	const half = 500 * time.Millisecond // the shortest wait between retries, by default
 	for name, c := range map[string]struct {
-		known  bool
-		answer func() ratelimit.Response
-		bound  int // in ten minutes, by 128 workers
+		known    bool
+		response func() ratelimit.Response
+		bound    int // in ten minutes, by 128 workers
 	}{
 		"an outage, the limit unknown":     {false, func() ratelimit.Response { return lost }, 128 * 1200},
 		"an outage":                        {true, func() ratelimit.Response { return lost }, 11 * 50},
@@ -975,7 +975,7 @@ func TestItDoesNotHammer(t *testing.T) {
 					askOne(t, g).done(says(200, 100, 99, 30*time.Second))
 					pass(30 * time.Second)
 				}
-				sent := hammer(t, g, 128, half, 10*time.Minute, c.answer)
+				sent := hammer(t, g, 128, half, 10*time.Minute, c.response)
 				t.Logf("%d requests in ten minutes", sent)
 				assert.LessOrEqual(t, sent, c.bound)
 				assert.GreaterOrEqual(t, sent, 9, "it stalls")
@@ -1037,20 +1037,20 @@ func TestBucketOf(t *testing.T) {
 
 func BenchmarkUncontended(b *testing.B) {
 	g := ratelimit.New(1)
-	answer := at(200, math.MaxInt32, math.MaxInt32, time.Now().Add(time.Minute), time.Now())
+	response := at(200, math.MaxInt32, math.MaxInt32, time.Now().Add(time.Minute), time.Now())
 	b.ReportAllocs()
 	for b.Loop() {
 		ticket, err := g.Acquire(b.Context(), users, users, time.Now())
 		if err != nil {
 			b.Fatal(err)
 		}
-		ticket.Done(answer)
+		ticket.Done(response)
 	}
 }
 
 func BenchmarkContended(b *testing.B) {
 	g := ratelimit.New(1)
-	answer := at(200, math.MaxInt32, math.MaxInt32, time.Now().Add(time.Minute), time.Now())
+	response := at(200, math.MaxInt32, math.MaxInt32, time.Now().Add(time.Minute), time.Now())
 	b.SetParallelism(64)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -1060,7 +1060,7 @@ func BenchmarkContended(b *testing.B) {
 				b.Error(err)
 				return
 			}
-			ticket.Done(answer)
+			ticket.Done(response)
 		}
 	})
 }

@@ -32,7 +32,7 @@ type world struct {
 	latency    time.Duration // at most, there and back
 	concurrent int           // requests served at once; 0 for any number
 	foreign    float64       // of the limit, used by others in bursts
-	rough      bool          // answers are lost, hang, or come from a gateway; callers give up
+	rough      bool          // responses are lost, hang, or come from a gateway; callers give up
 	lies       time.Time     // until then headers lie
 
 	mu       sync.Mutex
@@ -46,7 +46,7 @@ type world struct {
 	stations []*station
 }
 
-// station is a governor and its workers.
+// station is a limiter and its workers.
 type station struct {
 	world   *world
 	number  int
@@ -109,7 +109,7 @@ func (w *world) run() time.Duration {
 	return took
 }
 
-// watch looks at the governors again and again.
+// watch looks at the limiters again and again.
 func (w *world) watch(done chan struct{}) {
 	for {
 		select {
@@ -231,7 +231,7 @@ func (s *station) went(asked, went time.Time) {
 	s.held = append(s.held, hold{asked, went})
 }
 
-// send has the server answer a request, and gives its ticket back.
+// send has the server response a request, and gives its ticket back.
 func (s *station) send(ticket *ratelimit.Ticket, r *rand.Rand) {
 	w := s.world
 	there, back := w.delay(r), w.delay(r)
@@ -244,7 +244,7 @@ func (s *station) send(ticket *ratelimit.Ticket, r *rand.Rand) {
 		s.lose(ticket)
 		return
 	}
-	status, header := w.answer(s, r)
+	status, header := w.respond(s, r)
 	pause(back)
 	w.leave()
 	switch {
@@ -295,8 +295,8 @@ func (w *world) delay(r *rand.Rand) time.Duration {
 	return upTo(r, w.latency/2)
 }
 
-// answer counts a request and says so, more or less truthfully.
-func (w *world) answer(s *station, r *rand.Rand) (int, http.Header) {
+// response counts a request and says so, more or less truthfully.
+func (w *world) respond(s *station, r *rand.Rand) (int, http.Header) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now, ends := w.enter()
@@ -338,7 +338,7 @@ func (w *world) leave() {
 	w.serving--
 }
 
-// lie spoils the headers of some answers.
+// lie spoils the headers of some responses.
 func (w *world) lie(status int, h http.Header, r *rand.Rand) int {
 	number := func(n int) string { return strconv.Itoa(r.IntN(n)) }
 	seconds := func(n int64) string { return strconv.FormatInt(time.Now().Add(w.skew).Unix()+n, 10) }
@@ -415,7 +415,7 @@ func (s *station) bound() time.Duration {
 	share := max(1, min(s.share(), int(float64(w.limit)*(1-w.foreign))/len(w.stations)))
 	windows := s.workers/share + 2
 	per := w.length + w.allowance()
-	if w.rough { // a lost answer may cost a window of a share of one
+	if w.rough { // a lost response may cost a window of a share of one
 		per = 2 * 61 * time.Second
 	}
 	for _, other := range w.stations { // those who are late at each reset get what the others leave
@@ -568,7 +568,7 @@ func TestFigures(t *testing.T) {
 					w.add(1, workers, calls/stations)
 				}
 				took := w.run()
-				t.Logf("%d calls at %d per %v, %d governor(s) with %d workers each: %v, ideal 10 s, %d refused",
+				t.Logf("%d calls at %d per %v, %d limiter(s) with %d workers each: %v, ideal 10 s, %d refused",
 					calls, limit, length, stations, workers, took.Round(time.Millisecond), w.refused)
 				if stations == 1 {
 					assert.Zero(t, w.refused)

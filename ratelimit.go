@@ -101,6 +101,9 @@ func rateLimitError(ctx context.Context, err error, sent int) error {
 	public := &RateLimitError{
 		Bucket: limited.Bucket, Reason: ThrottleReason(limited.Reason), RetryAt: limited.RetryAt, Attempts: sent,
 	}
+	if public.Reason == ThrottleProbe || public.Reason == ThrottleConcurrency { // a response changes that, not the time
+		public.RetryAt = time.Time{}
+	}
 	if limited.Err != nil {
 		return fmt.Errorf("%w: %w", ended(ctx), public)
 	}

@@ -147,7 +147,8 @@ type bulkCase struct {
 	most float64 // wall time, in the ideal's; 0 if nothing is wanted of it
 }
 
-// bulkCases are run group by group, the bulks of a group at the same time: they wait for most of it, each for an org of its own.
+// bulkCases are run group by group, the bulks of a group at the same time: they wait for most of it, each for an org
+// of its own.
 var bulkCases = [][]*bulkCase{
 	{{name: "ours, 1 worker", job: job{Subject: ours, Workers: 1}}},
 	{{name: "ours, 16 workers", job: job{Subject: ours, Workers: 16}, most: 1.05}},
@@ -165,7 +166,8 @@ var bulkCases = [][]*bulkCase{
 	},
 }
 
-// ideal is the wall time of a client that uses all it may of each window, the first one included, and takes no time itself.
+// ideal is the wall time of a client that uses all it may of each window, the first one included, and takes no time
+// itself.
 func (c *bulkCase) ideal() time.Duration {
 	if c.Clients > 1 { // each spreads its part over the whole of a window, the last one included
 		return bulkUsers / bulkLimit * bulkWindow

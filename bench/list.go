@@ -78,10 +78,10 @@ func (b *bench) listing(ctx context.Context) error {
 			c.wall, c.cpu, c.allocs, c.bytes, c.connections)
 	}
 	own := costOf(costs[ours], listed)
-	b.bar("allocations for each grant", own.allocs, 20)
+	b.bar("allocations for each grant", own.allocs, 4)
 	b.bar("connections of a sequential walk", own.connections, 1)
 	if b.withV6 != "" {
-		b.bar("CPU for each grant, as a share of v6's", own.cpu/costOf(costs[v6], listedByV6).cpu, 1.0/12)
+		b.bar("CPU for each grant, as a share of v6's", own.cpu/costOf(costs[v6], listedByV6).cpu, 1.0/20)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Bench compares the SDK with okta-sdk-golang v6, go-retryablehttp and net/http on servers of its own, and prints what it finds as
-// Markdown. README.md says what is measured and how.
+// Bench compares the SDK with okta-sdk-golang v6, go-retryablehttp and net/http on servers of its own, and prints
+// what it finds as Markdown. README.md says what is measured and how.
 package main
 
 import (

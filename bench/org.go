@@ -20,8 +20,8 @@ const (
 	grantID  = "oag00000000000000000"
 )
 
-// prepared answers list and get requests for grants with bytes that are made beforehand, so that the server costs little. The
-// user u<n> has n grants.
+// prepared answers list and get requests for grants with bytes that are made beforehand, so that the server costs
+// little. The user u<n> has n grants.
 type prepared struct {
 	pages       [][]byte
 	one         []byte

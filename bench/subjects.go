@@ -51,7 +51,8 @@ func newSubject(name, url string, maxUse float64) (subject, error) {
 	return newPlain(url, name != bare, decode), nil
 }
 
-// newTransport is http.DefaultTransport with as many idle connections to one host as to all: what the SDK uses by default.
+// newTransport is http.DefaultTransport with as many idle connections to one host as to all: what the SDK uses by
+// default.
 func newTransport() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone() // nothing replaces it here
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns

@@ -13,7 +13,8 @@ import (
 
 const hasV6 = true
 
-// newV6 dials to the port that the SDK drops from its URL. Tuned, it waits for the rate limit before and after a refusal.
+// newV6 dials to the port that the SDK drops from its URL. Tuned, it waits for the rate limit before and after a
+// refusal.
 func newV6(url string, tuned bool) (subject, error) {
 	transport := newTransport()
 	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {

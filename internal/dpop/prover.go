@@ -16,8 +16,8 @@ const (
 	API
 )
 
-// Prover makes the proofs of one client. It remembers the servers' latest nonces and their clock. The zero value has no
-// key; Bind makes it. It is safe for concurrent use.
+// Prover makes the proofs of one client. It remembers the servers' latest nonces and their clock. The zero value has
+// no key; Bind makes it. It is safe for concurrent use.
 type Prover struct {
 	mu     sync.Mutex
 	key    *Key // nil while tokens are not bound

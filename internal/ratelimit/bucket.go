@@ -80,7 +80,7 @@ const (
 	early   = 2. / 3 // how much of the doubt when a window ends is dared by a client that always comes too late
 )
 
-func (b *bucket) room(now time.Time) verdict {
+func (b *bucket) check(now time.Time) verdict {
 	w, out := &b.window, b.out[0]+b.out[1]
 	switch {
 	case now.Before(b.closed):
@@ -108,8 +108,8 @@ func nextSecond(since, now time.Time) time.Time {
 	return since.Add((now.Sub(since)/patience + 1) * patience)
 }
 
-// probing reports whether it has to be found out what the present window has room for. One request does so, one more for each
-// second that it takes, and one more for each that fails.
+// probing reports whether it has to be found out how many requests are left in the present window. One request does so, one more
+// for each second that it takes, and one more for each that fails.
 func (b *bucket) probing() bool {
 	return b.refusals > 0 || !b.free && !b.window.told && !b.window.bare
 }
@@ -119,8 +119,8 @@ func (b *bucket) share() int {
 	return max(1, int(b.limiter.maxUse*float64(b.window.header.Limit)+1e-9)) // 0.29 of 100 is 29
 }
 
-// next is when the next request may be sent while others use the bucket, too: the client spreads its part of what remains over the
-// rest of the window.
+// next is when the next request may be sent while others use the bucket, too: the client spreads its part of what
+// remains over the rest of the window.
 func (b *bucket) next() time.Time {
 	w, out := &b.window, b.out[0]+b.out[1]
 	remaining, from, span, jitter := max(1, w.header.Limit), w.since, b.length, b.jitter-0.5
@@ -136,7 +136,8 @@ func (b *bucket) next() time.Time {
 	return from.Add(time.Duration(min(jitter*float64(span)/part, float64(longestWait))))
 }
 
-// compare takes over how many requests Okta has counted since the last response, of which one or none was this client's.
+// compare takes over how many requests Okta has counted since the last response, of which one or none was this
+// client's.
 func (b *bucket) compare(all, own int) {
 	w := &b.window
 	switch {
@@ -303,7 +304,8 @@ func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) b
 	return known
 }
 
-// flip notes that a route contradicts what the others said of the bucket's limit. When it goes on, the route is kept apart.
+// flip notes that a route contradicts what the others said of the bucket's limit. When it goes on, the route is kept
+// apart.
 func (b *bucket) flip(route string) {
 	if b.flips[route]++; b.flips[route] == 3 && route != b.name {
 		b.limiter.apart[route] = true
@@ -311,8 +313,8 @@ func (b *bucket) flip(route string) {
 	}
 }
 
-// pause closes the bucket for a while, which doubles from a quarter of a second to half a minute, and has the next request
-// probe. Refusals of requests that were sent before the last pause began make it no longer.
+// pause closes the bucket for a while, which doubles from a quarter of a second to half a minute, and has the next
+// request probe. Refusals of requests that were sent before the last pause began make it no longer.
 func (b *bucket) pause(t *Ticket, now time.Time) {
 	if t.sent.Before(b.closed) {
 		return
@@ -323,7 +325,8 @@ func (b *bucket) pause(t *Ticket, now time.Time) {
 	b.probe = &probe{}
 }
 
-// shrink takes a request that was refused off those that may be in flight at once, until only as many are left as are served.
+// shrink takes a request that was refused off those that may be in flight at once, until only as many are left as are
+// served.
 func (b *bucket) shrink(t *Ticket, now time.Time) {
 	out := float64(b.out[0] + b.out[1])
 	if b.limit == 0 || b.limit > out+1 {

@@ -5,8 +5,8 @@ import "time"
 // clock matches the server's clock with the local one: it showed date between early and late.
 type clock struct{ date, early, late time.Time }
 
-// end is when a header's window ends by the local clock, and false if that is a guess. The header came with the response to a request
-// that was sent at a time. Where Date is missing, it helps to know how long windows are.
+// end is when a header's window ends by the local clock, and false if that is a guess. The header came with the
+// response to a request that was sent at a time. Where Date is missing, it helps to know how long windows are.
 func (c *clock) end(h Header, length time.Duration, sent, now time.Time) (time.Time, bool) {
 	date, precision := h.Date, time.Second
 	if wait, ok := h.UntilReset(); !ok {

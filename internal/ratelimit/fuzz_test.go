@@ -14,8 +14,8 @@ import (
 	"github.com/grantkit/okta/internal/ratelimit"
 )
 
-// Whatever the headers say, what is read of them is sane, and reading it again says the same. A bucket that has room by
-// them lets the next request go, and no response closes one for longer than a window lasts.
+// Whatever the headers say, what is read of them is sane, and reading it again says the same. A bucket that has room
+// by them lets the next request go, and no response closes one for longer than a window lasts.
 func FuzzRead(f *testing.F) {
 	const date = "Mon, 01 Jun 2026 12:00:00 GMT"
 	for _, seed := range [][4]string{

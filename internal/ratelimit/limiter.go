@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Limiter throttles requests to what Okta has room for.
+// Limiter throttles requests to those that are left in their buckets.
 type Limiter struct {
 	maxUse float64 // share of each window, 0 < maxUse <= 1
 
@@ -37,12 +37,12 @@ const (
 type Error struct {
 	Bucket  string
 	Reason  string
-	RetryAt time.Time // when there will be room, by the local clock; zero if that is not known
+	RetryAt time.Time // when there will be requests left, by the local clock; zero if unknown
 	Err     error     // the context's, when that has ended; nil if its deadline is known to be too early
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf("the rate limit of %s (%s) has no room", e.Bucket, e.Reason)
+	text := fmt.Sprintf("no requests are left in the rate limit of %s (%s)", e.Bucket, e.Reason)
 	if e.RetryAt.IsZero() {
 		return text
 	}
@@ -62,9 +62,9 @@ type Ticket struct {
 	probe     *probe // nil if the request is no probe
 }
 
-// Acquire waits until a request to a bucket may be sent. Those whose calls began earlier go first, so that a request which was
-// refused does not queue again behind all others. The error is always an *Error: at once when it is known that there is no room
-// before the deadline of ctx, otherwise when ctx ends.
+// Acquire waits until a request to a bucket may be sent. Those whose calls began earlier go first, so that a request
+// which was refused does not queue again behind all others. The error is always an *Error: at once when it is known
+// that none are left before the deadline of ctx, otherwise when ctx ends.
 func (l *Limiter) Acquire(ctx context.Context, name, route string, since time.Time) (*Ticket, error) {
 	l.mu.Lock()
 	b, now := l.bucket(name, route), time.Now()
@@ -94,7 +94,7 @@ func (l *Limiter) Acquire(ctx context.Context, name, route string, since time.Ti
 	return w.ticket, nil
 }
 
-// Wait waits until a bucket has room, and takes none of it.
+// Wait waits until a bucket would let a request through, and reserves nothing.
 func (l *Limiter) Wait(ctx context.Context, bucket string) error {
 	ticket, err := l.Acquire(ctx, bucket, bucket, time.Now())
 	if err != nil {
@@ -112,9 +112,9 @@ type Response struct {
 	Unsent    bool   // there was none, and the request is known not to have reached Okta
 }
 
-// Done gives a ticket back with what came of its request. After a refusal, again reports whether the request may go back to
-// Acquire at once, because the limiter knows how long it has to wait there; and free, that it need not count as a retry, because
-// the bucket serves other requests.
+// Done gives a ticket back with what came of its request. After a refusal, again reports whether the request may go
+// back to Acquire at once, because the limiter knows how long it has to wait there; and free, that it need not count
+// as a retry, because the bucket serves other requests.
 func (t *Ticket) Done(r Response) (again, free bool) {
 	t.giveBack(func(now time.Time) { again, free = t.bucket.learn(r, t, now) })
 	return again, free
@@ -162,7 +162,7 @@ func (l *Limiter) States() map[string]State {
 			s.Header = b.window.header
 		}
 		if s.Waiting > 0 {
-			s.Reason = b.room(time.Now()).reason
+			s.Reason = b.check(time.Now()).reason
 		}
 		states[name] = s
 	}
@@ -193,8 +193,8 @@ type waiter struct {
 	reason   string
 }
 
-// enqueue puts a waiter behind those whose calls began before its own. Most belong at the back, and those that were refused at the
-// front.
+// enqueue puts a waiter behind those whose calls began before its own. Most belong at the back, and those that were
+// refused at the front.
 func (b *bucket) enqueue(w *waiter) (element *list.Element, place int) {
 	front, back := b.queue.Front(), b.queue.Back()
 	for i := range b.queue.Len() {
@@ -224,12 +224,12 @@ func (b *bucket) tooLate(w *waiter, place int, v verdict) error {
 	return &Error{Bucket: b.name, Reason: v.reason, RetryAt: at}
 }
 
-// dispatch lets waiters through while there is room, and sees to it that it is called again when there may be. It returns the
-// verdict on the next one.
+// dispatch lets waiters through while requests are left, and sees to it that it is called again when there may be. It
+// returns the verdict on the next one.
 func (b *bucket) dispatch(now time.Time) verdict {
 	b.turn(now)
 	for {
-		v, first := b.room(now), b.queue.Front()
+		v, first := b.check(now), b.queue.Front()
 		if first == nil {
 			return v
 		}
@@ -289,7 +289,7 @@ func (b *bucket) abandon(element *list.Element, err error) {
 	w := element.Value.(*waiter)
 	ticket := w.ticket
 	if ticket == nil && w.err == nil {
-		v := b.room(time.Now())
+		v := b.check(time.Now())
 		b.queue.Remove(element)
 		w.err = &Error{Bucket: b.name, Reason: v.reason, RetryAt: v.at, Err: err}
 	}

@@ -384,7 +384,7 @@ func TestDeadlineBeforeTheWindowEndsFailsAtOnce(t *testing.T) {
 		c := ask(ctx, g, 1)[0]
 		requireExhausted(t, c, 59500*time.Millisecond)
 		assert.Zero(t, c.after())
-		require.EqualError(t, c.err(), "the rate limit of /api/v1/users (window) has no room before 2000-01-01T00:01:00Z")
+		require.EqualError(t, c.err(), "no requests are left in the rate limit of /api/v1/users (window) before 2000-01-01T00:01:00Z")
 		requireIdle(t, g)
 
 		enough, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -422,7 +422,7 @@ func TestDeadlineFailsOnceTheProbeShowsAFullWindow(t *testing.T) {
 		patient := askOne(t, g)
 		probe.done(says(200, 2, 1, time.Minute))
 		require.NotNil(t, waiters[0].ticket())
-		require.False(t, waiters[1].back(), "the one in flight may show that there is more room")
+		require.False(t, waiters[1].back(), "the one in flight may show that more are left")
 		waiters[0].done(says(200, 2, 0, time.Minute))
 		requireExhausted(t, waiters[1], time.Minute)
 		requireExhausted(t, waiters[2], time.Minute)

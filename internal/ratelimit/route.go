@@ -2,9 +2,9 @@ package ratelimit
 
 import "strings"
 
-// BucketOf names the bucket in which Okta counts requests to a path, which begins below the org's root, and the path's route. A
-// route whose bucket is not known has one of its own, for Okta counts lists, single objects, reads and writes apart. So has each
-// token endpoint: a request that waits for a token may hold a ticket.
+// BucketOf names the bucket in which Okta counts requests to a path, which begins below the org's root, and the
+// path's route. A route whose bucket is not known has one of its own, for Okta counts lists, single objects, reads
+// and writes apart. So has each token endpoint: a request that waits for a token may hold a ticket.
 func BucketOf(method, path string) (bucket, route string) {
 	s := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	switch {

@@ -20,8 +20,8 @@ import (
 	"github.com/grantkit/okta/internal/ratelimit"
 )
 
-// world is a server with one bucket, and those who use it. Chance is drawn from the seed: from one source for what the world is
-// like, and one for each worker, so that it does not matter in which order the scheduler runs them.
+// world is a server with one bucket, and those who use it. Chance is drawn from the seed: from one source for what
+// the world is like, and one for each worker, so that it does not matter in which order the scheduler runs them.
 type world struct {
 	t    *testing.T
 	seed uint64
@@ -314,7 +314,8 @@ func (w *world) respond(s *station, r *rand.Rand) (int, http.Header) {
 		w.used++
 		remaining = w.limit - w.used
 		s.seen[w.window]++
-		// A second's difference may be that of two servers' clocks, and windows shorter than the way there and back are past it.
+		// A second's difference may be that of two servers' clocks, and windows shorter than the way there and back
+		// are past it.
 		if n := s.seen[w.window]; w.length > max(time.Second, w.latency) && w.lies.IsZero() && s.learned != 0 && w.window > s.learned && n > s.share() {
 			w.errorf("the server counts request number %d in window %d, more than the share of %d: %d in %v, latency %v",
 				n, w.window, s.share(), w.limit, w.length, w.latency)
@@ -409,7 +410,8 @@ func (s *station) check() {
 	}
 }
 
-// bound is how long a call may be held: behind all other workers, with one window to spare, and as long as there are lies.
+// bound is how long a call may be held: behind all other workers, with one window to spare, and as long as there are
+// lies.
 func (s *station) bound() time.Duration {
 	w := s.world
 	share := max(1, min(s.share(), int(float64(w.limit)*(1-w.foreign))/len(w.stations)))
@@ -429,7 +431,8 @@ func (s *station) bound() time.Duration {
 // epoch is when each bubble begins.
 var epoch = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// allowance is what a window may cost beside its length: the second that Date lacks, a probe, and what is in flight at its end.
+// allowance is what a window may cost beside its length: the second that Date lacks, a probe, and what is in flight
+// at its end.
 func (w *world) allowance() time.Duration { return time.Second + 3*w.latency }
 
 // ideal is the least time in which a station's calls can be made.
@@ -547,7 +550,8 @@ func TestSimulationOfALyingServer(t *testing.T) {
 		calls := min(s.share()*(1+r.IntN(8))+r.IntN(5), 3000)
 		s.left = calls
 		w.run()
-		// A lie is believed for 61 s, and what hangs takes 30 s. At the end of the lies all workers may be in the queue.
+		// A lie is believed for 61 s, and what hangs takes 30 s. At the end of the lies all workers may be in the
+		// queue.
 		took := time.Since(w.lies)
 		if longest := s.longest(calls+s.workers) + 61*time.Second + 31*time.Second; took > longest {
 			w.errorf("%d calls took %v after the lies, longer than %v; ideal %v: %d of %d in %v, %d workers, latency %v",

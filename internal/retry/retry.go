@@ -143,8 +143,9 @@ func isCertificateError(err error) bool {
 	return verification || authority || host || invalid
 }
 
-// Run makes attempts with try, on go-retryablehttp, until next says that none follows. It returns the last attempt. The
-// error is nil unless the attempt that was to follow was not made, such as when the context ended the wait before it.
+// Run makes attempts with try, on go-retryablehttp, until next says that none follows. It returns the last attempt.
+// The error is nil unless the attempt that was to follow was not made, such as when the context ended the wait before
+// it.
 //
 // The response that try returns beside its attempt must have been read: it is for client's cookie jar. The loop gets a
 // client of its own, because it closes idle connections when it gives up.

@@ -13,8 +13,8 @@ import (
 )
 
 // Join escapes each segment and joins them to a path. It refuses segments that a server or a proxy might take for
-// another path: DELETE .../grants/{grantId} with an empty ID would revoke all grants, and some servers cut a segment at
-// ";".
+// another path: DELETE .../grants/{grantId} with an empty ID would revoke all grants, and some servers cut a segment
+// at ";".
 func Join(segments []string) (string, error) {
 	if len(segments) == 0 {
 		return "", errors.New("the path has no segments")

@@ -1,4 +1,5 @@
-// Retryablehttp reads one page of a user's grants with go-retryablehttp alone: the least program, for its build time and size.
+// Retryablehttp reads one page of a user's grants with go-retryablehttp alone: the least program, for its build time
+// and size.
 package main
 
 import (

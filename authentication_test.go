@@ -20,10 +20,10 @@ import (
 // A service app that was just deactivated gets tokens that the API refuses. Fetching one for each call helps nobody.
 func TestRefreshesBackOffWhereFreshTokensAreRefused(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	synctest.Test(t, func(t *testing.T) {
 		fetched, deactivated := 0, true
-		client := p.client(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		client := newClient(t, responder(func(req *http.Request) (*http.Response, error) {
 			switch {
 			case req.URL.Path == tokenPath:
 				fetched++
@@ -32,11 +32,11 @@ func TestRefreshesBackOffWhereFreshTokensAreRefused(t *testing.T) {
 				return reply(401, `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`)(req)
 			}
 			return reply(200, grantJSON)(req)
-		}))
+		}), app.configure)
 		for range 1000 {
 			err := get(t.Context(), client)
 			require.ErrorIs(t, err, okta.ErrUnauthorized)
-			assert.Equal(t, okta.CodeInvalidToken, requireAnswer(t, err).Code, "what the API said is not lost")
+			assert.Equal(t, okta.CodeInvalidToken, requireError(t, err).Code, "what the API said is not lost")
 		}
 		assert.Equal(t, 2, fetched)
 
@@ -58,18 +58,18 @@ func TestRefreshesBackOffWhereFreshTokensAreRefused(t *testing.T) {
 // A server that asks for one nonce after the other says nothing against the token.
 func TestTokenIsKeptWhereOnlyNoncesAreRefused(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
+	app := newApp(t, requireDPoP)
 	network := overNetwork(t)
-	client := p.client(t, network)
-	require.NoError(t, getDemo(t.Context(), client))
+	client := newClient(t, network, app.configure)
+	require.NoError(t, getGrant(t.Context(), client))
 	tokens := len(network.tokenRequests())
 	for i := range 4 {
-		p.org.Next(useNonce(401, "n"+strconv.Itoa(i)))
+		app.org.Next(useNonce(401, "n"+strconv.Itoa(i)))
 	}
-	answer := requireAnswer(t, getDemo(t.Context(), client))
-	assert.Equal(t, "use_dpop_nonce", answer.OAuth.Code)
-	assert.Equal(t, 4, answer.Attempts)
-	require.NoError(t, getDemo(t.Context(), client))
+	apiErr := requireError(t, getGrant(t.Context(), client))
+	assert.Equal(t, "use_dpop_nonce", apiErr.OAuth.Code)
+	assert.Equal(t, 4, apiErr.Attempts)
+	require.NoError(t, getGrant(t.Context(), client))
 	assert.Len(t, network.tokenRequests(), tokens)
 }
 
@@ -77,30 +77,30 @@ func TestTokenIsKeptWhereOnlyNoncesAreRefused(t *testing.T) {
 func TestDPoPHandshakeLogsNoWarning(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	p := newParty(t, bound)
-	p.org.RequireDPoPNonce(true)
+	app := newApp(t, requireDPoP)
+	app.org.RequireDPoPNonce(true)
 	network := overNetwork(t)
-	client := p.client(t, network, func(c *okta.Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
-	require.NoError(t, getDemo(t.Context(), client))
-	assert.Len(t, network.sightings(), 5, "three token requests, two API requests")
+	client := newClient(t, network, app.configure, func(c *okta.Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
+	require.NoError(t, getGrant(t.Context(), client))
+	assert.Len(t, network.requests(), 5, "three token requests, two API requests")
 	assert.Empty(t, logged.String())
-	p.org.RevokeAccessTokens()
-	require.NoError(t, getDemo(t.Context(), client))
+	app.org.RevokeAccessTokens()
+	require.NoError(t, getGrant(t.Context(), client))
 	assert.Contains(t, logged.String(), "level=WARN", "a token that was refused is")
 }
 
 // A strict verifier compares the htu of a proof with the URL of the request, byte by byte.
 func TestProofNamesTheURLAsItIsSent(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
+	app := newApp(t, requireDPoP)
 	network := overNetwork(t)
-	client := p.client(t, network)
+	client := newClient(t, network, app.configure)
 	for _, id := range []string{"o'hara", "a,b", "(x)*!$&=+", "joe@acme.com", "a:b", "~-._"} {
 		require.ErrorIs(t, client.UserGrants.Revoke(t.Context(), "00uann", id), okta.ErrNotFound)
-		last := network.sightings()[len(network.sightings())-1]
-		_, claims := jwtParts(t, last.header.Get("DPoP"))
-		assert.Equal(t, last.url, claims["htu"])
-		assert.Contains(t, last.url, "/"+id)
+		last := network.last()
+		_, claims := decodeJWT(t, last.Header.Get("DPoP"))
+		assert.Equal(t, last.URL.String(), claims["htu"])
+		assert.Contains(t, last.URL.String(), "/"+id)
 	}
 }
 
@@ -112,14 +112,14 @@ func TestTokenSourceOfAPITokens(t *testing.T) {
 			c.Credentials = okta.TokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "t", TokenType: kind}))
 		})
 		require.NoError(t, get(t.Context(), client))
-		assert.Equal(t, want, server.requests[0].Header.Get("Authorization"))
+		assert.Equal(t, want, server.requests()[0].Header.Get("Authorization"))
 	}
 }
 
 // A batch stops at ErrAuthentication, and at nothing that passes or concerns one item only.
 func TestErrAuthentication(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	for _, c := range []struct {
 		status  int
 		body    string
@@ -128,7 +128,7 @@ func TestErrAuthentication(t *testing.T) {
 		{400, `{"error":"invalid_scope"}`, true}, {401, `{"error":"invalid_client"}`, true}, {403, "<html>", true}, {404, "", true},
 		{200, `{"token_type":"Bearer"}`, true}, {429, "", false}, {500, "", false}, {503, "", false},
 	} {
-		err := get(t.Context(), p.client(t, play(reply(c.status, c.body)), noRetries))
+		err := get(t.Context(), newClient(t, play(reply(c.status, c.body)), app.configure, noRetries))
 		assert.Equal(t, c.matches, errors.Is(err, okta.ErrAuthentication), "%v", err)
 	}
 	for _, source := range []func() (*oauth2.Token, error){
@@ -141,5 +141,5 @@ func TestErrAuthentication(t *testing.T) {
 		require.ErrorIs(t, get(t.Context(), client), okta.ErrAuthentication)
 	}
 	require.NotErrorIs(t, get(t.Context(), newClient(t, play(reply(401, "")))), okta.ErrAuthentication, "the API's own")
-	require.NotErrorIs(t, get(t.Context(), p.client(t, play(lose(errReset)), noRetries)), okta.ErrAuthentication)
+	require.NotErrorIs(t, get(t.Context(), newClient(t, play(lose(errReset)), app.configure, noRetries)), okta.ErrAuthentication)
 }

@@ -3,7 +3,6 @@ package okta_test
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strings"
@@ -20,38 +19,10 @@ import (
 	"github.com/grantkit/okta/oktatest"
 )
 
-// startDemo returns the demo org and a client of it.
-func startDemo(t *testing.T) (*oktatest.Org, *okta.Client) {
-	t.Helper()
-	org := oktatest.NewDemo()
-	t.Cleanup(org.Close)
-	return org, clientOf(t, org)
-}
-
-func clientOf(t *testing.T, org *oktatest.Org, options ...func(*okta.Config)) *okta.Client {
-	t.Helper()
-	config := okta.Config{OrgURL: org.URL, Credentials: okta.APIToken(oktatest.DemoToken)}
-	quickRetries(&config)
-	for _, option := range options {
-		option(&config)
-	}
-	client, err := okta.NewClient(config)
-	require.NoError(t, err)
-	return client
-}
-
-const (
-	ann      = oktatest.DemoUserID
-	calendar = oktatest.DemoClientID
-)
-
-func grantsOf(org *oktatest.Org, userID string) int {
-	return len(slices.DeleteFunc(org.Grants(), func(g oktatest.Grant) bool { return g.UserID != userID }))
-}
-
 func TestListsAreCompleteWhateverThePageSize(t *testing.T) {
 	t.Parallel()
-	org, client := startDemo(t)
+	org := newOrg(t)
+	client := newClient(t, nil, atURL(org.URL))
 	for _, limit := range []int{0, 1, 7, 20, 44, 45, 46, 200} {
 		org.ClearRequests()
 		page, err := client.UserGrants.List(t.Context(), ann, &okta.ListUserGrantsOptions{Limit: limit})
@@ -69,7 +40,7 @@ func TestListsAreCompleteWhateverThePageSize(t *testing.T) {
 
 func TestReadingTheDemoOrg(t *testing.T) {
 	t.Parallel()
-	_, client := startDemo(t)
+	client := newClient(t, nil, atURL(newOrg(t).URL))
 	ctx := t.Context()
 
 	grant, err := client.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, &okta.GetOptions{Expand: okta.ExpandScope})
@@ -142,12 +113,13 @@ func TestRevokingTakesAwayWhatWasNamedAndNothingElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			org, client := startDemo(t)
+			org := newOrg(t)
+			client := newClient(t, nil, atURL(org.URL))
 			grants, tokens := len(org.Grants()), len(org.RefreshTokens())
 			err := c.call(t.Context(), client)
 			if c.status == http.StatusNotFound {
 				require.ErrorIs(t, err, okta.ErrNotFound)
-				assert.Equal(t, okta.CodeNotFound, requireAnswer(t, err).Code)
+				assert.Equal(t, okta.CodeNotFound, requireError(t, err).Code)
 			} else {
 				require.NoError(t, err)
 			}
@@ -160,32 +132,32 @@ func TestRevokingTakesAwayWhatWasNamedAndNothingElse(t *testing.T) {
 
 func TestEveryOperationIsKnownToTheOrg(t *testing.T) {
 	t.Parallel()
-	_, client := startDemo(t)
+	client := newClient(t, nil, atURL(newOrg(t).URL))
 	for _, op := range operations {
 		_, err := op.call(t.Context(), client, "a..b", "c%2Fd", "e?f")
-		answer := requireAnswer(t, err)
-		assert.Equal(t, okta.CodeNotFound, answer.Code, op.id)
-		assert.NotEmpty(t, answer.RequestID, op.id)
-		assert.Contains(t, answer.Summary, "a..b", op.id)
+		apiErr := requireError(t, err)
+		assert.Equal(t, okta.CodeNotFound, apiErr.Code, op.id)
+		assert.NotEmpty(t, apiErr.RequestID, op.id)
+		assert.Contains(t, apiErr.Summary, "a..b", op.id)
 	}
 }
 
 func TestEveryOperationNeedsItsScope(t *testing.T) {
 	t.Parallel()
-	org, _ := startDemo(t)
+	org := newOrg(t)
 	scopes := []string{usersRead, usersManage, serversRead, serversManage}
 	for _, op := range operations {
 		others := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == op.scope })
 		org.AcceptBearerToken("narrow", others...)
 		org.AcceptBearerToken("right", op.scope)
 
-		narrow := clientOf(t, org, func(c *okta.Config) { c.Credentials = okta.BearerToken("narrow") })
+		narrow := newClient(t, nil, atURL(org.URL), func(c *okta.Config) { c.Credentials = okta.BearerToken("narrow") })
 		_, err := op.call(t.Context(), narrow, "a", "b", "c")
 		require.ErrorIs(t, err, okta.ErrForbidden, op.id)
 		require.ErrorContains(t, err, "needs the scope "+op.scope, op.id)
-		assert.Equal(t, op.scope, requireAnswer(t, err).OAuth.Scope)
+		assert.Equal(t, op.scope, requireError(t, err).OAuth.Scope)
 
-		right := clientOf(t, org, func(c *okta.Config) { c.Credentials = okta.BearerToken("right") })
+		right := newClient(t, nil, atURL(org.URL), func(c *okta.Config) { c.Credentials = okta.BearerToken("right") })
 		_, err = op.call(t.Context(), right, "a", "b", "c")
 		require.ErrorIs(t, err, okta.ErrNotFound, op.id)
 	}
@@ -193,9 +165,9 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 
 func TestWrongCredentials(t *testing.T) {
 	t.Parallel()
-	org, _ := startDemo(t)
+	org := newOrg(t)
 	for _, credentials := range []okta.Credentials{okta.APIToken("wrong"), okta.BearerToken(oktatest.DemoToken)} {
-		client := clientOf(t, org, func(c *okta.Config) { c.Credentials = credentials })
+		client := newClient(t, nil, atURL(org.URL), func(c *okta.Config) { c.Credentials = credentials })
 		_, err := client.UserGrants.List(t.Context(), ann, nil)
 		require.ErrorIs(t, err, okta.ErrUnauthorized)
 	}
@@ -206,13 +178,13 @@ func TestOrgBehindAPortABasePathAndAnotherName(t *testing.T) {
 	t.Parallel()
 	org := oktatest.New(oktatest.Options{BasePath: "/gateway/okta", PublicURL: "https://login.acme.example"})
 	t.Cleanup(org.Close)
-	org.AcceptAPIToken(oktatest.DemoToken)
+	org.AcceptAPIToken(apiToken)
 	user := org.AddUser(oktatest.User{})
 	app := org.AddClient(oktatest.Client{})
 	for range 5 {
 		org.AddGrant(oktatest.Grant{UserID: user.ID, ClientID: app.ID})
 	}
-	page, err := clientOf(t, org).UserGrants.List(t.Context(), user.ID, &okta.ListUserGrantsOptions{Limit: 2})
+	page, err := newClient(t, nil, atURL(org.URL)).UserGrants.List(t.Context(), user.ID, &okta.ListUserGrantsOptions{Limit: 2})
 	require.NoError(t, err)
 	assert.Len(t, ids(t, page), 5)
 	for _, req := range org.Requests() {
@@ -223,7 +195,8 @@ func TestOrgBehindAPortABasePathAndAnotherName(t *testing.T) {
 
 func TestRevokesSurviveLostAnswers(t *testing.T) {
 	t.Parallel()
-	org, client := startDemo(t)
+	org := newOrg(t)
+	client := newClient(t, nil, atURL(org.URL))
 	org.Next(oktatest.DropResponse())
 	require.NoError(t, client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID))
 	assert.Equal(t, 44, grantsOf(org, ann))
@@ -237,32 +210,12 @@ func TestRevokesSurviveLostAnswers(t *testing.T) {
 
 func TestListsSurviveFaultsInTheirMiddle(t *testing.T) {
 	t.Parallel()
-	org, client := startDemo(t)
+	org := newOrg(t)
+	client := newClient(t, nil, atURL(org.URL))
 	org.Next(nil, oktatest.CutBody(100), oktatest.Reply(502, nil, "<html>"), nil, oktatest.Drop())
 	page, err := client.UserGrants.List(t.Context(), ann, &okta.ListUserGrantsOptions{Limit: 20})
 	require.NoError(t, err)
 	assert.Len(t, ids(t, page), 45)
-}
-
-// inProcess carries requests to a handler without a socket, which would keep a bubble's clock from moving.
-type inProcess struct{ http.Handler }
-
-func (p inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
-	answer := httptest.NewRecorder()
-	p.ServeHTTP(answer, req)
-	return answer.Result(), nil
-}
-
-// bubbled returns a client that reaches org without a socket.
-func bubbled(t *testing.T, org *oktatest.Org, options ...func(*okta.Config)) *okta.Client {
-	t.Helper()
-	options = append(options, func(c *okta.Config) { c.Credentials = okta.APIToken(oktatest.DemoToken) })
-	return newClient(t, inProcess{org}, options...)
-}
-
-func readGrant(ctx context.Context, c *okta.Client) error {
-	_, err := c.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, nil)
-	return err
 }
 
 func TestAFullWindowIsWaitedOut(t *testing.T) {
@@ -270,14 +223,14 @@ func TestAFullWindowIsWaitedOut(t *testing.T) {
 	for name, off := range map[string]bool{"with the governor": false, "without": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			org, _ := startDemo(t)
+			org := newOrg(t)
 			synctest.Test(t, func(t *testing.T) {
-				client := bubbled(t, org, func(c *okta.Config) { c.RateLimiter.Disabled = off })
+				client := newClient(t, inProcess(org), func(c *okta.Config) { c.RateLimiter.Disabled = off })
 				org.LimitRate(oktatest.BucketUsers, 2, time.Minute)
 				time.Sleep(20 * time.Second) //nolint:forbidigo // the bubble's clock
 				start := time.Now()
 				for range 4 {
-					require.NoError(t, readGrant(t.Context(), client))
+					require.NoError(t, getGrant(t.Context(), client))
 				}
 				assert.InDelta(t, 40, time.Since(start).Seconds(), 1.1, "seconds until the next window")
 				refused := map[bool]int{false: 0, true: 1}[off]
@@ -289,13 +242,13 @@ func TestAFullWindowIsWaitedOut(t *testing.T) {
 
 func TestTheConcurrencyLimitIsNotWaitedOutLikeAWindow(t *testing.T) {
 	t.Parallel()
-	org, _ := startDemo(t)
+	org := newOrg(t)
 	synctest.Test(t, func(t *testing.T) {
 		org.LimitRate(oktatest.BucketUsers, 0, time.Hour)
 		start := time.Now()
-		err := readGrant(t.Context(), bubbled(t, org))
+		err := getGrant(t.Context(), newClient(t, inProcess(org)))
 		require.ErrorIs(t, err, okta.ErrRateLimited)
-		assert.Equal(t, 5, requireAnswer(t, err).Attempts)
+		assert.Equal(t, 5, requireError(t, err).Attempts)
 		assert.Less(t, time.Since(start), 16*time.Second)
 	})
 }
@@ -313,7 +266,7 @@ func bulk(t *testing.T, org *oktatest.Org, calls, workers int, clients ...*okta.
 	for range workers {
 		all.Go(func() {
 			for client := range jobs {
-				assert.NoError(t, readGrant(t.Context(), client))
+				assert.NoError(t, getGrant(t.Context(), client))
 			}
 		})
 	}
@@ -332,10 +285,10 @@ func TestABulkUsesEachWindowAndNoMore(t *testing.T) {
 	for _, workers := range []int{1, 16, 128} {
 		t.Run(sprint("%d workers", workers), func(t *testing.T) {
 			t.Parallel()
-			org, _ := startDemo(t)
+			org := newOrg(t)
 			synctest.Test(t, func(t *testing.T) {
 				org.LimitRate(oktatest.BucketUsers, 100, 5*time.Second)
-				took, refused := bulk(t, org, 300, workers, bubbled(t, org))
+				took, refused := bulk(t, org, 300, workers, newClient(t, inProcess(org)))
 				assert.Zero(t, refused)
 				assert.InDelta(t, 10, took.Seconds(), 0.1, "two windows to wait for")
 			})
@@ -345,10 +298,10 @@ func TestABulkUsesEachWindowAndNoMore(t *testing.T) {
 
 func TestMaxUseLeavesTheRestOfEachWindow(t *testing.T) {
 	t.Parallel()
-	org, _ := startDemo(t)
+	org := newOrg(t)
 	synctest.Test(t, func(t *testing.T) {
 		org.LimitRate(oktatest.BucketUsers, 100, time.Minute)
-		client := bubbled(t, org, func(c *okta.Config) { c.RateLimiter.MaxUse = 0.5 })
+		client := newClient(t, inProcess(org), func(c *okta.Config) { c.RateLimiter.MaxUse = 0.5 })
 		took, refused := bulk(t, org, 120, 16, client)
 		assert.Zero(t, refused)
 		assert.InDelta(t, 120, took.Seconds(), 1, "fifty in each of three windows")
@@ -362,15 +315,15 @@ func TestMaxUseLeavesTheRestOfEachWindow(t *testing.T) {
 
 func TestACallThatTheLimitHoldsPastItsDeadlineFailsAtOnce(t *testing.T) {
 	t.Parallel()
-	org, _ := startDemo(t)
+	org := newOrg(t)
 	synctest.Test(t, func(t *testing.T) {
 		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
-		client := bubbled(t, org)
-		require.NoError(t, readGrant(t.Context(), client))
+		client := newClient(t, inProcess(org))
+		require.NoError(t, getGrant(t.Context(), client))
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		err := readGrant(ctx, client)
+		err := getGrant(ctx, client)
 		require.ErrorIs(t, err, okta.ErrRateLimited)
 		require.NotErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "/api/v1/users")
@@ -379,7 +332,7 @@ func TestACallThatTheLimitHoldsPastItsDeadlineFailsAtOnce(t *testing.T) {
 
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, stop)
-		err = readGrant(ctx, client)
+		err = getGrant(ctx, client)
 		require.ErrorIs(t, err, context.Canceled)
 		assert.Equal(t, time.Second, time.Since(start))
 	})
@@ -387,13 +340,13 @@ func TestACallThatTheLimitHoldsPastItsDeadlineFailsAtOnce(t *testing.T) {
 
 func TestObserversSeeWhyACallWasHeld(t *testing.T) {
 	t.Parallel()
-	org, _ := startDemo(t)
+	org := newOrg(t)
 	synctest.Test(t, func(t *testing.T) {
 		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
 		var seen []okta.Attempt
-		client := bubbled(t, org, func(c *okta.Config) { c.OnAttempt = func(_ context.Context, r okta.Attempt) { seen = append(seen, r) } })
-		require.NoError(t, readGrant(t.Context(), client))
-		require.NoError(t, readGrant(t.Context(), client))
+		client := newClient(t, inProcess(org), func(c *okta.Config) { c.OnAttempt = func(_ context.Context, r okta.Attempt) { seen = append(seen, r) } })
+		require.NoError(t, getGrant(t.Context(), client))
+		require.NoError(t, getGrant(t.Context(), client))
 		assert.Zero(t, seen[0].Throttled)
 		assert.Equal(t, time.Minute, seen[1].Throttled)
 		assert.Equal(t, okta.ThrottleWindow, seen[1].ThrottleReason)
@@ -425,11 +378,6 @@ func TestBucketsOfOtherRoutesDoNotMix(t *testing.T) {
 // A callback that does not return must not keep the calls that come after it waiting.
 func TestCallbacksThatDoNotReturn(t *testing.T) {
 	t.Parallel()
-	key, _, _ := keyTexts(t)
-	org, _ := startDemo(t)
-	app := org.AddServiceApp(oktatest.ServiceApp{
-		Keys: []oktatest.ServiceAppKey{{Public: key.Public()}}, Scopes: []string{usersRead},
-	})
 	for name, misbehave := range map[string]func(){
 		"ends its goroutine": runtime.Goexit,
 		"panics":             func() { panic("in a callback") },
@@ -437,27 +385,26 @@ func TestCallbacksThatDoNotReturn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var once sync.Once
-			client := clientOf(t, org, func(c *okta.Config) {
-				c.Credentials = okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: []string{usersRead}}
-				c.OnAttempt = func(_ context.Context, r okta.Attempt) {
-					if r.Method == http.MethodPost {
+			client := newClient(t, nil, newApp(t, nil).configure, func(c *okta.Config) {
+				c.OnAttempt = func(_ context.Context, a okta.Attempt) {
+					if a.Method == http.MethodPost {
 						once.Do(misbehave)
 					}
 				}
 			})
-			require.ErrorContains(t, readGrant(t.Context(), client), "fetch")
-			require.NoError(t, readGrant(t.Context(), client))
+			require.ErrorContains(t, getGrant(t.Context(), client), "fetch")
+			require.NoError(t, getGrant(t.Context(), client))
 		})
 	}
 }
 
 func TestATokenSourceThatPanicsHoldsNoTicket(t *testing.T) {
 	t.Parallel()
-	org, _ := startDemo(t)
+	org := newOrg(t)
 	synctest.Test(t, func(t *testing.T) {
 		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
 		asked := 0
-		client := newClient(t, inProcess{org}, func(c *okta.Config) {
+		client := newClient(t, inProcess(org), func(c *okta.Config) {
 			c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
 				if asked++; asked == 3 { // the second time for the second call, once it has been held
 					panic("in the token source")
@@ -466,9 +413,9 @@ func TestATokenSourceThatPanicsHoldsNoTicket(t *testing.T) {
 			}))
 		})
 		org.AcceptBearerToken("bearer", usersRead)
-		require.NoError(t, readGrant(t.Context(), client))
-		assert.Panics(t, func() { _ = readGrant(t.Context(), client) })
+		require.NoError(t, getGrant(t.Context(), client))
+		assert.Panics(t, func() { _ = getGrant(t.Context(), client) })
 		assert.Zero(t, client.RateLimits()["/api/v1/users"].InFlight)
-		require.NoError(t, readGrant(t.Context(), client))
+		require.NoError(t, getGrant(t.Context(), client))
 	})
 }

@@ -39,7 +39,7 @@ func TestDo(t *testing.T) {
 	}, &user)
 	require.NoError(t, err)
 	assert.Equal(t, "joe@acme.com", user.Profile.Login)
-	sent := server.requests[0]
+	sent := server.requests()[0]
 	assert.Equal(t, "POST", sent.Method)
 	assert.Equal(t, orgURL+"/api/v1/users/joe@acme.com/a%20b?activate=true", sent.URL.String())
 	assert.Equal(t, "application/json", sent.Header.Get("Content-Type"))
@@ -54,16 +54,16 @@ func TestDoWithoutAnythingToDecode(t *testing.T) {
 	for _, status := range []int{200, 201, 202, 204} {
 		server := play(reply(status, "whatever"))
 		require.NoError(t, newClient(t, server).Do(t.Context(), okta.Request{Path: []string{"api"}}, nil))
-		assert.Equal(t, http.MethodGet, server.requests[0].Method)
+		assert.Equal(t, http.MethodGet, server.requests()[0].Method)
 	}
 }
 
 func TestDoFailures(t *testing.T) {
 	t.Parallel()
 	var out map[string]any
-	for _, s := range []step{reply(206, `{}`), reply(204, ""), reply(200, "[]"), reply(302, "{}"), reply(404, notFoundJSON)} {
+	for _, s := range []responder{reply(206, `{}`), reply(204, ""), reply(200, "[]"), reply(302, "{}"), reply(404, notFoundJSON)} {
 		err := newClient(t, play(s), noRetries).Do(t.Context(), okta.Request{Path: []string{"api"}}, &out)
-		assert.Equal(t, "/api", requireAnswer(t, err).Path)
+		assert.Equal(t, "/api", requireError(t, err).Path)
 	}
 	client := newClient(t, refuse(t))
 	var none *struct{}
@@ -86,7 +86,7 @@ func TestDoIsRetriedLikeAnyCall(t *testing.T) {
 		server := play(reply(503, ""), reply(404, notFoundJSON))
 		err := newClient(t, server).Do(t.Context(), okta.Request{Method: http.MethodDelete, Path: []string{"api", "v1", "x"}}, nil)
 		require.ErrorIs(t, err, okta.ErrNotFound, "what Do deletes may be a collection")
-		assert.Len(t, server.requests, 2)
+		assert.Len(t, server.requests(), 2)
 	})
 }
 
@@ -106,7 +106,7 @@ func TestListOfAnyRoute(t *testing.T) {
 		got = append(got, c.ClientID)
 	}
 	assert.Equal(t, []string{"1", "2"}, got)
-	assert.Equal(t, orgURL+"/api/v1/users/a%20b/clients?after=2&limit=1", server.requests[1].URL.String())
+	assert.Equal(t, orgURL+"/api/v1/users/a%20b/clients?after=2&limit=1", server.requests()[1].URL.String())
 	assert.Equal(t, url.Values{"limit": {"1"}}, query, "the caller's query is left alone")
 
 	_, err = okta.List[okta.OAuth2Client](t.Context(), newClient(t, refuse(t)), okta.Request{})
@@ -145,7 +145,7 @@ func TestOnAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var got []okta.Attempt
-		slow := func(s step) step {
+		slow := func(s responder) responder {
 			return func(req *http.Request) (*http.Response, error) {
 				time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
 				return s(req)
@@ -172,7 +172,7 @@ func TestOnAttempt(t *testing.T) {
 		assert.Equal(t, []int{503, 0, 200}, []int{got[0].StatusCode, got[1].StatusCode, got[2].StatusCode})
 		assert.Equal(t, []string{"r1", "", "r3"}, []string{got[0].RequestID, got[1].RequestID, got[2].RequestID})
 		assert.Equal(t, []time.Duration{waits[0] - time.Second, waits[1] - time.Second, 0}, []time.Duration{got[0].Wait, got[1].Wait, got[2].Wait})
-		assert.Equal(t, 503, requireAnswer(t, got[0].Err).StatusCode)
+		assert.Equal(t, 503, requireError(t, got[0].Err).StatusCode)
 		require.ErrorIs(t, got[1].Err, errReset)
 		require.NoError(t, got[2].Err)
 		assert.Equal(t, okta.RateLimit{Limit: 600, Remaining: 599, Reset: time.Unix(1780315242, 0).UTC()}, got[0].RateLimit)
@@ -216,14 +216,14 @@ func TestLogger(t *testing.T) {
 func TestModelsAreWrittenBackAsOktaSpellsThem(t *testing.T) {
 	t.Parallel()
 	for _, op := range operations {
-		if op.want == nil || strings.HasPrefix(op.answer, "[") {
+		if op.want == nil || strings.HasPrefix(op.response, "[") {
 			continue
 		}
 		written, err := json.Marshal(op.want)
 		require.NoError(t, err)
 		var got, want map[string]any
 		require.NoError(t, json.Unmarshal(written, &got))
-		require.NoError(t, json.Unmarshal([]byte(strings.NewReplacer("client_id", "clientId", ".000Z", "Z").Replace(op.answer)), &want))
+		require.NoError(t, json.Unmarshal([]byte(strings.NewReplacer("client_id", "clientId", ".000Z", "Z").Replace(op.response)), &want))
 		delete(want, "addedNextYear")
 		assert.Equal(t, want, got, op.id)
 	}

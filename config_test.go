@@ -95,7 +95,7 @@ func TestNewClientAccepts(t *testing.T) {
 		server := play(reply(200, grantJSON))
 		client := newClient(t, server, func(c *okta.Config) { c.OrgURL = address })
 		require.NoError(t, get(t.Context(), client), address)
-		assert.Equal(t, want+"/api/v1/users/u/grants/g", server.requests[0].URL.String())
+		assert.Equal(t, want+"/api/v1/users/u/grants/g", server.requests()[0].URL.String())
 	}
 	server := play(reply(200, grantJSON))
 	client := newClient(t, server, func(c *okta.Config) { c.OrgURL, c.AllowInsecureHTTP = "http://okta.internal", true })
@@ -125,8 +125,8 @@ func TestNewClientCopiesItsConfig(t *testing.T) {
 	config.OrgURL, config.Credentials = "https://evil.example", okta.APIToken("other")
 	given.Transport = other
 	require.NoError(t, get(t.Context(), client))
-	assert.Equal(t, "acme.okta.com", server.requests[0].URL.Host)
-	assert.Equal(t, "SSWS "+apiToken, server.requests[0].Header.Get("Authorization"))
+	assert.Equal(t, "acme.okta.com", server.requests()[0].URL.Host)
+	assert.Equal(t, "SSWS "+apiToken, server.requests()[0].Header.Get("Authorization"))
 }
 
 func TestHTTPClientsJarIsUsed(t *testing.T) {
@@ -137,20 +137,21 @@ func TestHTTPClientsJarIsUsed(t *testing.T) {
 	assert.Equal(t, 1, jar.asked)
 }
 
-func TestDefaultHTTPClientReusesItsConnections(t *testing.T) {
+func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
-	connections := map[string]bool{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		connections[r.RemoteAddr] = true
-		_, _ = w.Write([]byte(grantJSON))
-	}))
-	t.Cleanup(server.Close)
-	client, err := okta.NewClient(okta.Config{OrgURL: server.URL, Credentials: okta.APIToken(apiToken)})
-	require.NoError(t, err)
-	for range 20 {
-		require.NoError(t, get(t.Context(), client))
+	for name, own := range map[string]*http.Client{"without a client": nil, "without a transport": {}} {
+		connections := map[string]bool{}
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			connections[r.RemoteAddr] = true
+			_, _ = w.Write([]byte(grantJSON))
+		}))
+		t.Cleanup(server.Close)
+		client := newClient(t, nil, atURL(server.URL), func(c *okta.Config) { c.HTTPClient = own })
+		for range 20 {
+			require.NoError(t, get(t.Context(), client))
+		}
+		assert.Len(t, connections, 1, name)
 	}
-	assert.Len(t, connections, 1)
 }
 
 func TestTokenSource(t *testing.T) {
@@ -166,6 +167,6 @@ func TestTokenSource(t *testing.T) {
 	})
 	require.NoError(t, get(t.Context(), client))
 	require.NoError(t, get(t.Context(), client))
-	assert.Equal(t, "Bearer one", server.requests[0].Header.Get("Authorization"))
-	assert.Equal(t, "Bearer two", server.requests[1].Header.Get("Authorization"))
+	assert.Equal(t, "Bearer one", server.requests()[0].Header.Get("Authorization"))
+	assert.Equal(t, "Bearer two", server.requests()[1].Header.Get("Authorization"))
 }

@@ -17,10 +17,6 @@ import (
 	"github.com/grantkit/okta"
 )
 
-type tokenFunc func() (*oauth2.Token, error)
-
-func (f tokenFunc) Token() (*oauth2.Token, error) { return f() }
-
 type jar struct{ asked int }
 
 func (j *jar) SetCookies(*url.URL, []*http.Cookie) {}
@@ -34,7 +30,7 @@ func TestBearerToken(t *testing.T) {
 	t.Parallel()
 	server := play(reply(200, grantJSON))
 	require.NoError(t, get(t.Context(), newClient(t, server, func(c *okta.Config) { c.Credentials = okta.BearerToken("abc") })))
-	assert.Equal(t, "Bearer abc", server.requests[0].Header.Get("Authorization"))
+	assert.Equal(t, "Bearer abc", server.requests()[0].Header.Get("Authorization"))
 }
 
 func TestTokenSourceThatFails(t *testing.T) {
@@ -68,15 +64,10 @@ func TestTokenSourceThatFailsOnARetryKeepsTheAnswer(t *testing.T) {
 			}))
 		}))
 		require.ErrorContains(t, err, "the vault is sealed")
-		assert.Equal(t, "req-1", requireAnswer(t, err).RequestID)
-		assert.Len(t, server.requests, 1)
+		assert.Equal(t, "req-1", requireError(t, err).RequestID)
+		assert.Len(t, server.requests(), 1)
 	})
 }
-
-// failure collects what a failed assertion prints, which looks into unexported fields and behind pointers.
-type failure string
-
-func (f *failure) Errorf(format string, args ...any) { *f += failure(sprint(format, args...)) }
 
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	t.Parallel()
@@ -136,8 +127,8 @@ func TestCredentialsGoToTheOrgAlone(t *testing.T) {
 	require.NoError(t, err)
 	_, err = page.Next(t.Context())
 	require.Error(t, err)
-	require.Len(t, server.requests, 2)
-	for _, req := range server.requests {
+	require.Len(t, server.requests(), 2)
+	for _, req := range server.requests() {
 		assert.Equal(t, "acme.okta.com", req.URL.Host)
 	}
 }

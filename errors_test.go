@@ -17,27 +17,13 @@ import (
 	"github.com/grantkit/okta"
 )
 
-const (
-	deniedJSON = `{"errorCode":"E0000006","errorSummary":"You do not have permission to perform the requested action",` +
-		`"errorLink":"E0000006","errorId":"sampleNUSD_8fdkFd8fs8SDBK","errorCauses":[{"errorSummary":"not an admin"},{"errorSummary":"nor a reader"}]}`
-	notFoundJSON = `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: oag1 (OAuth2ScopeConsentGrant)"}`
-	limitedJSON  = `{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due to too many requests."}`
-)
-
-func requireAnswer(t *testing.T, err error) *okta.Error {
-	t.Helper()
-	answer, ok := errors.AsType[*okta.Error](err)
-	require.True(t, ok, "%v is no *okta.Error", err)
-	return answer
-}
-
 // failedGet returns the error of a single attempt that is answered with s.
-func failedGet(t *testing.T, s step) *okta.Error {
+func failedGet(t *testing.T, s responder) *okta.Error {
 	t.Helper()
 	grant, err := newClient(t, play(s), noRetries).UserGrants.Get(t.Context(), "00u1", "oag1", nil)
 	require.Error(t, err)
 	require.Nil(t, grant)
-	return requireAnswer(t, err)
+	return requireError(t, err)
 }
 
 func TestErrorKeepsEverything(t *testing.T) {
@@ -137,19 +123,19 @@ func TestErrorShowsNoSecretAndNoQuery(t *testing.T) {
 	}
 	client := newClient(t, play(echo), noRetries)
 	_, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{After: "CURSOR"})
-	answer := requireAnswer(t, err)
+	apiErr := requireError(t, err)
 
 	var logged bytes.Buffer
-	slog.New(slog.NewJSONHandler(&logged, nil)).Error("failed", "err", answer)
-	asJSON, jsonErr := json.Marshal(answer) //nolint:musttag // only its secrets matter
+	slog.New(slog.NewJSONHandler(&logged, nil)).Error("failed", "err", apiErr)
+	asJSON, jsonErr := json.Marshal(apiErr) //nolint:musttag // only its secrets matter
 	require.NoError(t, jsonErr)
 	for name, text := range map[string]string{
-		"Error": err.Error(), "Body": string(answer.Body), "slog": logged.String(), "JSON": string(asJSON), "%+v": sprint("%+v", answer), "%#v": sprint("%#v", answer),
+		"Error": err.Error(), "Body": string(apiErr.Body), "slog": logged.String(), "JSON": string(asJSON), "%+v": sprint("%+v", apiErr), "%#v": sprint("%#v", apiErr),
 	} {
 		assert.NotContains(t, text, apiToken, name)
 		assert.NotContains(t, text, "CURSOR", name)
 	}
-	assert.Contains(t, answer.Summary, "[redacted]")
+	assert.Contains(t, apiErr.Summary, "[redacted]")
 }
 
 func TestErrorInSlog(t *testing.T) {
@@ -184,20 +170,10 @@ func TestAnswerIsBounded(t *testing.T) {
 		return response(req, http.StatusOK, io.NopCloser(endless{})), nil
 	})
 	_, err := newClient(t, server).UserGrants.List(t.Context(), "u", nil)
-	answer := requireAnswer(t, err)
+	apiErr := requireError(t, err)
 	assert.Contains(t, err.Error(), "longer than 33554432 bytes")
-	assert.Len(t, answer.Body, 1<<20)
-	assert.Len(t, server.requests, 1, "it would be as long the next time")
-}
-
-// endless is a body of blanks that has no end.
-type endless struct{}
-
-func (endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	return len(p), nil
+	assert.Len(t, apiErr.Body, 1<<20)
+	assert.Len(t, server.requests(), 1, "it would be as long the next time")
 }
 
 func TestRedirectsAreErrors(t *testing.T) {
@@ -212,13 +188,13 @@ func TestRedirectsAreErrors(t *testing.T) {
 				"get":    func() error { _, err := client.UserGrants.Get(t.Context(), "u", "g", nil); return err },
 				"delete": func() error { return client.UserGrants.Revoke(t.Context(), "u", "g") },
 			} {
-				before := len(server.requests)
+				before := len(server.requests())
 				err := call()
-				answer := requireAnswer(t, err)
-				assert.Equal(t, status, answer.StatusCode, name)
+				apiErr := requireError(t, err)
+				assert.Equal(t, status, apiErr.StatusCode, name)
 				assert.Contains(t, err.Error(), "redirects are not followed")
 				assert.NotContains(t, err.Error(), "secret")
-				assert.Len(t, server.requests, before+1)
+				assert.Len(t, server.requests(), before+1)
 			}
 		}
 	}
@@ -238,11 +214,11 @@ func TestWhatA200OfAListMustBe(t *testing.T) {
 			page, err := newClient(t, play(reply(200, body, "X-Okta-Request-Id: req-1")), noRetries).UserGrants.List(t.Context(), "u", nil)
 			require.Error(t, err)
 			assert.Nil(t, page)
-			answer := requireAnswer(t, err)
-			assert.Equal(t, 200, answer.StatusCode)
+			apiErr := requireError(t, err)
+			assert.Equal(t, 200, apiErr.StatusCode)
 			assert.Contains(t, err.Error(), "unusable response")
 			assert.Contains(t, err.Error(), "[request req-1]")
-			assert.Equal(t, body, string(answer.Body[:min(len(body), 1<<20)]))
+			assert.Equal(t, body, string(apiErr.Body[:min(len(body), 1<<20)]))
 			assert.Error(t, errors.Unwrap(err))
 		})
 	}
@@ -279,14 +255,14 @@ func TestLenientMembers(t *testing.T) {
 func TestOtherSuccessStatusesAreErrors(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{201, 202, 203, 204, 206, 226} {
-		answer := failedGet(t, reply(status, `{"id":"1"}`))
-		assert.Equal(t, status, answer.StatusCode)
+		apiErr := failedGet(t, reply(status, `{"id":"1"}`))
+		assert.Equal(t, status, apiErr.StatusCode)
 	}
 	for _, status := range []int{200, 201, 202, 206} {
 		server := play(reply(status, `<html>welcome</html>`))
 		err := newClient(t, server).UserGrants.Revoke(t.Context(), "u", "g")
-		assert.Equal(t, status, requireAnswer(t, err).StatusCode, "only 204 says that it is revoked")
-		assert.Len(t, server.requests, 1)
+		assert.Equal(t, status, requireError(t, err).StatusCode, "only 204 says that it is revoked")
+		assert.Len(t, server.requests(), 1)
 	}
 }
 

@@ -27,10 +27,10 @@ func FuzzPath(f *testing.F) {
 		err := newClient(t, server, noRetries).UserGrants.Revoke(t.Context(), userID, grantID)
 		if err != nil {
 			require.ErrorIs(t, err, okta.ErrInvalidArgument)
-			assert.Empty(t, server.requests)
+			assert.Empty(t, server.requests())
 			return
 		}
-		target := server.requests[0].URL.RequestURI()
+		target := server.requests()[0].URL.RequestURI()
 		assert.NotContains(t, target, "?")
 		var segments []string
 		for segment := range strings.SplitSeq(target, "/") {
@@ -55,10 +55,10 @@ func FuzzError(f *testing.F) {
 		}
 		_, err := newClient(t, play(reply(status, body, "WWW-Authenticate: "+wwwAuthenticate, "X-Okta-Request-Id: "+requestID)),
 			noRetries).UserGrants.Get(t.Context(), "u", "g", nil)
-		answer, ok := errors.AsType[*okta.Error](err)
+		apiErr, ok := errors.AsType[*okta.Error](err)
 		require.True(t, ok)
-		assert.Equal(t, status, answer.StatusCode)
-		assert.Equal(t, strings.ReplaceAll(body, apiToken, "[redacted]"), string(answer.Body))
+		assert.Equal(t, status, apiErr.StatusCode)
+		assert.Equal(t, strings.ReplaceAll(body, apiToken, "[redacted]"), string(apiErr.Body))
 		assert.NotContains(t, err.Error(), apiToken)
 		for _, r := range err.Error() {
 			require.True(t, unicode.IsPrint(r), "%q", r)

@@ -58,10 +58,6 @@ func TestOnAttemptGetsTheContextOfTheCall(t *testing.T) {
 	assert.Equal(t, "r1", id)
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
 func TestWrapTransportKeepsThePool(t *testing.T) {
 	t.Parallel()
 	var connections, traced atomic.Int32
@@ -75,9 +71,9 @@ func TestWrapTransportKeepsThePool(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	client := newClient(t, nil, at(server.URL), func(c *okta.Config) {
+	client := newClient(t, nil, atURL(server.URL), func(c *okta.Config) {
 		c.WrapTransport = func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(req *http.Request) (*http.Response, error) {
+			return responder(func(req *http.Request) (*http.Response, error) {
 				traced.Add(1)
 				return next.RoundTrip(req)
 			})
@@ -135,7 +131,7 @@ func TestRateLimitErrorSaysWhenThereIsRoom(t *testing.T) {
 		assert.Equal(t, okta.ThrottleWindow, limited.Reason)
 		assert.Equal(t, start.Add(42*time.Second), limited.RetryAt)
 		assert.Zero(t, time.Since(start), "it is known at once")
-		assert.Len(t, server.requests, 1)
+		assert.Len(t, server.requests(), 1)
 	})
 }
 

@@ -23,13 +23,13 @@ import (
 
 // operation is one of Okta's documented operations, and the method that stands for it.
 type operation struct {
-	id     string // operationId
-	method string
-	route  string // below /api/v1
-	scope  string
-	query  string // of a call with every option
-	answer string // of Okta
-	want   any    // what the method makes of it
+	id       string // operationId
+	method   string
+	route    string // below /api/v1
+	scope    string
+	query    string // of a call with every option
+	response string // of Okta
+	want     any    // what the method makes of it
 
 	service, name string
 	call          func(ctx context.Context, c *okta.Client, ids ...string) (any, error)
@@ -84,7 +84,7 @@ func value[T any](v *T, err error) (any, error) {
 var operations = []operation{
 	{
 		id: "getUserGrant", method: http.MethodGet, route: "users/{userId}/grants/{grantId}", scope: usersRead,
-		query: "expand=scope", answer: grantJSON, want: grant,
+		query: "expand=scope", response: grantJSON, want: grant,
 		service: "UserGrants", name: "Get",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return value(c.UserGrants.Get(ctx, ids[0], ids[1], getOptions))
@@ -92,7 +92,7 @@ var operations = []operation{
 	},
 	{
 		id: "listUserGrants", method: http.MethodGet, route: "users/{userId}/grants", scope: usersRead,
-		query: listQuery + "&scopeId=okta.users.read", answer: "[" + grantJSON + "]", want: []okta.OAuth2ScopeConsentGrant{grant},
+		query: listQuery + "&scopeId=okta.users.read", response: "[" + grantJSON + "]", want: []okta.OAuth2ScopeConsentGrant{grant},
 		service: "UserGrants", name: "List",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.UserGrants.List(ctx, ids[0], &okta.ListUserGrantsOptions{
@@ -102,7 +102,7 @@ var operations = []operation{
 	},
 	{
 		id: "listGrantsForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/grants", scope: usersRead,
-		query: listQuery, answer: "[" + grantJSON + "]", want: []okta.OAuth2ScopeConsentGrant{grant},
+		query: listQuery, response: "[" + grantJSON + "]", want: []okta.OAuth2ScopeConsentGrant{grant},
 		service: "UserGrants", name: "ListForClient",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.UserGrants.ListForClient(ctx, ids[0], ids[1], listOptions))
@@ -131,7 +131,7 @@ var operations = []operation{
 	},
 	{
 		id: "getRefreshTokenForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersRead,
-		query: "expand=scope", answer: tokenJSON("clientId"), want: refreshToken,
+		query: "expand=scope", response: tokenJSON("clientId"), want: refreshToken,
 		service: "UserOAuth", name: "GetRefreshToken",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return value(c.UserOAuth.GetRefreshToken(ctx, ids[0], ids[1], ids[2], getOptions))
@@ -139,7 +139,7 @@ var operations = []operation{
 	},
 	{
 		id: "listRefreshTokensForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/tokens", scope: usersRead,
-		query: listQuery, answer: "[" + tokenJSON("clientId") + "]", want: []okta.OAuth2RefreshToken{refreshToken},
+		query: listQuery, response: "[" + tokenJSON("clientId") + "]", want: []okta.OAuth2RefreshToken{refreshToken},
 		service: "UserOAuth", name: "ListRefreshTokens",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.UserOAuth.ListRefreshTokens(ctx, ids[0], ids[1], listOptions))
@@ -161,7 +161,7 @@ var operations = []operation{
 	},
 	{
 		id: "listOAuth2ClientsForAuthorizationServer", method: http.MethodGet, route: "authorizationServers/{authServerId}/clients", scope: serversRead,
-		answer: "[" + clientJSON + "]", want: []okta.OAuth2Client{oauthClient},
+		response: "[" + clientJSON + "]", want: []okta.OAuth2Client{oauthClient},
 		service: "AuthorizationServerClients", name: "List",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.AuthorizationServerClients.List(ctx, ids[0]))
@@ -170,7 +170,7 @@ var operations = []operation{
 	{
 		id: "getRefreshTokenForAuthorizationServerAndClient", method: http.MethodGet,
 		route: "authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}", scope: serversRead,
-		query: "expand=scope", answer: tokenJSON("client_id"), want: refreshToken,
+		query: "expand=scope", response: tokenJSON("client_id"), want: refreshToken,
 		service: "AuthorizationServerClients", name: "GetRefreshToken",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return value(c.AuthorizationServerClients.GetRefreshToken(ctx, ids[0], ids[1], ids[2], getOptions))
@@ -179,7 +179,7 @@ var operations = []operation{
 	{
 		id: "listRefreshTokensForAuthorizationServerAndClient", method: http.MethodGet,
 		route: "authorizationServers/{authServerId}/clients/{clientId}/tokens", scope: serversRead,
-		query: listQuery, answer: "[" + tokenJSON("client_id") + "]", want: []okta.OAuth2RefreshToken{refreshToken},
+		query: listQuery, response: "[" + tokenJSON("client_id") + "]", want: []okta.OAuth2RefreshToken{refreshToken},
 		service: "AuthorizationServerClients", name: "ListRefreshTokens",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.AuthorizationServerClients.ListRefreshTokens(ctx, ids[0], ids[1], listOptions))
@@ -203,7 +203,7 @@ var operations = []operation{
 	},
 }
 
-// The objects that Okta answers in the table, with every documented member, and what they decode to.
+// The objects that Okta responds with in the table, with every documented member, and what they decode to.
 var (
 	grantJSON = `{
 		"id": "oag1", "clientId": "0oa1", "userId": "00u1", "scopeId": "okta.users.read", "issuer": "https://acme.okta.com",
@@ -266,7 +266,7 @@ const (
 	}`
 )
 
-// tokenJSON names its client as the schema does or as Okta's example answers do.
+// tokenJSON names its client as the schema does or as Okta's examples do.
 func tokenJSON(clientMember string) string {
 	return `{
 		"id": "oar1", "` + clientMember + `": "0oa1", "userId": "00u1", "issuer": "https://acme.okta.com/oauth2/aus1",
@@ -291,10 +291,10 @@ func TestOperationsSendAndDecodeExactly(t *testing.T) {
 			var sent *http.Request
 			mock.RegisterResponder(op.method, orgURL+op.path(ids...), func(req *http.Request) (*http.Response, error) {
 				sent = req
-				if op.answer == "" {
+				if op.response == "" {
 					return httpmock.NewStringResponse(http.StatusNoContent, ""), nil
 				}
-				return httpmock.NewStringResponse(http.StatusOK, op.answer), nil
+				return httpmock.NewStringResponse(http.StatusOK, op.response), nil
 			})
 			client := newClient(t, mock, noRetries, func(c *okta.Config) { c.UserAgent = "acme/1.0" })
 
@@ -331,7 +331,7 @@ func TestOperationsDefaults(t *testing.T) {
 		},
 	} {
 		require.NoError(t, call(), name)
-		last := mock.requests[len(mock.requests)-1]
+		last := mock.last()
 		assert.Equal(t, "limit=200", last.URL.RawQuery, name)
 	}
 }
@@ -386,8 +386,8 @@ func TestHostileIDsNeverLeave(t *testing.T) {
 				ids[position] = id
 				_, err := op.call(t.Context(), client, ids...)
 				require.ErrorIs(t, err, okta.ErrInvalidArgument, "%s, parameter %d: %q", op.id, position, id)
-				_, isAnswer := err.(*okta.Error) //nolint:errorlint // not even wrapped
-				assert.False(t, isAnswer)
+				_, isError := err.(*okta.Error) //nolint:errorlint // not even wrapped
+				assert.False(t, isError)
 			}
 		}
 	}
@@ -415,10 +415,10 @@ func TestOddIDsArriveAsTheyAre(t *testing.T) {
 				ids[position], want[position] = id, escaped
 				_, err := op.call(t.Context(), client, ids...)
 
-				answer, ok := err.(*okta.Error) //nolint:errorlint // as it is returned
+				apiErr, ok := err.(*okta.Error) //nolint:errorlint // as it is returned
 				require.True(t, ok, "%s with %q: %v", op.id, id, err)
 				assert.Equal(t, op.method+" "+op.path(want...), arrived)
-				assert.Equal(t, op.path(want...), answer.Path)
+				assert.Equal(t, op.path(want...), apiErr.Path)
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // book answers with numbered pages of one grant each. The cursor of a page is its number, and links names its headers.
-func book(pages int, link func(next int) []string) step {
+func book(pages int, link func(next int) []string) responder {
 	return func(req *http.Request) (*http.Response, error) {
 		n, _ := strconv.Atoi(req.URL.Query().Get("after"))
 		var headers []string
@@ -85,8 +85,8 @@ func TestPagesLinkForms(t *testing.T) {
 			require.NoError(t, err)
 
 			assert.Equal(t, []string{"grant0", "grant1", "grant2"}, ids(t, page))
-			require.Len(t, server.requests, 3)
-			for _, req := range server.requests {
+			require.Len(t, server.requests(), 3)
+			for _, req := range server.requests() {
 				assert.Equal(t, orgURL+"/api/v1/users/u/grants", "https://"+req.URL.Host+req.URL.Path)
 				assert.Equal(t, "200", req.URL.Query().Get("limit"))
 				assert.NotEmpty(t, req.Header.Get("Authorization"))
@@ -111,8 +111,8 @@ func TestPagesKeepTheListsOwnQuery(t *testing.T) {
 	assert.Equal(t, []string{"1", "2"}, ids(t, page))
 	assert.Equal(t, url.Values{
 		"scopeId": {"okta.users.read"}, "expand": {"scope"}, "limit": {"3"}, "after": {"c/+1"}, "extra": {"e"},
-	}, server.requests[1].URL.Query())
-	assert.Equal(t, "start", server.requests[0].URL.Query().Get("after"), "the first request stays as it was")
+	}, server.requests()[1].URL.Query())
+	assert.Equal(t, "start", server.requests()[0].URL.Query().Get("after"), "the first request stays as it was")
 }
 
 func TestPageNext(t *testing.T) {
@@ -183,7 +183,7 @@ func TestCursorSeenBeforeIsAnError(t *testing.T) {
 	for name, cursors := range loops {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var steps []step
+			var steps []responder
 			for _, cursor := range cursors {
 				steps = append(steps, reply(http.StatusOK, `[{"id":"x"}]`, `Link: <?after=`+cursor+`>; rel="next"`))
 			}
@@ -196,9 +196,9 @@ func TestCursorSeenBeforeIsAnError(t *testing.T) {
 				}
 			}
 			require.ErrorContains(t, last, "read before")
-			assert.Len(t, server.requests, len(cursors))
-			answer := requireAnswer(t, last)
-			assert.Equal(t, http.StatusOK, answer.StatusCode)
+			assert.Len(t, server.requests(), len(cursors))
+			apiErr := requireError(t, last)
+			assert.Equal(t, http.StatusOK, apiErr.StatusCode)
 		})
 	}
 }
@@ -290,7 +290,7 @@ func TestStoppingEarlyReadsNoFurther(t *testing.T) {
 		require.NoError(t, err)
 		break
 	}
-	assert.Len(t, server.requests, 2)
+	assert.Len(t, server.requests(), 2)
 	assert.Len(t, ids(t, page), 9, "and may begin again")
 }
 
@@ -322,14 +322,15 @@ func TestPagesPassOnTheirContext(t *testing.T) {
 	require.NoError(t, err)
 	_, err = page.Next(context.WithValue(t.Context(), key{}, "two"))
 	require.NoError(t, err)
-	assert.Equal(t, "one", server.requests[0].Context().Value(key{}))
-	assert.Equal(t, "two", server.requests[1].Context().Value(key{}))
+	assert.Equal(t, "one", server.requests()[0].Context().Value(key{}))
+	assert.Equal(t, "two", server.requests()[1].Context().Value(key{}))
 }
 
 // What happens between two readings of a list must not make the second one fail.
 func TestListIsReadTwiceWithRevokesInBetween(t *testing.T) {
 	t.Parallel()
-	org, client := startDemo(t)
+	org := newOrg(t)
+	client := newClient(t, nil, atURL(org.URL))
 	page, err := client.UserGrants.List(t.Context(), ann, &okta.ListUserGrantsOptions{Limit: 5})
 	require.NoError(t, err)
 	before := ids(t, page)
@@ -371,7 +372,7 @@ func TestCursorOfAQueryThatIsNotWellFormed(t *testing.T) {
 		assert.Equal(t, cursor, page.Cursor(), query)
 		_, err = page.Next(t.Context())
 		require.NoError(t, err, query)
-		sent := server.requests[1].URL.Query()
+		sent := server.requests()[1].URL.Query()
 		assert.Equal(t, []string{cursor}, sent["after"], query)
 		assert.Equal(t, "s", sent.Get("scopeId"), query)
 		assert.Equal(t, "200", sent.Get("limit"), query)
@@ -388,5 +389,5 @@ func TestQueryIsCopiedDeeply(t *testing.T) {
 	req.Query["filter"][0], req.Path[2] = "b", "apps"
 	_, err = page.Next(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, orgURL+"/api/v1/users?after=1&filter=a", server.requests[1].URL.String())
+	assert.Equal(t, orgURL+"/api/v1/users?after=1&filter=a", server.requests()[1].URL.String())
 }

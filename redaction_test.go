@@ -29,7 +29,7 @@ func TestEchoesOfACursorAreNotShownInAnyEncoding(t *testing.T) {
 		_, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{After: cursor})
 		require.Error(t, err)
 		assert.NotContains(t, err.Error(), "SECRET", name)
-		assert.NotContains(t, sprint("%+v", *requireAnswer(t, err)), "bad: "+echo, name)
+		assert.NotContains(t, sprint("%+v", *requireError(t, err)), "bad: "+echo, name)
 		assert.Contains(t, err.Error(), "bad: ", name)
 	}
 }
@@ -41,9 +41,9 @@ func TestEchoOfACredentialAtTheBoundIsNotShown(t *testing.T) {
 	for _, shown := range []int{8, 10, len(apiToken) - 1} {
 		body := strings.Repeat("x", mebibyte-shown) + apiToken + strings.Repeat("y", 100)
 		client := newClient(t, play(reply(502, body)), noRetries)
-		answer := requireAnswer(t, get(t.Context(), client))
-		assert.NotContains(t, string(answer.Body), apiToken[:8], "%d bytes before the bound", shown)
-		assert.Greater(t, len(answer.Body), mebibyte-100, "the rest is kept")
+		apiErr := requireError(t, get(t.Context(), client))
+		assert.NotContains(t, string(apiErr.Body), apiToken[:8], "%d bytes before the bound", shown)
+		assert.Greater(t, len(apiErr.Body), mebibyte-100, "the rest is kept")
 	}
 }
 
@@ -53,7 +53,7 @@ func TestWhatTransportsQuoteIsNotShown(t *testing.T) {
 	const fresh = "SECRET-of-the-response"
 	raw := func(response string) *okta.Client {
 		server := rawServer(t, func(_ int, conn net.Conn, _ string) { _, _ = io.WriteString(conn, response) })
-		return newClient(t, nil, at(server), noRetries)
+		return newClient(t, nil, atURL(server), noRetries)
 	}
 	for name, client := range map[string]*okta.Client{
 		"header line": raw("HTTP/1.1 200 OK\r\nLink <https://acme.okta.com/?after=" + fresh + ">\r\n\r\n"),

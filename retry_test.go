@@ -22,23 +22,9 @@ import (
 	"github.com/grantkit/okta"
 )
 
-var (
-	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-)
-
-func get(ctx context.Context, c *okta.Client) error {
-	_, err := c.UserGrants.Get(ctx, "u", "g", nil)
-	return err
-}
-
-func revoke(ctx context.Context, c *okta.Client) error { return c.UserGrants.Revoke(ctx, "u", "g") }
-
-func revokeAll(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, "u") }
-
 func TestRetriesUntilItWorks(t *testing.T) {
 	t.Parallel()
-	failures := map[string]step{
+	failures := map[string]responder{
 		"429": reply(429, limitedJSON), "500": reply(500, ""), "502": reply(502, "<html>"), "503": reply(503, ""), "504": reply(504, ""),
 		"reset": lose(errReset), "refused": lose(errRefused), "EOF": lose(io.EOF), "body cut short": replyCut(200, `{"id":"1`),
 		"error body cut short": replyCut(503, `{"errorCode":`), "bare status": reply(503, "", "Content-Length: 0"),
@@ -51,7 +37,7 @@ func TestRetriesUntilItWorks(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := play(failure, failure, failure, failure, reply(200, grantJSON))
 				require.NoError(t, get(t.Context(), newClient(t, server)))
-				assert.Len(t, server.requests, 5)
+				assert.Len(t, server.requests(), 5)
 				if strings.HasPrefix(name, "body") {
 					return // a 200 is no answer to a DELETE
 				}
@@ -59,7 +45,7 @@ func TestRetriesUntilItWorks(t *testing.T) {
 				server = play(failure, reply(204, ""))
 				require.NoError(t, revoke(t.Context(), newClient(t, server)))
 				require.NoError(t, revokeAll(t.Context(), newClient(t, play(failure, reply(204, "")))))
-				assert.Len(t, server.requests, 2)
+				assert.Len(t, server.requests(), 2)
 			})
 		})
 	}
@@ -70,11 +56,11 @@ func TestRetriesEndAndTheLastAnswerIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := play(reply(500, "first"), reply(503, `{"errorCode":"E0000010","errorSummary":"Read-only mode"}`, "X-Okta-Request-Id: last"))
 		err := get(t.Context(), newClient(t, server))
-		answer := requireAnswer(t, err)
-		assert.Equal(t, okta.CodeReadOnlyMode, answer.Code)
-		assert.Equal(t, 5, answer.Attempts)
+		apiErr := requireError(t, err)
+		assert.Equal(t, okta.CodeReadOnlyMode, apiErr.Code)
+		assert.Equal(t, 5, apiErr.Attempts)
 		assert.Equal(t, "okta: GET /api/v1/users/u/grants/g: 503 E0000010: Read-only mode [request last, 5 attempts]", err.Error())
-		assert.Len(t, server.requests, 5, "one attempt and four retries")
+		assert.Len(t, server.requests(), 5, "one attempt and four retries")
 	})
 }
 
@@ -87,7 +73,7 @@ func TestLostConnectionsEndWithTheirReasonAndTheAnswerBefore(t *testing.T) {
 
 		err = get(t.Context(), newClient(t, play(reply(503, "", "X-Okta-Request-Id: req-1"), lose(errReset))))
 		require.ErrorIs(t, err, syscall.ECONNRESET)
-		assert.Equal(t, "req-1", requireAnswer(t, err).RequestID)
+		assert.Equal(t, "req-1", requireError(t, err).RequestID)
 	})
 }
 
@@ -97,16 +83,16 @@ func TestCutBodyInTheEndIsAnErrorOfItsAnswer(t *testing.T) {
 		page, err := newClient(t, play(replyCut(200, `[{"id":"1"}]`))).UserGrants.List(t.Context(), "u", nil)
 		assert.Nil(t, page)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-		answer := requireAnswer(t, err)
-		assert.Equal(t, 200, answer.StatusCode)
-		assert.Equal(t, 5, answer.Attempts)
-		assert.JSONEq(t, `[{"id":"1"}]`, string(answer.Body))
+		apiErr := requireError(t, err)
+		assert.Equal(t, 200, apiErr.StatusCode)
+		assert.Equal(t, 5, apiErr.Attempts)
+		assert.JSONEq(t, `[{"id":"1"}]`, string(apiErr.Body))
 	})
 }
 
 func TestFinalFailuresAreNotRetried(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]step{
+	for name, s := range map[string]responder{
 		"400": reply(400, ""), "401": reply(401, ""), "403": reply(403, ""), "404": reply(404, notFoundJSON), "405": reply(405, ""),
 		"409": reply(409, ""), "501": reply(501, ""), "505": reply(505, ""), "204 for an object": reply(204, ""), "not JSON": reply(200, "<html>"),
 		"certificate": lose(&tls.CertificateVerificationError{Err: errors.New("expired")}),
@@ -116,7 +102,7 @@ func TestFinalFailuresAreNotRetried(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := play(s)
 				require.Error(t, get(t.Context(), newClient(t, server)))
-				assert.Len(t, server.requests, 1)
+				assert.Len(t, server.requests(), 1)
 			})
 		})
 	}
@@ -144,17 +130,17 @@ func TestPostIsRetriedAfterA429Only(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch} {
-			for _, s := range []step{reply(500, ""), reply(502, ""), reply(503, ""), reply(504, ""), replyCut(200, "{"), lose(errReset)} {
+			for _, s := range []responder{reply(500, ""), reply(502, ""), reply(503, ""), reply(504, ""), replyCut(200, "{"), lose(errReset)} {
 				server := play(s)
 				err := newClient(t, server).Do(t.Context(), okta.Request{Method: method, Path: []string{"api"}, Body: 1}, nil)
 				require.Error(t, err)
-				assert.Len(t, server.requests, 1)
+				assert.Len(t, server.requests(), 1)
 			}
 			server := play(reply(429, limitedJSON), reply(503, ""))
 			err := newClient(t, server).Do(t.Context(), okta.Request{Method: method, Path: []string{"api"}, Body: 1}, nil)
-			assert.Equal(t, 503, requireAnswer(t, err).StatusCode)
-			require.Len(t, server.requests, 2)
-			for _, req := range server.requests {
+			assert.Equal(t, 503, requireError(t, err).StatusCode)
+			require.Len(t, server.requests(), 2)
+			for _, req := range server.requests() {
 				body, err := io.ReadAll(req.Body)
 				require.NoError(t, err)
 				assert.Equal(t, "1", string(body))
@@ -169,7 +155,7 @@ func TestRetriesCanBeSwitchedOffAndCounted(t *testing.T) {
 		for retries, attempts := range map[int]int{-1: 1, 1: 2, 7: 8} {
 			server := play(reply(503, ""))
 			require.Error(t, get(t.Context(), newClient(t, server, func(c *okta.Config) { c.Retry.MaxRetries = retries })))
-			assert.Len(t, server.requests, attempts)
+			assert.Len(t, server.requests(), attempts)
 		}
 	})
 }
@@ -196,22 +182,6 @@ func TestBackoffDoublesWithJitterWithinItsBounds(t *testing.T) {
 		assert.Greater(t, len(seen), 40, "waits are spread")
 	})
 }
-
-// limits is the head of an answer whose window ends after the given seconds, as the server's clock has it, which differs
-// from that of the client by decades.
-func limits(limit, reset string) []string {
-	return []string{
-		"Date: Mon, 01 Jun 2026 12:00:00 GMT", "X-Rate-Limit-Limit: " + limit,
-		"X-Rate-Limit-Remaining: 0", "X-Rate-Limit-Reset: " + reset,
-	}
-}
-
-const (
-	serverNow = "1780315200" // Mon, 01 Jun 2026 12:00:00 GMT
-	in42s     = "1780315242"
-	in60s     = "1780315260"
-	in5m      = "1780315500"
-)
 
 func TestWaitAfterA429(t *testing.T) {
 	t.Parallel()
@@ -293,9 +263,9 @@ func TestAWaitThatCannotEndInTimeIsNotBegun(t *testing.T) {
 				err := revoke(ctx, newClient(t, server, func(config *okta.Config) { config.Retry.MaxWait = c.maxWait }))
 				require.ErrorIs(t, err, okta.ErrRateLimited)
 				require.NotErrorIs(t, err, context.DeadlineExceeded)
-				assert.Equal(t, okta.CodeRateLimitExceeded, requireAnswer(t, err).Code)
+				assert.Equal(t, okta.CodeRateLimitExceeded, requireError(t, err).Code)
 				assert.Zero(t, time.Since(start))
-				assert.Len(t, server.requests, 1)
+				assert.Len(t, server.requests(), 1)
 			})
 		})
 	}
@@ -311,7 +281,7 @@ func TestContextThatEndsInAWaitKeepsTheAnswer(t *testing.T) {
 		err := get(ctx, newClient(t, server))
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, err, okta.ErrRateLimited)
-		assert.Equal(t, "req-1", requireAnswer(t, err).RequestID)
+		assert.Equal(t, "req-1", requireError(t, err).RequestID)
 		assert.Equal(t, 10*time.Second, time.Since(start))
 
 		ctx, cancel = context.WithCancelCause(t.Context())
@@ -333,27 +303,9 @@ func TestContextThatHasEndedSendsNothing(t *testing.T) {
 	}
 }
 
-// hang answers nothing until the request's context ends; it then says what net/http says, the context's cause.
-func hang(req *http.Request) (*http.Response, error) {
-	<-req.Context().Done()
-	return nil, context.Cause(req.Context())
-}
-
-// stall answers at once, and then holds back the body until the request's context ends.
-func stall(req *http.Request) (*http.Response, error) {
-	return response(req, 200, io.NopCloser(stalled{req.Context()})), nil
-}
-
-type stalled struct{ context.Context }
-
-func (s stalled) Read([]byte) (int, error) {
-	<-s.Done()
-	return 0, context.Cause(s)
-}
-
 func TestContextThatEndsInAnAttempt(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]step{"no answer": hang, "no body": stall} {
+	for name, s := range map[string]responder{"no answer": hang, "no body": stall} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -370,7 +322,7 @@ func TestContextThatEndsInAnAttempt(t *testing.T) {
 				page, err := client.UserGrants.List(canceled, "u", nil)
 				require.ErrorIs(t, err, context.Canceled)
 				assert.Nil(t, page, "a cancelled read is never an empty list")
-				assert.Len(t, server.requests, 2, "not retried")
+				assert.Len(t, server.requests(), 2, "not retried")
 			})
 		})
 	}
@@ -378,7 +330,7 @@ func TestContextThatEndsInAnAttempt(t *testing.T) {
 
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]step{"no answer": hang, "no body": stall} {
+	for name, s := range map[string]responder{"no answer": hang, "no body": stall} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -430,26 +382,26 @@ func TestHTTPClientTimeoutBoundsAnAttempt(t *testing.T) {
 func TestRevokeThatFindsItsOwnWorkDone(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
-		steps []step
+		steps []responder
 		ok    bool
 	}{
-		"connection lost":                 {[]step{lose(errReset), reply(404, notFoundJSON)}, true},
-		"EOF":                             {[]step{lose(io.EOF), reply(404, notFoundJSON)}, true},
-		"no answer in time":               {[]step{hang, reply(404, notFoundJSON)}, true},
-		"500":                             {[]step{reply(500, ""), reply(404, notFoundJSON)}, true},
-		"503, then 429":                   {[]step{reply(503, ""), reply(429, ""), reply(404, notFoundJSON)}, true},
-		"204 cut short":                   {[]step{replyCut(204, ""), reply(404, notFoundJSON)}, true},
-		"404 cut short":                   {[]step{lose(errReset), replyCut(404, `{"errorCode":`), reply(404, notFoundJSON)}, false},
-		"404 cut short at once":           {[]step{replyCut(404, `{"errorCode":`), reply(404, notFoundJSON)}, false},
-		"at once":                         {[]step{reply(404, notFoundJSON)}, false},
-		"429 before":                      {[]step{reply(429, ""), reply(404, notFoundJSON)}, false},
-		"never connected":                 {[]step{lose(errRefused), reply(404, notFoundJSON)}, false},
-		"read-only mode before":           {[]step{reply(503, `{"errorCode":"E0000010"}`), reply(404, notFoundJSON)}, false},
-		"no such user":                    {[]step{reply(503, ""), reply(404, `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: u (User)"}`)}, false},
-		"no such client":                  {[]step{lose(errReset), reply(404, `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: c (OAuth2Client)"}`)}, false},
-		"404 of a proxy":                  {[]step{lose(errReset), reply(404, "<html>")}, false},
-		"404 of a path that is not there": {[]step{lose(errReset), reply(404, `{"errorCode":"E0000008"}`)}, false},
-		"403":                             {[]step{lose(errReset), reply(403, deniedJSON)}, false},
+		"connection lost":                 {[]responder{lose(errReset), reply(404, notFoundJSON)}, true},
+		"EOF":                             {[]responder{lose(io.EOF), reply(404, notFoundJSON)}, true},
+		"no answer in time":               {[]responder{hang, reply(404, notFoundJSON)}, true},
+		"500":                             {[]responder{reply(500, ""), reply(404, notFoundJSON)}, true},
+		"503, then 429":                   {[]responder{reply(503, ""), reply(429, ""), reply(404, notFoundJSON)}, true},
+		"204 cut short":                   {[]responder{replyCut(204, ""), reply(404, notFoundJSON)}, true},
+		"404 cut short":                   {[]responder{lose(errReset), replyCut(404, `{"errorCode":`), reply(404, notFoundJSON)}, false},
+		"404 cut short at once":           {[]responder{replyCut(404, `{"errorCode":`), reply(404, notFoundJSON)}, false},
+		"at once":                         {[]responder{reply(404, notFoundJSON)}, false},
+		"429 before":                      {[]responder{reply(429, ""), reply(404, notFoundJSON)}, false},
+		"never connected":                 {[]responder{lose(errRefused), reply(404, notFoundJSON)}, false},
+		"read-only mode before":           {[]responder{reply(503, `{"errorCode":"E0000010"}`), reply(404, notFoundJSON)}, false},
+		"no such user":                    {[]responder{reply(503, ""), reply(404, `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: u (User)"}`)}, false},
+		"no such client":                  {[]responder{lose(errReset), reply(404, `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: c (OAuth2Client)"}`)}, false},
+		"404 of a proxy":                  {[]responder{lose(errReset), reply(404, "<html>")}, false},
+		"404 of a path that is not there": {[]responder{lose(errReset), reply(404, `{"errorCode":"E0000008"}`)}, false},
+		"403":                             {[]responder{lose(errReset), reply(403, deniedJSON)}, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -475,15 +427,15 @@ func TestRetryHeaders(t *testing.T) {
 		server := play(reply(503, "", "X-Okta-Request-Id: first"), reply(503, "", "X-Okta-Request-Id: second"), reply(200, grantJSON))
 		require.NoError(t, get(t.Context(), newClient(t, server)))
 		for i, want := range [][2]string{{"", ""}, {"first", "1"}, {"first", "2"}} {
-			assert.Equal(t, want[0], server.requests[i].Header.Get("X-Okta-Retry-For"))
-			assert.Equal(t, want[1], server.requests[i].Header.Get("X-Okta-Retry-Count"))
+			assert.Equal(t, want[0], server.requests()[i].Header.Get("X-Okta-Retry-For"))
+			assert.Equal(t, want[1], server.requests()[i].Header.Get("X-Okta-Retry-Count"))
 		}
 
-		for _, first := range []step{lose(errReset), reply(503, "", "X-Okta-Request-Id: a\x01b"), reply(503, "", "X-Okta-Request-Id: "+strings.Repeat("x", 300))} {
+		for _, first := range []responder{lose(errReset), reply(503, "", "X-Okta-Request-Id: a\x01b"), reply(503, "", "X-Okta-Request-Id: "+strings.Repeat("x", 300))} {
 			server = play(first, reply(200, grantJSON))
 			require.NoError(t, get(t.Context(), newClient(t, server)))
-			assert.Equal(t, "1", server.requests[1].Header.Get("X-Okta-Retry-Count"))
-			assert.Empty(t, server.requests[1].Header.Values("X-Okta-Retry-For"))
+			assert.Equal(t, "1", server.requests()[1].Header.Get("X-Okta-Retry-Count"))
+			assert.Empty(t, server.requests()[1].Header.Values("X-Okta-Retry-For"))
 		}
 	})
 }
@@ -511,7 +463,7 @@ func (p *pool) CloseIdleConnections() { p.closed++ }
 func TestTheCallersPoolIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		for _, s := range []step{lose(errReset), reply(503, ""), reply(404, ""), hang} {
+		for _, s := range []responder{lose(errReset), reply(503, ""), reply(404, ""), hang} {
 			connections := &pool{RoundTripper: play(s)}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
@@ -536,7 +488,7 @@ func TestEveryBodyIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var bodies []*tracked
-		with := func(status int, body io.Reader, err error) step {
+		with := func(status int, body io.Reader, err error) responder {
 			return func(req *http.Request) (*http.Response, error) {
 				b := &tracked{Reader: body}
 				bodies = append(bodies, b)

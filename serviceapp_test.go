@@ -13,7 +13,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
@@ -28,65 +27,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/oktatest"
 )
-
-const tokenPath = "/oauth2/v1/token"
-
-// keys of the tests, by name. RSA keys take long to make.
-var keys = sync.OnceValue(func() map[string]crypto.Signer {
-	must := func(key crypto.Signer, err error) crypto.Signer {
-		if err != nil {
-			panic(err)
-		}
-		return key
-	}
-	return map[string]crypto.Signer{
-		"RSA":   must(rsa.GenerateKey(rand.Reader, 2048)),
-		"P-256": must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
-		"P-384": must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
-		"P-521": must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader)),
-	}
-})
-
-// algorithms are what the keys sign with.
-var algorithms = map[string]string{"RSA": "RS256", "P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
-
-func pemOf(t testing.TB, kind string, der []byte, err error) string {
-	t.Helper()
-	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-}
-
-func pkcs8(t testing.TB, key any) string {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	return pemOf(t, "PRIVATE KEY", der, err)
-}
-
-// traditional is the key as PKCS#1 or SEC 1.
-func traditional(t testing.TB, key crypto.Signer) string {
-	t.Helper()
-	if private, ok := key.(*rsa.PrivateKey); ok {
-		return pemOf(t, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private), nil)
-	}
-	private, ok := key.(*ecdsa.PrivateKey)
-	require.True(t, ok)
-	der, err := x509.MarshalECPrivateKey(private)
-	return pemOf(t, "EC PRIVATE KEY", der, err)
-}
-
-func jwkOf(t testing.TB, key any, id string) string {
-	t.Helper()
-	text, err := jose.JSONWebKey{Key: key, KeyID: id}.MarshalJSON()
-	require.NoError(t, err)
-	return string(text)
-}
 
 // vault is a key of which nothing but its use is known.
 type vault struct{ key crypto.Signer }
@@ -97,241 +43,68 @@ func (v vault) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 	return v.key.Sign(random, digest, opts)
 }
 
-// party is a demo org, an app of it, and what the app sends.
-type party struct {
-	org    *oktatest.Org
-	app    oktatest.ServiceApp
-	config okta.ServiceApp
-}
-
-// enroll registers an app with the P-256 key. The option changes it.
-func enroll(t testing.TB, org *oktatest.Org, option func(*oktatest.ServiceApp)) party {
-	t.Helper()
-	app := oktatest.ServiceApp{
-		Keys:   []oktatest.ServiceAppKey{{Public: keys()["P-256"].Public()}},
-		Scopes: []string{usersRead, usersManage},
-	}
-	if option != nil {
-		option(&app)
-	}
-	app = org.AddServiceApp(app)
-	return party{org, app, okta.ServiceApp{
-		ClientID: app.ClientID, PrivateKey: okta.Signer(keys()["P-256"]), Scopes: []string{usersRead, usersManage},
-	}}
-}
-
-func bound(app *oktatest.ServiceApp) { app.DPoP = true }
-
-// newParty is a party of a demo org of its own.
-func newParty(t testing.TB, option func(*oktatest.ServiceApp)) party {
-	t.Helper()
-	org := oktatest.NewDemo()
-	t.Cleanup(org.Close)
-	return enroll(t, org, option)
-}
-
-// client signs in as the app, through transport at the org's own URL.
-func (p party) client(t testing.TB, transport http.RoundTripper, options ...func(*okta.Config)) *okta.Client {
-	t.Helper()
-	options = append([]func(*okta.Config){quickRetries, func(c *okta.Config) {
-		c.OrgURL, c.Credentials = p.org.URL, p.config
-	}}, options...)
-	return newClient(t, transport, options...)
-}
-
-// slowRetries are the default ones, for bubbles.
-func slowRetries(c *okta.Config) { c.Retry = okta.Retry{} }
-
-func getDemo(ctx context.Context, c *okta.Client) error {
-	_, err := c.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, nil)
-	return err
-}
-
-// sighting is a request, and the status of its answer.
-type sighting struct {
-	method, url string
-	header      http.Header
-	form        url.Values
-	status      int
-	at          time.Time
-}
-
-func (s sighting) isToken() bool { return strings.HasSuffix(s.url, tokenPath) }
-
-// witness notes what goes through a transport, and takes a lost connection of an org in process for what it is.
-type witness struct {
-	next http.RoundTripper
-
-	mu   sync.Mutex
-	seen []sighting
-}
-
-func watch(next http.RoundTripper) *witness { return &witness{next: next} }
-
-// overNetwork watches real connections, none of which is used twice: net/http itself repeats a GET on those.
-func overNetwork(t testing.TB) *witness {
-	t.Helper()
-	pool := &http.Transport{DisableKeepAlives: true}
-	t.Cleanup(pool.CloseIdleConnections)
-	return watch(pool)
-}
-
-func (w *witness) RoundTrip(req *http.Request) (resp *http.Response, err error) {
-	s := sighting{method: req.Method, url: req.URL.String(), header: req.Header.Clone(), at: time.Now()}
-	if req.Body != nil && req.Body != http.NoBody {
-		body, _ := io.ReadAll(req.Body)
-		s.form, _ = url.ParseQuery(string(body))
-		req = req.Clone(req.Context())
-		req.Body = io.NopCloser(bytes.NewReader(body))
-	}
-	w.mu.Lock()
-	at := len(w.seen)
-	w.seen = append(w.seen, s)
-	w.mu.Unlock()
-	defer func() {
-		if dropped := recover(); dropped != nil {
-			resp, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	resp, err = w.next.RoundTrip(req)
-	if err == nil {
-		w.mu.Lock()
-		w.seen[at].status = resp.StatusCode
-		w.mu.Unlock()
-	}
-	return resp, err
-}
-
-func (w *witness) sightings() []sighting {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.seen)
-}
-
-// tokenRequests and apiRequests are what went to the token endpoint, and what did not.
-func (w *witness) tokenRequests() []sighting {
-	return slices.DeleteFunc(w.sightings(), func(s sighting) bool { return !s.isToken() })
-}
-
-func (w *witness) apiRequests() []sighting { return slices.DeleteFunc(w.sightings(), sighting.isToken) }
-
-func statuses(seen []sighting) []int {
-	list := []int{}
-	for _, s := range seen {
-		list = append(list, s.status)
-	}
-	return list
-}
-
-// jwtParts returns the header and the claims of a JWT.
-func jwtParts(t testing.TB, text string) (header, claims map[string]any) {
-	t.Helper()
-	parts := strings.Split(text, ".")
-	require.Len(t, parts, 3, "%q is no JWT", text)
-	for i, into := range []*map[string]any{&header, &claims} {
-		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
-		require.NoError(t, err)
-		require.NoError(t, json.Unmarshal(raw, into))
-	}
-	return header, claims
-}
-
-// requireFresh checks that no assertion and no proof was sent twice, and that a bound token never went as a bearer token.
-func (w *witness) requireFresh(t testing.TB) {
-	t.Helper()
-	used := map[any]bool{}
-	fresh := func(text string) {
-		_, claims := jwtParts(t, text)
-		require.NotEmpty(t, claims["jti"])
-		require.False(t, used[claims["jti"]], "a jti is used twice")
-		used[claims["jti"]] = true
-	}
-	for _, s := range w.sightings() {
-		scheme, _, _ := strings.Cut(s.header.Get("Authorization"), " ")
-		if s.isToken() {
-			require.Empty(t, s.header.Values("Authorization"))
-			fresh(s.form.Get("client_assertion"))
-		}
-		require.LessOrEqual(t, len(s.header.Values("DPoP")), 1)
-		if proof := s.header.Get("DPoP"); proof != "" {
-			fresh(proof)
-			require.NotEqual(t, "Bearer", scheme)
-		} else {
-			require.NotEqual(t, "DPoP", scheme)
-		}
-	}
-}
-
-func TestServiceAppSignsInWithEveryKey(t *testing.T) {
+func TestEachKeyAuthenticates(t *testing.T) {
 	t.Parallel()
-	type form struct {
-		key  okta.PrivateKey
-		kid  string // what is configured
-		want any    // what the assertion names
-	}
+	algorithms := map[string]string{"RSA": "RS256", "P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 	for name, key := range keys() {
-		forms := map[string]form{
-			"PKCS#8":             {key: okta.PEM(pkcs8(t, key))},
-			"PKCS#1 or SEC 1":    {key: okta.PEM(traditional(t, key))},
-			"escaped":            {key: okta.PEM(strings.ReplaceAll(pkcs8(t, key), "\n", `\n`))},
-			"escaped SEC 1":      {key: okta.PEM(strings.ReplaceAll(traditional(t, key), "\n", `\n`)), kid: "k1", want: "k1"},
-			"CRLF":               {key: okta.PEM(strings.ReplaceAll(pkcs8(t, key), "\n", "\r\n"))},
-			"JWK":                {key: okta.JWK(jwkOf(t, key, "k1")), want: "k1"},
-			"JWK without kid":    {key: okta.JWK(jwkOf(t, key, ""))},
-			"JWK and a key ID":   {key: okta.JWK(jwkOf(t, key, "old")), kid: "k1", want: "k1"},
-			"signer":             {key: okta.Signer(key)},
-			"a vault's signer":   {key: okta.Signer(vault{key}), kid: "k1", want: "k1"},
-			"pointer to a vault": {key: okta.Signer(&vault{key})},
-		}
-		for variant, f := range forms {
-			for dpop, demanded := range map[string]bool{"bearer": false, "DPoP": true} {
-				t.Run(name+"/"+variant+"/"+dpop, func(t *testing.T) {
+		for form, c := range map[string]struct {
+			key  okta.PrivateKey
+			kid  string // of the configuration
+			want any    // in the assertion
+		}{
+			"PEM":              {key: okta.PEM(pkcs8(t, key))},
+			"PEM and a key ID": {key: okta.PEM(pkcs8(t, key)), kid: "k1", want: "k1"},
+			"JWK":              {key: okta.JWK(jwk(t, key, "k1")), want: "k1"},
+			"JWK without kid":  {key: okta.JWK(jwk(t, key, ""))},
+			"JWK and a key ID": {key: okta.JWK(jwk(t, key, "old")), kid: "k1", want: "k1"},
+			"signer":           {key: okta.Signer(vault{key}), kid: "k1", want: "k1"},
+			"signer's pointer": {key: okta.Signer(&vault{key})},
+		} {
+			for scheme, dpop := range map[string]bool{"Bearer": false, "DPoP": true} {
+				t.Run(name+"/"+form+"/"+scheme, func(t *testing.T) {
 					t.Parallel()
-					p := newParty(t, func(app *oktatest.ServiceApp) {
+					app := newApp(t, func(app *oktatest.ServiceApp) {
 						app.Keys = []oktatest.ServiceAppKey{{ID: "k1", Public: key.Public()}}
-						app.DPoP = demanded
+						app.DPoP = dpop
 					})
-					p.config.PrivateKey, p.config.KeyID = f.key, f.kid
+					app.config.PrivateKey, app.config.KeyID = c.key, c.kid
 					network := overNetwork(t)
-					client := p.client(t, network)
-					require.NoError(t, getDemo(t.Context(), client))
+					client := newClient(t, network, app.configure)
+					require.NoError(t, getGrant(t.Context(), client))
 					require.NoError(t, client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID))
-					assert.Equal(t, 44, grantsOf(p.org, ann))
-					network.requireFresh(t)
+					assert.Equal(t, 44, grantsOf(app.org, ann))
+					network.requireNoReuse(t)
 
-					header, _ := jwtParts(t, network.tokenRequests()[0].form.Get("client_assertion"))
+					header, _ := decodeJWT(t, network.tokenRequests()[0].form.Get("client_assertion"))
 					assert.Equal(t, algorithms[name], header["alg"])
-					assert.Equal(t, f.want, header["kid"])
-					scheme, _, _ := strings.Cut(network.apiRequests()[0].header.Get("Authorization"), " ")
-					assert.Equal(t, map[bool]string{false: "Bearer", true: "DPoP"}[demanded], scheme)
+					assert.Equal(t, c.want, header["kid"])
+					sent, _, _ := strings.Cut(network.apiRequests()[0].Header.Get("Authorization"), " ")
+					assert.Equal(t, scheme, sent)
 				})
 			}
 		}
 	}
 }
 
-// What openssl ecparam -genkey writes, and a file with a certificate before the key.
-func TestKeyBehindOtherPEMBlocks(t *testing.T) {
+func TestKeyAfterACertificate(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
-	for _, before := range []string{"EC PARAMETERS", "CERTIFICATE"} {
-		first := pemOf(t, before, []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}, nil)
-		p.config.PrivateKey = okta.PEM("some text\n" + first + traditional(t, keys()["P-256"]))
-		require.NoError(t, getDemo(t.Context(), p.client(t, overNetwork(t))), before)
-	}
+	app := newApp(t, nil)
+	certificate := pemBlock(t, "CERTIFICATE", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}, nil)
+	app.config.PrivateKey = okta.PEM("some text\n" + certificate + pkcs8(t, keys()["P-256"]))
+	require.NoError(t, getGrant(t.Context(), newClient(t, overNetwork(t), app.configure)))
 }
 
 func TestTokenRequestOnTheWire(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	network := overNetwork(t)
 	before := time.Now().Unix()
-	require.NoError(t, getDemo(t.Context(), p.client(t, network, func(c *okta.Config) { c.UserAgent = "acme/1" })))
-	require.Len(t, network.sightings(), 2)
+	require.NoError(t, getGrant(t.Context(), newClient(t, network, app.configure, func(c *okta.Config) { c.UserAgent = "acme/1" })))
+	require.Len(t, network.requests(), 2)
 
-	s := network.sightings()[0]
-	assert.Equal(t, http.MethodPost, s.method)
-	assert.Equal(t, p.org.URL+tokenPath, s.url)
+	s := network.requests()[0]
+	assert.Equal(t, http.MethodPost, s.Method)
+	assert.Equal(t, app.org.URL+tokenPath, s.URL.String())
 	assertion := s.form.Get("client_assertion")
 	assert.Equal(t, url.Values{
 		"grant_type":            {"client_credentials"},
@@ -339,13 +112,13 @@ func TestTokenRequestOnTheWire(t *testing.T) {
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 		"client_assertion":      {assertion},
 	}, s.form)
-	assert.Regexp(t, "^acme/1 grantkit-okta/", s.header.Get("User-Agent"))
-	s.header.Del("User-Agent")
+	assert.Regexp(t, "^acme/1 grantkit-okta/", s.Header.Get("User-Agent"))
+	s.Header.Del("User-Agent")
 	assert.Equal(t, http.Header{
 		"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"},
-	}, s.header)
+	}, s.Header)
 
-	header, claims := jwtParts(t, assertion)
+	header, claims := decodeJWT(t, assertion)
 	assert.Equal(t, map[string]any{"alg": "ES256", "typ": "JWT"}, header)
 	issued, ok := claims["iat"].(float64)
 	require.True(t, ok)
@@ -355,28 +128,28 @@ func TestTokenRequestOnTheWire(t *testing.T) {
 	assert.Greater(t, expires, issued)
 	assert.LessOrEqual(t, expires, issued+3600)
 	assert.Equal(t, map[string]any{
-		"iss": p.app.ClientID, "sub": p.app.ClientID, "aud": p.org.URL + tokenPath,
+		"iss": app.config.ClientID, "sub": app.config.ClientID, "aud": app.org.URL + tokenPath,
 		"iat": issued, "exp": expires, "jti": claims["jti"],
 	}, claims)
 
-	api := network.sightings()[1]
-	assert.Regexp(t, "^Bearer [A-Z0-9]+$", api.header.Get("Authorization"))
-	assert.Empty(t, api.header.Values("DPoP"))
+	api := network.requests()[1]
+	assert.Regexp(t, "^Bearer [A-Z0-9]+$", api.Header.Get("Authorization"))
+	assert.Empty(t, api.Header.Values("DPoP"))
 	assert.Empty(t, api.form)
 }
 
 func TestEveryTokenAttemptHasItsOwnAssertionAndProof(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
+	app := newApp(t, requireDPoP)
 	network := overNetwork(t)
-	p.org.Next(
+	app.org.Next(
 		oktatest.Reply(503, nil, ""), nil, oktatest.Reply(429, nil, limitedJSON), oktatest.Drop(), nil, oktatest.DropResponse(), oktatest.CutBody(20),
 	)
-	require.NoError(t, getDemo(t.Context(), p.client(t, network, ungoverned, func(c *okta.Config) { c.Retry.MaxRetries = 9 })))
+	require.NoError(t, getGrant(t.Context(), newClient(t, network, app.configure, noRateLimiter, func(c *okta.Config) { c.Retry.MaxRetries = 9 })))
 	assert.Equal(t, []int{503, 400, 429, 0, 400, 0, 200, 200}, statuses(network.tokenRequests()))
-	network.requireFresh(t)
+	network.requireNoReuse(t)
 	for i, s := range network.tokenRequests() {
-		assert.Equal(t, i >= 2, s.header.Get("DPoP") != "", "attempt %d", i+1)
+		assert.Equal(t, i >= 2, s.Header.Get("DPoP") != "", "attempt %d", i+1)
 	}
 }
 
@@ -392,20 +165,20 @@ func TestDPoPIsFoundOutOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newParty(t, func(app *oktatest.ServiceApp) { app.DPoP = c.demanded })
-			p.config.DPoP = c.configured
+			app := newApp(t, func(app *oktatest.ServiceApp) { app.DPoP = c.demanded })
+			app.config.DPoP = c.configured
 			network := overNetwork(t)
-			client := p.client(t, network)
-			require.NoError(t, getDemo(t.Context(), client))
+			client := newClient(t, network, app.configure)
+			require.NoError(t, getGrant(t.Context(), client))
 			assert.Equal(t, c.want, statuses(network.tokenRequests()))
-			assert.Equal(t, c.configured, network.tokenRequests()[0].header.Get("DPoP") != "")
+			assert.Equal(t, c.configured, network.tokenRequests()[0].Header.Get("DPoP") != "")
 			assert.Equal(t, []int{200}, statuses(network.apiRequests()))
 
-			p.org.RevokeAccessTokens()
-			require.NoError(t, getDemo(t.Context(), client))
+			app.org.RevokeAccessTokens()
+			require.NoError(t, getGrant(t.Context(), client))
 			assert.Equal(t, append(c.want, 200), statuses(network.tokenRequests()), "one request is enough from then on")
 			assert.Equal(t, []int{200, 401, 200}, statuses(network.apiRequests()))
-			network.requireFresh(t)
+			network.requireNoReuse(t)
 		})
 	}
 }
@@ -416,21 +189,21 @@ func TestProofs(t *testing.T) {
 	t.Cleanup(org.Close)
 	user := org.AddUser(oktatest.User{Login: `o'hara+50% é@example.com`})
 	org.RequireDPoPNonce(true)
-	p := enroll(t, org, bound)
+	app := addApp(org, requireDPoP)
 	network := overNetwork(t)
-	client := p.client(t, network)
+	client := newClient(t, network, app.configure)
 	page, err := client.UserGrants.List(t.Context(), user.Login, &okta.ListUserGrantsOptions{Limit: 5})
 	require.NoError(t, err)
 	assert.Empty(t, page.Items)
 	require.ErrorIs(t, client.UserGrants.Revoke(t.Context(), user.ID, "a,b'c"), okta.ErrNotFound)
-	network.requireFresh(t)
+	network.requireNoReuse(t)
 
 	var jwks []any
-	for _, s := range network.sightings() {
-		if s.header.Get("DPoP") == "" {
+	for _, s := range network.requests() {
+		if s.Header.Get("DPoP") == "" {
 			continue
 		}
-		header, claims := jwtParts(t, s.header.Get("DPoP"))
+		header, claims := decodeJWT(t, s.Header.Get("DPoP"))
 		jwks = append(jwks, header["jwk"])
 		assert.Equal(t, "dpop+jwt", header["typ"])
 		assert.Equal(t, "ES256", header["alg"])
@@ -441,13 +214,13 @@ func TestProofs(t *testing.T) {
 		assert.Equal(t, "P-256", jwk["crv"])
 		assert.Len(t, jwk, 4, "crv, kty, x and y: nothing private")
 
-		assert.Equal(t, s.method, claims["htm"])
-		target, err := url.Parse(s.url)
+		assert.Equal(t, s.Method, claims["htm"])
+		target, err := url.Parse(s.URL.String())
 		require.NoError(t, err)
 		assert.Equal(t, "http://"+target.Host+strings.ReplaceAll(strings.ReplaceAll(target.Path, "%", "%25"), " ", "%20"), claims["htu"])
 		assert.InDelta(t, time.Now().Unix(), claims["iat"], 5)
 		names := 4
-		if _, token, found := strings.Cut(s.header.Get("Authorization"), "DPoP "); found {
+		if _, token, found := strings.Cut(s.Header.Get("Authorization"), "DPoP "); found {
 			hash := sha256.Sum256([]byte(token))
 			assert.Equal(t, base64.RawURLEncoding.EncodeToString(hash[:]), claims["ath"])
 			names++
@@ -464,51 +237,51 @@ func TestProofs(t *testing.T) {
 	for _, jwk := range jwks {
 		assert.Equal(t, jwks[0], jwk, "one key for the client's life")
 	}
-	other := p.client(t, network)
+	other := newClient(t, network, app.configure)
 	require.NoError(t, other.UserGrants.RevokeAll(t.Context(), user.ID))
-	header, _ := jwtParts(t, network.sightings()[len(network.sightings())-1].header.Get("DPoP"))
+	header, _ := decodeJWT(t, network.last().Header.Get("DPoP"))
 	assert.NotEqual(t, jwks[0], header["jwk"], "another client has another key")
 }
 
 func TestNoncesThatChangeInMidFlight(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
-	p.org.RequireDPoPNonce(true)
+	app := newApp(t, requireDPoP)
+	app.org.RequireDPoPNonce(true)
 	network := overNetwork(t)
-	client := p.client(t, network)
+	client := newClient(t, network, app.configure)
 	for range 5 {
-		require.NoError(t, getDemo(t.Context(), client))
-		p.org.RotateDPoPNonce() // the old one is good for one more call, whose answer names the new one
-		require.NoError(t, getDemo(t.Context(), client))
-		p.org.RotateDPoPNonce()
-		p.org.RotateDPoPNonce() // the old one is no good
+		require.NoError(t, getGrant(t.Context(), client))
+		app.org.RotateDPoPNonce() // the old one is good for one more call, whose answer names the new one
+		require.NoError(t, getGrant(t.Context(), client))
+		app.org.RotateDPoPNonce()
+		app.org.RotateDPoPNonce() // the old one is no good
 		require.NoError(t, client.UserGrants.RevokeAllForClient(t.Context(), ann, calendar))
-		p.org.RotateDPoPNonce()
-		p.org.RotateDPoPNonce()
-		p.org.RevokeAccessTokens() // both nonces are old, and the token
+		app.org.RotateDPoPNonce()
+		app.org.RotateDPoPNonce()
+		app.org.RevokeAccessTokens() // both nonces are old, and the token
 		_, err := client.UserGrants.List(t.Context(), ann, nil)
 		require.NoError(t, err)
-		p.org.AddGrant(oktatest.Grant{ID: oktatest.DemoGrantID, UserID: ann, ClientID: calendar})
+		app.org.AddGrant(oktatest.Grant{ID: oktatest.DemoGrantID, UserID: ann, ClientID: calendar})
 	}
-	network.requireFresh(t)
+	network.requireNoReuse(t)
 	assert.Equal(t, []int{401, 200, 200, 401, 204, 401, 401, 200}, statuses(network.apiRequests())[:8])
 	assert.Equal(t, []int{400, 400, 200, 400, 200}, statuses(network.tokenRequests())[:5])
 }
 
 func TestNonceThatChangesWhileTheRequestIsOnItsWay(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
-	p.org.RequireDPoPNonce(true)
+	app := newApp(t, requireDPoP)
+	app.org.RequireDPoPNonce(true)
 	network := overNetwork(t)
-	client := p.client(t, network)
+	client := newClient(t, network, app.configure)
 	rotated := func(w http.ResponseWriter, r *http.Request, org http.Handler) {
-		p.org.RotateDPoPNonce()
-		p.org.RotateDPoPNonce()
+		app.org.RotateDPoPNonce()
+		app.org.RotateDPoPNonce()
 		org.ServeHTTP(w, r)
 	}
-	p.org.Next(nil, rotated, rotated, nil, rotated, rotated)
-	require.NoError(t, getDemo(t.Context(), client))
-	network.requireFresh(t)
+	app.org.Next(nil, rotated, rotated, nil, rotated, rotated)
+	require.NoError(t, getGrant(t.Context(), client))
+	network.requireNoReuse(t)
 	assert.Equal(t, []int{400, 400, 400, 200}, statuses(network.tokenRequests()))
 	assert.Equal(t, []int{401, 401, 200}, statuses(network.apiRequests()))
 }
@@ -522,56 +295,56 @@ func useNonce(status int, nonce string) oktatest.Fault {
 func TestAPIDemandsANonceWith400Or401(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 401} {
-		p := newParty(t, bound)
+		app := newApp(t, requireDPoP)
 		network := overNetwork(t)
-		client := p.client(t, network)
-		require.NoError(t, getDemo(t.Context(), client))
-		p.org.RotateDPoPNonce()
-		p.org.RequireDPoPNonce(true)
-		p.org.Next(useNonce(status, "first"))
+		client := newClient(t, network, app.configure)
+		require.NoError(t, getGrant(t.Context(), client))
+		app.org.RotateDPoPNonce()
+		app.org.RequireDPoPNonce(true)
+		app.org.Next(useNonce(status, "first"))
 		require.NoError(t, client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID))
 		assert.Equal(t, []int{200, status, 401, 204}, statuses(network.apiRequests()))
-		_, claims := jwtParts(t, network.apiRequests()[2].header.Get("DPoP"))
+		_, claims := decodeJWT(t, network.apiRequests()[2].Header.Get("DPoP"))
 		assert.Equal(t, "first", claims["nonce"])
 		assert.Len(t, network.tokenRequests(), 3, "the token is left alone")
-		network.requireFresh(t)
+		network.requireNoReuse(t)
 	}
 }
 
 // A nonce that stands in an error's body, as the token endpoint has it, will do too.
 func TestAPIDemandsANonceInItsBody(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
+	app := newApp(t, requireDPoP)
 	network := overNetwork(t)
-	client := p.client(t, network)
-	require.NoError(t, getDemo(t.Context(), client))
-	p.org.Next(oktatest.Reply(400, http.Header{"Dpop-Nonce": {"n1"}}, `{"error":"use_dpop_nonce"}`), nil)
-	err := getDemo(t.Context(), client)
+	client := newClient(t, network, app.configure)
+	require.NoError(t, getGrant(t.Context(), client))
+	app.org.Next(oktatest.Reply(400, http.Header{"Dpop-Nonce": {"n1"}}, `{"error":"use_dpop_nonce"}`), nil)
+	err := getGrant(t.Context(), client)
 	require.NoError(t, err, "n1 is refused by the org, which names its own")
 }
 
 func TestNonceIsTakenFromEveryAnswer(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
+	app := newApp(t, requireDPoP)
 	network := overNetwork(t)
-	client := p.client(t, network)
-	p.org.Next(oktatest.Reply(503, http.Header{"Dpop-Nonce": {"from-a-503"}}, ""))
-	require.NoError(t, getDemo(t.Context(), client))
-	_, claims := jwtParts(t, network.tokenRequests()[2].header.Get("DPoP"))
+	client := newClient(t, network, app.configure)
+	app.org.Next(oktatest.Reply(503, http.Header{"Dpop-Nonce": {"from-a-503"}}, ""))
+	require.NoError(t, getGrant(t.Context(), client))
+	_, claims := decodeJWT(t, network.tokenRequests()[2].Header.Get("DPoP"))
 	assert.Equal(t, "from-a-503", claims["nonce"])
 
-	p.org.Next(oktatest.Reply(200, http.Header{"Dpop-Nonce": {"from-a-200"}}, grantJSON), useNonce(400, "good"), oktatest.Reply(200, nil, grantJSON))
+	app.org.Next(oktatest.Reply(200, http.Header{"Dpop-Nonce": {"from-a-200"}}, grantJSON), useNonce(400, "good"), oktatest.Reply(200, nil, grantJSON))
 	for range 2 {
-		require.NoError(t, getDemo(t.Context(), client))
+		require.NoError(t, getGrant(t.Context(), client))
 	}
 	seen := network.apiRequests()
-	_, claims = jwtParts(t, seen[2].header.Get("DPoP"))
+	_, claims = decodeJWT(t, seen[2].Header.Get("DPoP"))
 	assert.Equal(t, "from-a-200", claims["nonce"])
 	for _, bad := range []string{"", "a b", strings.Repeat("x", 300), "é"} {
-		p.org.Next(oktatest.Reply(200, http.Header{"Dpop-Nonce": {bad}}, grantJSON), oktatest.Reply(200, nil, grantJSON))
-		require.NoError(t, getDemo(t.Context(), client))
-		require.NoError(t, getDemo(t.Context(), client))
-		_, claims = jwtParts(t, network.sightings()[len(network.sightings())-1].header.Get("DPoP"))
+		app.org.Next(oktatest.Reply(200, http.Header{"Dpop-Nonce": {bad}}, grantJSON), oktatest.Reply(200, nil, grantJSON))
+		require.NoError(t, getGrant(t.Context(), client))
+		require.NoError(t, getGrant(t.Context(), client))
+		_, claims = decodeJWT(t, network.last().Header.Get("DPoP"))
 		assert.Equal(t, "good", claims["nonce"], "%q is no nonce", bad)
 	}
 }
@@ -581,12 +354,12 @@ func TestNonceDemandsWithoutAnEnd(t *testing.T) {
 	for name, status := range map[string]int{"400": 400, "401": 401} {
 		t.Run("API "+name, func(t *testing.T) {
 			t.Parallel()
-			p := newParty(t, bound)
+			app := newApp(t, requireDPoP)
 			network := overNetwork(t)
-			client := p.client(t, network)
-			require.NoError(t, getDemo(t.Context(), client))
+			client := newClient(t, network, app.configure)
+			require.NoError(t, getGrant(t.Context(), client))
 			for i := range 50 {
-				p.org.Next(func(w http.ResponseWriter, r *http.Request, org http.Handler) {
+				app.org.Next(func(w http.ResponseWriter, r *http.Request, org http.Handler) {
 					if r.Method == http.MethodPost {
 						org.ServeHTTP(w, r)
 						return
@@ -594,65 +367,65 @@ func TestNonceDemandsWithoutAnEnd(t *testing.T) {
 					useNonce(status, "n"+strconv.Itoa(i))(w, r, org)
 				})
 			}
-			answer := requireAnswer(t, getDemo(t.Context(), client))
-			assert.Equal(t, "use_dpop_nonce", answer.OAuth.Code)
-			assert.Equal(t, status, answer.StatusCode)
+			apiErr := requireError(t, getGrant(t.Context(), client))
+			assert.Equal(t, "use_dpop_nonce", apiErr.OAuth.Code)
+			assert.Equal(t, status, apiErr.StatusCode)
 			assert.LessOrEqual(t, len(network.apiRequests()), 7)
-			network.requireFresh(t)
+			network.requireNoReuse(t)
 		})
 		t.Run("token endpoint "+name, func(t *testing.T) {
 			t.Parallel()
-			p := newParty(t, bound)
+			app := newApp(t, requireDPoP)
 			network := overNetwork(t)
 			for i := range 50 {
-				p.org.Next(oktatest.Reply(status, http.Header{"Dpop-Nonce": {"n" + strconv.Itoa(i)}}, `{"error":"use_dpop_nonce"}`))
+				app.org.Next(oktatest.Reply(status, http.Header{"Dpop-Nonce": {"n" + strconv.Itoa(i)}}, `{"error":"use_dpop_nonce"}`))
 			}
-			answer := requireAnswer(t, getDemo(t.Context(), p.client(t, network)))
-			assert.Equal(t, "use_dpop_nonce", answer.OAuth.Code)
-			assert.LessOrEqual(t, len(network.sightings()), 5)
-			network.requireFresh(t)
+			apiErr := requireError(t, getGrant(t.Context(), newClient(t, network, app.configure)))
+			assert.Equal(t, "use_dpop_nonce", apiErr.OAuth.Code)
+			assert.LessOrEqual(t, len(network.requests()), 5)
+			network.requireNoReuse(t)
 		})
 	}
 }
 
 func TestNonceDemandThatNamesNone(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
-	p.config.DPoP = true
+	app := newApp(t, requireDPoP)
+	app.config.DPoP = true
 	network := overNetwork(t)
 	for range 50 {
-		p.org.Next(oktatest.Reply(400, nil, `{"error":"use_dpop_nonce","error_description":"a nonce"}`))
+		app.org.Next(oktatest.Reply(400, nil, `{"error":"use_dpop_nonce","error_description":"a nonce"}`))
 	}
-	err := getDemo(t.Context(), p.client(t, network))
+	err := getGrant(t.Context(), newClient(t, network, app.configure))
 	require.ErrorContains(t, err, "POST /oauth2/v1/token: 400 use_dpop_nonce: a nonce [request req")
-	assert.Len(t, network.sightings(), 1)
+	assert.Len(t, network.requests(), 1)
 }
 
 // RFC 9449 leaves it open which of the two a server says of a request without a proof.
 func TestNonceDemandInPlaceOfAProofDemand(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
+	app := newApp(t, requireDPoP)
 	network := overNetwork(t)
-	p.org.Next(oktatest.Reply(400, http.Header{"Dpop-Nonce": {"n1"}}, `{"error":"use_dpop_nonce"}`))
-	require.NoError(t, getDemo(t.Context(), p.client(t, network)))
+	app.org.Next(oktatest.Reply(400, http.Header{"Dpop-Nonce": {"n1"}}, `{"error":"use_dpop_nonce"}`))
+	require.NoError(t, getGrant(t.Context(), newClient(t, network, app.configure)))
 	assert.Equal(t, []int{400, 400, 200}, statuses(network.tokenRequests()))
-	assert.NotEmpty(t, network.tokenRequests()[1].header.Get("DPoP"))
+	assert.NotEmpty(t, network.tokenRequests()[1].Header.Get("DPoP"))
 }
 
 func TestProofDemandsWithoutAnEnd(t *testing.T) {
 	t.Parallel()
 	refused := `{"error":"invalid_dpop_proof","error_description":"The DPoP proof JWT header is missing."}`
 	for _, configured := range []bool{false, true} {
-		p := newParty(t, bound)
-		p.config.DPoP = configured
+		app := newApp(t, requireDPoP)
+		app.config.DPoP = configured
 		network := overNetwork(t)
 		for range 50 {
-			p.org.Next(oktatest.Reply(400, nil, refused))
+			app.org.Next(oktatest.Reply(400, nil, refused))
 		}
-		err := getDemo(t.Context(), p.client(t, network))
+		err := getGrant(t.Context(), newClient(t, network, app.configure))
 		require.ErrorContains(t, err, "400 invalid_dpop_proof: The DPoP proof JWT header is missing.")
-		assert.LessOrEqual(t, len(network.sightings()), 3)
-		network.requireFresh(t)
+		assert.LessOrEqual(t, len(network.requests()), 3)
+		network.requireNoReuse(t)
 	}
 }
 
@@ -660,35 +433,35 @@ func TestProofDemandsWithoutAnEnd(t *testing.T) {
 func TestProofThatTheTransportHasUsedUp(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{0, 400} {
-		p := newParty(t, bound)
+		app := newApp(t, requireDPoP)
 		pool := &http.Transport{MaxConnsPerHost: 1}
 		t.Cleanup(pool.CloseIdleConnections)
-		network := watch(pool)
-		client := p.client(t, network)
-		require.NoError(t, getDemo(t.Context(), client))
+		network := record(pool)
+		client := newClient(t, network, app.configure)
+		require.NoError(t, getGrant(t.Context(), client))
 		again := oktatest.Fault(nil)
 		if status != 0 {
 			again = oktatest.Reply(status, http.Header{"Www-Authenticate": {
 				`DPoP error="invalid_dpop_proof", error_description="The DPoP proof JWT has already been used."`,
 			}}, "")
 		}
-		p.org.Next(oktatest.DropResponse(), again)
-		require.NoError(t, getDemo(t.Context(), client))
+		app.org.Next(oktatest.DropResponse(), again)
+		require.NoError(t, getGrant(t.Context(), client))
 		assert.Len(t, network.tokenRequests(), 3, "the token is good, and kept")
-		network.requireFresh(t)
+		network.requireNoReuse(t)
 	}
 }
 
 func TestProofsThatTheAPIRefusesForEver(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 401} {
-		p := newParty(t, bound)
+		app := newApp(t, requireDPoP)
 		network := overNetwork(t)
-		client := p.client(t, network)
-		require.NoError(t, getDemo(t.Context(), client))
+		client := newClient(t, network, app.configure)
+		require.NoError(t, getGrant(t.Context(), client))
 		refused := oktatest.Reply(status, http.Header{"Www-Authenticate": {`DPoP error="invalid_dpop_proof", error_description="no"`}}, "")
 		for range 50 {
-			p.org.Next(func(w http.ResponseWriter, r *http.Request, org http.Handler) {
+			app.org.Next(func(w http.ResponseWriter, r *http.Request, org http.Handler) {
 				if r.Method == http.MethodPost {
 					org.ServeHTTP(w, r)
 					return
@@ -696,39 +469,32 @@ func TestProofsThatTheAPIRefusesForEver(t *testing.T) {
 				refused(w, r, org)
 			})
 		}
-		answer := requireAnswer(t, getDemo(t.Context(), client))
-		assert.Equal(t, "invalid_dpop_proof", answer.OAuth.Code)
-		assert.Equal(t, status, answer.StatusCode)
+		apiErr := requireError(t, getGrant(t.Context(), client))
+		assert.Equal(t, "invalid_dpop_proof", apiErr.OAuth.Code)
+		assert.Equal(t, status, apiErr.StatusCode)
 		assert.LessOrEqual(t, len(network.apiRequests()), 4)
-		network.requireFresh(t)
+		network.requireNoReuse(t)
 	}
 }
 
 func TestAppThatBeginsToDemandDPoP(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
-	p.org.AcceptBearerToken("unbound-token", usersRead)
-	p.org.Next(oktatest.Reply(200, nil, `{"access_token":"unbound-token","token_type":"Bearer","expires_in":3600}`))
+	app := newApp(t, requireDPoP)
+	app.org.AcceptBearerToken("unbound-token", usersRead)
+	app.org.Next(oktatest.Reply(200, nil, `{"access_token":"unbound-token","token_type":"Bearer","expires_in":3600}`))
 	network := overNetwork(t)
-	client := p.client(t, network)
-	require.NoError(t, getDemo(t.Context(), client))
-	p.org.Next(oktatest.Reply(401, nil, ""))
-	require.NoError(t, getDemo(t.Context(), client))
-	network.requireFresh(t)
+	client := newClient(t, network, app.configure)
+	require.NoError(t, getGrant(t.Context(), client))
+	app.org.Next(oktatest.Reply(401, nil, ""))
+	require.NoError(t, getGrant(t.Context(), client))
+	network.requireNoReuse(t)
 	assert.Equal(t, []int{200, 401, 200}, statuses(network.apiRequests()))
-	assert.Regexp(t, "^DPoP ", network.apiRequests()[2].header.Get("Authorization"))
-}
-
-// answers makes the token endpoint answer with status and body, at a client whose API is never reached.
-func answers(t *testing.T, p party, status int, body string, headers ...string) (*script, error) {
-	t.Helper()
-	server := play(reply(status, body, headers...))
-	return server, getDemo(t.Context(), p.client(t, server, noRetries))
+	assert.Regexp(t, "^DPoP ", network.apiRequests()[2].Header.Get("Authorization"))
 }
 
 func TestRefusalsOfTheTokenEndpoint(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	const prefix = "okta: GET /api/v1/users/00uann/grants/oagann01: POST /oauth2/v1/token: "
 	for name, c := range map[string]struct {
 		change func(*okta.ServiceApp)
@@ -756,22 +522,22 @@ func TestRefusalsOfTheTokenEndpoint(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			refused := p
+			refused := app
 			c.change(&refused.config)
 			network := overNetwork(t)
-			client := refused.client(t, network)
-			err := getDemo(t.Context(), client)
+			client := newClient(t, network, refused.configure)
+			err := getGrant(t.Context(), client)
 			require.ErrorContains(t, err, prefix+c.text)
-			answer := requireAnswer(t, err)
-			assert.Equal(t, c.status, answer.StatusCode)
-			assert.Equal(t, c.code, answer.OAuth.Code)
-			assert.NotEmpty(t, answer.RequestID)
-			assert.Equal(t, http.MethodPost, answer.Method)
-			assert.Equal(t, tokenPath, answer.Path)
+			apiErr := requireError(t, err)
+			assert.Equal(t, c.status, apiErr.StatusCode)
+			assert.Equal(t, c.code, apiErr.OAuth.Code)
+			assert.NotEmpty(t, apiErr.RequestID)
+			assert.Equal(t, http.MethodPost, apiErr.Method)
+			assert.Equal(t, tokenPath, apiErr.Path)
 			assert.Equal(t, c.is != nil, errors.Is(err, okta.ErrUnauthorized))
-			assert.Len(t, network.sightings(), 1, "not tried again")
-			require.Error(t, getDemo(t.Context(), client))
-			assert.Len(t, network.sightings(), 2, "but by the next call")
+			assert.Len(t, network.requests(), 1, "not tried again")
+			require.Error(t, getGrant(t.Context(), client))
+			assert.Len(t, network.requests(), 2, "but by the next call")
 		})
 	}
 }
@@ -779,43 +545,50 @@ func TestRefusalsOfTheTokenEndpoint(t *testing.T) {
 func TestTokenEndpointThatIsNotFoundIsNoMissingGrant(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{"Okta's": notFoundJSON, "no such path": `{"errorCode":"E0000008"}`, "HTML": "<html>", "nothing": ""} {
-		p := newParty(t, nil)
+		app := newApp(t, nil)
 		for _, call := range []func(context.Context, *okta.Client) error{get, revoke, revokeAll} {
 			server := play(reply(404, body, "X-Okta-Request-Id: req-1"))
-			err := call(t.Context(), p.client(t, server))
+			err := call(t.Context(), newClient(t, server, app.configure))
 			require.NotErrorIs(t, err, okta.ErrNotFound, name)
-			answer := requireAnswer(t, err)
-			assert.Equal(t, 404, answer.StatusCode)
-			assert.Equal(t, "req-1", answer.RequestID)
-			assert.Len(t, server.requests, 1)
+			apiErr := requireError(t, err)
+			assert.Equal(t, 404, apiErr.StatusCode)
+			assert.Equal(t, "req-1", apiErr.RequestID)
+			assert.Len(t, server.requests(), 1)
 		}
 		// Nor is it when an attempt of the revoke may have been carried out.
-		p.org.Next(nil, oktatest.Reply(401, nil, ""), oktatest.Reply(404, nil, body))
-		err := p.client(t, overNetwork(t)).UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID)
+		app.org.Next(nil, oktatest.Reply(401, nil, ""), oktatest.Reply(404, nil, body))
+		err := newClient(t, overNetwork(t), app.configure).UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID)
 		require.NotErrorIs(t, err, okta.ErrNotFound)
 		require.ErrorIs(t, err, okta.ErrUnauthorized, "the answer of the API before")
 		require.ErrorContains(t, err, "POST /oauth2/v1/token: 404")
 	}
 }
 
-func TestTokenEndpointsAnswersThatAreNotOktas(t *testing.T) {
+func TestResponsesToTokenRequestsThatAreNotOAuth(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
-	_, err := answers(t, p, 403, "<html>blocked by the firewall</html>")
+	app := newApp(t, nil)
+	fetch := func(respond responder) error {
+		server := play(respond)
+		err := getGrant(t.Context(), newClient(t, server, app.configure, noRetries))
+		assert.Len(t, server.requests(), 1)
+		return err
+	}
+	err := fetch(reply(403, "<html>blocked by the firewall</html>"))
 	require.ErrorIs(t, err, okta.ErrForbidden)
 	require.ErrorContains(t, err, "POST /oauth2/v1/token: 403 Forbidden [no request ID]")
-	assert.Equal(t, "<html>blocked by the firewall</html>", string(requireAnswer(t, err).Body))
+	assert.Equal(t, "<html>blocked by the firewall</html>", string(requireError(t, err).Body))
 
-	_, err = answers(t, p, 302, "", "Location: https://login.example/?secret=1")
-	require.ErrorContains(t, err, "redirects are not followed, this one leads to https://login.example")
-	assert.NotContains(t, err.Error(), "secret=1")
-
-	_, err = answers(t, p, 204, "")
+	err = fetch(reply(204, ""))
 	require.ErrorContains(t, err, "POST does not respond with this status")
 
-	server, err := answers(t, p, 401, `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`)
+	err = fetch(reply(401, `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`))
 	require.ErrorContains(t, err, "401 E0000011: Invalid token provided")
-	assert.Len(t, server.requests, 1)
+
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		err = fetch(reply(status, "", "Location: https://evil.example/oauth2/v1/token?secret=1"))
+		require.ErrorContains(t, err, "redirects are not followed, this one leads to https://evil.example")
+		assert.NotContains(t, err.Error(), "secret=1")
+	}
 }
 
 func TestTokenRequestsAreTriedAgainLikeAPICalls(t *testing.T) {
@@ -831,16 +604,16 @@ func TestTokenRequestsAreTriedAgainLikeAPICalls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newParty(t, nil)
+			app := newApp(t, nil)
 			synctest.Test(t, func(t *testing.T) {
-				inside := watch(inProcess{p.org})
-				p.org.Next(c.failure)
+				inside := record(inProcess(app.org))
+				app.org.Next(c.failure)
 				start := time.Now()
-				require.NoError(t, getDemo(t.Context(), p.client(t, inside, slowRetries)))
+				require.NoError(t, getGrant(t.Context(), newClient(t, inside, app.configure, defaultRetries)))
 				assert.GreaterOrEqual(t, time.Since(start).Seconds(), c.low)
 				assert.LessOrEqual(t, time.Since(start).Seconds(), c.high)
 				assert.Len(t, inside.tokenRequests(), 2)
-				inside.requireFresh(t)
+				inside.requireNoReuse(t)
 			})
 		})
 	}
@@ -848,20 +621,20 @@ func TestTokenRequestsAreTriedAgainLikeAPICalls(t *testing.T) {
 
 func TestTokenEndpointsRateLimitWindowIsWaitedOut(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	synctest.Test(t, func(t *testing.T) {
 		date := time.Now().UTC()
 		limited := oktatest.Reply(429, http.Header{
 			"Date": {date.Format(http.TimeFormat)}, "X-Rate-Limit-Limit": {"4"}, "X-Rate-Limit-Remaining": {"0"},
 			"X-Rate-Limit-Reset": {strconv.FormatInt(date.Unix()+42, 10)},
 		}, limitedJSON)
-		p.org.Next(limited)
+		app.org.Next(limited)
 		start := time.Now()
-		require.NoError(t, getDemo(t.Context(), p.client(t, watch(inProcess{p.org}), slowRetries)))
+		require.NoError(t, getGrant(t.Context(), newClient(t, record(inProcess(app.org)), app.configure, defaultRetries)))
 		assert.InDelta(t, 42.5, time.Since(start).Seconds(), 0.6)
 
-		p.org.Next(oktatest.Reply(429, nil, limitedJSON))
-		err := getDemo(t.Context(), p.client(t, watch(inProcess{p.org}), noRetries))
+		app.org.Next(oktatest.Reply(429, nil, limitedJSON))
+		err := getGrant(t.Context(), newClient(t, record(inProcess(app.org)), app.configure, noRetries))
 		require.ErrorIs(t, err, okta.ErrRateLimited)
 		require.ErrorContains(t, err, "POST /oauth2/v1/token: 429 E0000047: API call exceeded rate limit")
 	})
@@ -871,31 +644,31 @@ const hiddenToken = "eyJhbGciOi.hidden-token.value"
 
 func TestMalformedAnswersOfTheTokenEndpoint(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
-	demands := p
+	app := newApp(t, nil)
+	demands := app
 	demands.config.DPoP = true
 	for name, c := range map[string]struct {
-		party
+		app        serviceApp
 		body, text string
 	}{
-		"HTML":                   {p, "<html>" + hiddenToken, "it is not a JSON object"},
-		"empty":                  {p, "", "it is not a JSON object"},
-		"null":                   {p, "null", "it is not a JSON object"},
-		"array":                  {p, `[{"access_token":"` + hiddenToken + `"}]`, "it is not a JSON object"},
-		"cut":                    {p, `{"access_token":"` + hiddenToken + `"`, "it is not a JSON object"},
-		"two objects":            {p, `{"access_token":"` + hiddenToken + `"}{}`, "it is not a JSON object"},
-		"NaN":                    {p, `{"access_token":"` + hiddenToken + `","token_type":"Bearer","expires_in":NaN}`, "it is not a JSON object"},
-		"no token":               {p, `{"token_type":"Bearer","expires_in":3600}`, "it contains no access_token"},
-		"empty token":            {p, `{"access_token":"","token_type":"Bearer"}`, "it contains no access_token"},
-		"token is a number":      {p, `{"access_token":12345678,"token_type":"Bearer"}`, "it contains no access_token"},
-		"another spelling":       {p, `{"ACCESS_TOKEN":"` + hiddenToken + `","token_type":"Bearer"}`, "it contains no access_token"},
-		"token with a line end":  {p, `{"access_token":"` + hiddenToken + `\r\nX: y","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
-		"token with a space":     {p, `{"access_token":"` + hiddenToken + ` b","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
-		"token beyond ASCII":     {p, `{"access_token":"` + hiddenToken + `é","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
-		"no type":                {p, `{"access_token":"` + hiddenToken + `","expires_in":3600}`, "its token_type is not one that was asked for"},
-		"unknown type":           {p, `{"access_token":"` + hiddenToken + `","token_type":"mac"}`, "its token_type is not one that was asked for"},
-		"type is a number":       {p, `{"access_token":"` + hiddenToken + `","token_type":1}`, "its token_type is not one that was asked for"},
-		"DPoP without a proof":   {p, `{"access_token":"` + hiddenToken + `","token_type":"DPoP"}`, "its token_type is not one that was asked for"},
+		"HTML":                   {app, "<html>" + hiddenToken, "it is not a JSON object"},
+		"empty":                  {app, "", "it is not a JSON object"},
+		"null":                   {app, "null", "it is not a JSON object"},
+		"array":                  {app, `[{"access_token":"` + hiddenToken + `"}]`, "it is not a JSON object"},
+		"cut":                    {app, `{"access_token":"` + hiddenToken + `"`, "it is not a JSON object"},
+		"two objects":            {app, `{"access_token":"` + hiddenToken + `"}{}`, "it is not a JSON object"},
+		"NaN":                    {app, `{"access_token":"` + hiddenToken + `","token_type":"Bearer","expires_in":NaN}`, "it is not a JSON object"},
+		"no token":               {app, `{"token_type":"Bearer","expires_in":3600}`, "it contains no access_token"},
+		"empty token":            {app, `{"access_token":"","token_type":"Bearer"}`, "it contains no access_token"},
+		"token is a number":      {app, `{"access_token":12345678,"token_type":"Bearer"}`, "it contains no access_token"},
+		"another spelling":       {app, `{"ACCESS_TOKEN":"` + hiddenToken + `","token_type":"Bearer"}`, "it contains no access_token"},
+		"token with a line end":  {app, `{"access_token":"` + hiddenToken + `\r\nX: y","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
+		"token with a space":     {app, `{"access_token":"` + hiddenToken + ` b","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
+		"token beyond ASCII":     {app, `{"access_token":"` + hiddenToken + `é","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
+		"no type":                {app, `{"access_token":"` + hiddenToken + `","expires_in":3600}`, "its token_type is not one that was asked for"},
+		"unknown type":           {app, `{"access_token":"` + hiddenToken + `","token_type":"mac"}`, "its token_type is not one that was asked for"},
+		"type is a number":       {app, `{"access_token":"` + hiddenToken + `","token_type":1}`, "its token_type is not one that was asked for"},
+		"DPoP without a proof":   {app, `{"access_token":"` + hiddenToken + `","token_type":"DPoP"}`, "its token_type is not one that was asked for"},
 		"Bearer though demanded": {demands, `{"access_token":"` + hiddenToken + `","token_type":"Bearer"}`, "its token is not bound, which ServiceApp.DPoP requires"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -904,18 +677,18 @@ func TestMalformedAnswersOfTheTokenEndpoint(t *testing.T) {
 			server := play(reply(200, c.body, "X-Okta-Request-Id: req-1"))
 			logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			var observed []okta.Attempt
-			err := getDemo(t.Context(), c.client(t, server, noRetries, func(c *okta.Config) {
+			err := getGrant(t.Context(), newClient(t, server, c.app.configure, noRetries, func(c *okta.Config) {
 				c.Logger, c.OnAttempt = logger, func(_ context.Context, r okta.Attempt) { observed = append(observed, r) }
 			}))
 			require.ErrorContains(t, err, "POST /oauth2/v1/token: 200 OK: unusable response: "+c.text+" [request req-1]")
-			answer := requireAnswer(t, err)
-			assert.Equal(t, 200, answer.StatusCode)
-			assert.Len(t, server.requests, 1)
-			logger.Info("x", "error", err, "answer", answer)
+			apiErr := requireError(t, err)
+			assert.Equal(t, 200, apiErr.StatusCode)
+			assert.Len(t, server.requests(), 1)
+			logger.Info("x", "error", err, "answer", apiErr)
 			var failed failure
 			assert.Equal(&failed, []any{"other"}, []any{err})
-			all := logged.String() + string(failed) + string(answer.Body) + sprint("%v %+v %#v %s %q", err, err, err, err, err) +
-				sprint("%v %+v %#v", answer, answer, *answer) + sprint("%+v %#v", observed, observed)
+			all := logged.String() + string(failed) + string(apiErr.Body) + sprint("%v %+v %#v %s %q", err, err, err, err, err) +
+				sprint("%v %+v %#v", apiErr, apiErr, *apiErr) + sprint("%+v %#v", observed, observed)
 			assert.NotContains(t, all, "hidden")
 			assert.NotContains(t, all, sprint("%x", "hidden"))
 		})
@@ -924,17 +697,17 @@ func TestMalformedAnswersOfTheTokenEndpoint(t *testing.T) {
 
 func TestTokenTypeIsReadInAnyCase(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	for _, kind := range []string{"bearer", "BEARER", "Bearer"} {
 		server := play(reply(200, `{"access_token":"abcdefghij","token_type":"`+kind+`","unknown":[{}]}`), reply(200, grantJSON))
-		require.NoError(t, get(t.Context(), p.client(t, server)))
-		assert.Equal(t, "Bearer abcdefghij", server.requests[1].Header.Get("Authorization"))
+		require.NoError(t, get(t.Context(), newClient(t, server, app.configure)))
+		assert.Equal(t, "Bearer abcdefghij", server.requests()[1].Header.Get("Authorization"))
 	}
-	p.config.DPoP = true
+	app.config.DPoP = true
 	for _, kind := range []string{"dpop", "DPOP", "DPoP"} {
 		server := play(reply(200, `{"access_token":"abcdefghij","token_type":"`+kind+`"}`), reply(200, grantJSON))
-		require.NoError(t, get(t.Context(), p.client(t, server)))
-		assert.Equal(t, "DPoP abcdefghij", server.requests[1].Header.Get("Authorization"))
+		require.NoError(t, get(t.Context(), newClient(t, server, app.configure)))
+		assert.Equal(t, "DPoP abcdefghij", server.requests()[1].Header.Get("Authorization"))
 	}
 }
 
@@ -982,8 +755,8 @@ func badApps(t *testing.T) map[string]badApp {
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	public, err := x509.MarshalPKIXPublicKey(keys()["RSA"].Public())
-	publicPEM := pemOf(t, "PUBLIC KEY", public, err)
-	garbage := pemOf(t, "PRIVATE KEY", []byte("hidden"), nil)
+	publicPEM := pemBlock(t, "PUBLIC KEY", public, err)
+	garbage := pemBlock(t, "PRIVATE KEY", []byte("hidden"), nil)
 	key := func(k okta.PrivateKey) func(*okta.ServiceApp) { return func(a *okta.ServiceApp) { a.PrivateKey = k } }
 	tokenURL := func(u string) func(*okta.ServiceApp) { return func(a *okta.ServiceApp) { a.TokenURL = u } }
 	scopes := func(s ...string) func(*okta.ServiceApp) { return func(a *okta.ServiceApp) { a.Scopes = s } }
@@ -1010,20 +783,20 @@ func badApps(t *testing.T) map[string]badApp {
 		"garbage":               {key(okta.PEM(garbage)), unreadable},
 		"wrong form":            {key(okta.PEM(strings.ReplaceAll(pkcs8(t, keys()["RSA"]), "PRIVATE", "EC PRIVATE"))), unreadable},
 		"public PEM":            {key(okta.PEM(publicPEM)), "PrivateKey: the PEM block is not a private key"},
-		"encrypted PKCS#8":      {key(okta.PEM(pemOf(t, "ENCRYPTED PRIVATE KEY", []byte("hidden"), nil))), encrypted},
+		"encrypted PKCS#8":      {key(okta.PEM(pemBlock(t, "ENCRYPTED PRIVATE KEY", []byte("hidden"), nil))), encrypted},
 		"encrypted PKCS#1":      {key(okta.PEM("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\naGlkZGVu\n-----END RSA PRIVATE KEY-----\n")), encrypted},
 		"RSA 1024":              {key(okta.PEM(pkcs8(t, small))), tooShort},
-		"RSA 1024 as JWK":       {key(okta.JWK(jwkOf(t, small, ""))), tooShort},
+		"RSA 1024 as JWK":       {key(okta.JWK(jwk(t, small, ""))), tooShort},
 		"RSA 1024 as signer":    {key(okta.Signer(vault{small})), tooShort},
 		"P-224":                 {key(okta.PEM(pkcs8(t, p224))), badCurve},
 		"P-224 signer":          {key(okta.Signer(p224)), badCurve},
 		"Ed25519":               {key(okta.PEM(pkcs8(t, edwards))), neither},
-		"Ed25519 JWK":           {key(okta.JWK(jwkOf(t, edwards, ""))), neither},
+		"Ed25519 JWK":           {key(okta.JWK(jwk(t, edwards, ""))), neither},
 		"no JWK":                {key(okta.JWK("")), badJWK},
 		"PEM as JWK":            {key(okta.JWK(pkcs8(t, keys()["RSA"]))), badJWK},
-		"JWK as PEM":            {key(okta.PEM(jwkOf(t, keys()["RSA"], ""))), "PrivateKey: no PEM block was found"},
-		"public JWK":            {key(okta.JWK(jwkOf(t, keys()["P-256"].Public(), ""))), notPrivate},
-		"symmetric JWK":         {key(okta.JWK(jwkOf(t, []byte("hidden hidden hidden hidden"), ""))), notPrivate},
+		"JWK as PEM":            {key(okta.PEM(jwk(t, keys()["RSA"], ""))), "PrivateKey: no PEM block was found"},
+		"public JWK":            {key(okta.JWK(jwk(t, keys()["P-256"].Public(), ""))), notPrivate},
+		"symmetric JWK":         {key(okta.JWK(jwk(t, []byte("hidden hidden hidden hidden"), ""))), notPrivate},
 		"JWK with half a key":   {key(okta.JWK(`{"kty":"RSA","n":"AQAB","e":"AQAB","d":"hidden"}`)), badJWK},
 		"nil signer":            {key(okta.Signer(nil)), isNil},
 		"typed nil RSA":         {key(okta.Signer((*rsa.PrivateKey)(nil))), isNil},
@@ -1051,43 +824,33 @@ func badApps(t *testing.T) map[string]badApp {
 
 func TestTokenURLOfAnotherOrigin(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
+	app := newApp(t, requireDPoP)
 	login := oktatest.New(oktatest.Options{BasePath: "/login"})
 	t.Cleanup(login.Close)
-	other := enroll(t, login, bound)
-	p.config.ClientID = other.app.ClientID
-	p.config.TokenURL = login.URL + tokenPath + "/"
+	other := addApp(login, requireDPoP)
+	app.config.ClientID = other.config.ClientID
+	app.config.TokenURL = login.URL + tokenPath + "/"
 	network := overNetwork(t)
-	client := p.client(t, network)
-	err := getDemo(t.Context(), client)
+	client := newClient(t, network, app.configure)
+	err := getGrant(t.Context(), client)
 	require.ErrorIs(t, err, okta.ErrUnauthorized, "the one org does not know the other's tokens")
 
 	assert.NotEmpty(t, network.tokenRequests())
 	for _, s := range network.tokenRequests() {
-		assert.Equal(t, login.URL+tokenPath, s.url)
-		_, claims := jwtParts(t, s.form.Get("client_assertion"))
+		assert.Equal(t, login.URL+tokenPath, s.URL.String())
+		_, claims := decodeJWT(t, s.form.Get("client_assertion"))
 		assert.Equal(t, login.URL+tokenPath, claims["aud"])
 	}
 	assert.Len(t, network.apiRequests(), 2)
 	for _, s := range network.apiRequests() {
-		assert.True(t, strings.HasPrefix(s.url, p.org.URL+"/api/v1/"))
-		_, claims := jwtParts(t, s.header.Get("DPoP"))
+		assert.True(t, strings.HasPrefix(s.URL.String(), app.org.URL+"/api/v1/"))
+		_, claims := decodeJWT(t, s.Header.Get("DPoP"))
 		assert.Empty(t, claims["nonce"], "the nonce of another server")
 	}
-	network.requireFresh(t)
+	network.requireNoReuse(t)
 	for _, r := range login.Requests() {
 		assert.Empty(t, r.Header.Get("Authorization"))
 		assert.Equal(t, "/login"+tokenPath, r.Path)
-	}
-}
-
-func TestRedirectsOfTheTokenEndpointAreNotFollowed(t *testing.T) {
-	t.Parallel()
-	p := newParty(t, nil)
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		server, err := answers(t, p, status, "", "Location: https://evil.example/oauth2/v1/token")
-		require.ErrorContains(t, err, "redirects are not followed")
-		assert.Len(t, server.requests, 1)
 	}
 }
 
@@ -1100,9 +863,9 @@ func TestClocksThatAreApart(t *testing.T) {
 				org := oktatest.New(oktatest.Options{Now: func() time.Time { return time.Now().Add(ahead) }})
 				t.Cleanup(org.Close)
 				user := org.AddUser(oktatest.User{})
-				p := enroll(t, org, func(app *oktatest.ServiceApp) { app.DPoP = demanded })
+				app := addApp(org, func(app *oktatest.ServiceApp) { app.DPoP = demanded })
 				network := overNetwork(t)
-				client := p.client(t, network)
+				client := newClient(t, network, app.configure)
 				for range 3 {
 					_, err := client.UserGrants.List(t.Context(), user.ID, nil)
 					require.NoError(t, err)
@@ -1117,7 +880,7 @@ func TestClocksThatAreApart(t *testing.T) {
 				_, err := client.UserGrants.List(t.Context(), user.ID, nil)
 				require.NoError(t, err)
 				assert.Len(t, network.tokenRequests(), before+1, "the clock is known by now")
-				network.requireFresh(t)
+				network.requireNoReuse(t)
 			})
 		}
 	}
@@ -1135,9 +898,9 @@ func TestClockThatGoesWrongWhileATokenLives(t *testing.T) {
 	}})
 	t.Cleanup(org.Close)
 	user := org.AddUser(oktatest.User{})
-	p := enroll(t, org, bound)
+	app := addApp(org, requireDPoP)
 	network := overNetwork(t)
-	client := p.client(t, network)
+	client := newClient(t, network, app.configure)
 	require.NoError(t, client.UserGrants.RevokeAll(t.Context(), user.ID))
 	mu.Lock()
 	ahead = 20 * time.Minute
@@ -1146,7 +909,7 @@ func TestClockThatGoesWrongWhileATokenLives(t *testing.T) {
 	require.NoError(t, client.UserGrants.RevokeAll(t.Context(), user.ID))
 	assert.Equal(t, []int{204, 401, 204, 204}, statuses(network.apiRequests()))
 	assert.Len(t, network.tokenRequests(), 3)
-	network.requireFresh(t)
+	network.requireNoReuse(t)
 }
 
 func TestDateThatIsMad(t *testing.T) {
@@ -1162,9 +925,9 @@ func TestDateThatIsMad(t *testing.T) {
 		for _, demanded := range []bool{false, true} {
 			t.Run(sprint("%s/%v", name, demanded), func(t *testing.T) {
 				t.Parallel()
-				p := newParty(t, func(app *oktatest.ServiceApp) { app.DPoP = demanded })
+				app := newApp(t, func(app *oktatest.ServiceApp) { app.DPoP = demanded })
 				network := overNetwork(t)
-				client := p.client(t, network)
+				client := newClient(t, network, app.configure)
 				var n int
 				mended := false
 				mad := func(w http.ResponseWriter, r *http.Request, org http.Handler) {
@@ -1177,13 +940,13 @@ func TestDateThatIsMad(t *testing.T) {
 					}
 					org.ServeHTTP(w, r)
 				}
-				p.org.Next(slices.Repeat([]oktatest.Fault{mad}, 50)...)
-				require.ErrorContains(t, getDemo(t.Context(), client), "401 invalid_client: no")
-				assert.LessOrEqual(t, len(network.sightings()), 2)
+				app.org.Next(slices.Repeat([]oktatest.Fault{mad}, 50)...)
+				require.ErrorContains(t, getGrant(t.Context(), client), "401 invalid_client: no")
+				assert.LessOrEqual(t, len(network.requests()), 2)
 
 				mended = true
-				require.NoError(t, getDemo(t.Context(), client), "what was taken for the server's clock has not stayed")
-				network.requireFresh(t)
+				require.NoError(t, getGrant(t.Context(), client), "what was taken for the server's clock has not stayed")
+				network.requireNoReuse(t)
 			})
 		}
 	}
@@ -1223,8 +986,8 @@ func TestSignerThatFails(t *testing.T) {
 func TestEchoesOfSignInSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	for _, demanded := range []bool{false, true} {
-		p := newParty(t, func(app *oktatest.ServiceApp) { app.DPoP = demanded })
-		p.config.PrivateKey = okta.PEM(pkcs8(t, keys()["P-256"]))
+		app := newApp(t, func(app *oktatest.ServiceApp) { app.DPoP = demanded })
+		app.config.PrivateKey = okta.PEM(pkcs8(t, keys()["P-256"]))
 		var logged bytes.Buffer
 		var mu sync.Mutex
 		var shown strings.Builder
@@ -1239,49 +1002,44 @@ func TestEchoesOfSignInSecretsAreNotShown(t *testing.T) {
 		}
 		logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		network := overNetwork(t)
-		client := p.client(t, network, func(c *okta.Config) {
+		client := newClient(t, network, app.configure, func(c *okta.Config) {
 			c.Logger, c.OnAttempt = logger, func(_ context.Context, r okta.Attempt) { show(r, r.Err) }
 			c.Retry.MaxRetries, c.RateLimiter.Disabled = 1, true
 		})
-		require.NoError(t, getDemo(t.Context(), client))
+		require.NoError(t, getGrant(t.Context(), client))
 		for _, status := range []int{302, 400, 401, 403, 429, 503} {
 			for _, shape := range []string{"text", "OAuth", "Okta", "escaped"} {
-				p.org.Next(slices.Repeat([]oktatest.Fault{echo(status, shape)}, 4)...)
-				err := getDemo(t.Context(), client)
+				app.org.Next(slices.Repeat([]oktatest.Fault{echo(status, shape)}, 4)...)
+				err := getGrant(t.Context(), client)
 				require.Error(t, err)
 				logger.Info("failed", "error", err)
-				show(err, requireAnswer(t, err), string(requireAnswer(t, err).Body))
-				p.org.RevokeAccessTokens()
-				for getDemo(t.Context(), client) != nil { // uses the other faults up
+				show(err, requireError(t, err), string(requireError(t, err).Body))
+				app.org.RevokeAccessTokens()
+				for getGrant(t.Context(), client) != nil { // uses the other faults up
 					continue
 				}
 			}
 		}
-		show(client, p.config, &p.config, p.config.PrivateKey, okta.Config{Credentials: p.config}, []any{p.config})
+		show(client, app.config, &app.config, app.config.PrivateKey, okta.Config{Credentials: app.config}, []any{app.config})
 		var failed failure
 		hidden := struct {
 			client *okta.Client
 			app    okta.ServiceApp
 			key    okta.PrivateKey
-		}{p.client(t, carrier(network.RoundTrip)), p.config, p.config.PrivateKey}
-		for getDemo(t.Context(), hidden.client) != nil {
+		}{newClient(t, responder(network.RoundTrip), app.configure), app.config, app.config.PrivateKey}
+		for getGrant(t.Context(), hidden.client) != nil {
 			continue
 		}
 		assert.Equal(&failed, []any{"other"}, []any{hidden}, "what testify prints, of a client with a token")
 		require.Contains(t, string(failed), "prover: ")
 		show(hidden, &hidden)
-		text, err := json.Marshal(any(okta.Config{Credentials: p.config}))
+		text, err := json.Marshal(any(okta.Config{Credentials: app.config}))
 		require.NoError(t, err)
 		all := logged.String() + shown.String() + string(failed) + string(text)
 		require.Contains(t, all, "/oauth2/v1/token")
 		requireNoSecrets(t, all, network, keys()["P-256"])
 	}
 }
-
-// carrier is a transport into which no printer looks.
-type carrier func(*http.Request) (*http.Response, error)
-
-func (c carrier) RoundTrip(req *http.Request) (*http.Response, error) { return c(req) }
 
 // echo answers with the credentials of the request, wherever an answer has room for them.
 func echo(status int, shape string) oktatest.Fault {
@@ -1305,12 +1063,12 @@ func echo(status int, shape string) oktatest.Fault {
 }
 
 // requireNoSecrets looks in a text for what was sent as a credential, and for the key.
-func requireNoSecrets(t *testing.T, text string, sent *witness, key crypto.Signer) {
+func requireNoSecrets(t *testing.T, text string, sent *recorder, key crypto.Signer) {
 	t.Helper()
 	secrets := map[string]bool{}
-	for _, s := range sent.sightings() {
-		_, token, _ := strings.Cut(s.header.Get("Authorization"), " ")
-		for _, secret := range []string{token, s.header.Get("DPoP"), s.form.Get("client_assertion")} {
+	for _, s := range sent.requests() {
+		_, token, _ := strings.Cut(s.Header.Get("Authorization"), " ")
+		for _, secret := range []string{token, s.Header.Get("DPoP"), s.form.Get("client_assertion")} {
 			if secret != "" {
 				secrets[secret] = true
 				secrets[sprint("%x", secret)] = true
@@ -1362,17 +1120,17 @@ func TestServiceAppPrintsAsWhatMayBeSeen(t *testing.T) {
 // Request, answer and failure of the sign-in come to the observers as those of any call do.
 func TestSignInIsObserved(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, bound)
+	app := newApp(t, requireDPoP)
 	var mu sync.Mutex
 	var seen []string
-	client := p.client(t, overNetwork(t), func(c *okta.Config) {
+	client := newClient(t, overNetwork(t), app.configure, func(c *okta.Config) {
 		c.OnAttempt = func(_ context.Context, r okta.Attempt) {
 			mu.Lock()
 			defer mu.Unlock()
 			seen = append(seen, sprint("%s %s %d %d %v", r.Method, r.Path, r.StatusCode, r.Number, r.RequestID != ""))
 		}
 	})
-	require.NoError(t, getDemo(t.Context(), client))
+	require.NoError(t, getGrant(t.Context(), client))
 	assert.Equal(t, []string{
 		"POST /oauth2/v1/token 400 1 true", "POST /oauth2/v1/token 400 2 true", "POST /oauth2/v1/token 200 3 true",
 		"GET /api/v1/users/00uann/grants/oagann01 200 1 true",
@@ -1382,46 +1140,27 @@ func TestSignInIsObserved(t *testing.T) {
 // What the program does with its values afterwards is nothing to the client.
 func TestServiceAppIsCopied(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
-	app := p.config
-	app.Scopes = slices.Clone(app.Scopes)
-	client := p.client(t, overNetwork(t), func(c *okta.Config) { c.Credentials = &app })
-	app.ClientID, app.Scopes[0], app.PrivateKey = "", "", okta.PrivateKey{}
-	require.NoError(t, getDemo(t.Context(), client))
+	app := newApp(t, nil)
+	config := app.config
+	config.Scopes = slices.Clone(config.Scopes)
+	client := newClient(t, overNetwork(t), app.configure, func(c *okta.Config) { c.Credentials = &config })
+	config.ClientID, config.Scopes[0], config.PrivateKey = "", "", okta.PrivateKey{}
+	require.NoError(t, getGrant(t.Context(), client))
 }
 
 // A token that takes longer than an attempt must not use up the attempt, which would then count as sent.
 func TestAttemptBeginsOnceTheTokenIsThere(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, p party, e *endpoint, _ *okta.Client) {
-		client := p.client(t, carrier(func(req *http.Request) (*http.Response, error) {
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, _ *okta.Client) {
+		client := newClient(t, responder(func(req *http.Request) (*http.Response, error) {
 			if err := req.Context().Err(); err != nil {
 				return nil, err
 			}
-			return e.witness.RoundTrip(req)
-		}), slowRetries)
-		p.org.Next(oktatest.Reply(429, http.Header{"Retry-After": {"40"}}, limitedJSON))
+			return app.recorder.RoundTrip(req)
+		}), app.configure, defaultRetries)
+		app.org.Next(oktatest.Reply(429, http.Header{"Retry-After": {"40"}}, limitedJSON))
 		err := client.UserGrants.Revoke(t.Context(), ann, "unknown")
 		require.ErrorIs(t, err, okta.ErrNotFound, "nothing was sent before, so nothing can have been revoked before")
-		assert.Equal(t, 1, requireAnswer(t, err).Attempts)
-	})
-}
-
-func TestGovernedColdStartThatFailsFailsForAll(t *testing.T) {
-	t.Parallel()
-	p := newParty(t, nil)
-	synctest.Test(t, func(t *testing.T) {
-		e := newEndpoint(p)
-		e.latency = time.Second
-		e.answerTokens(reply(401, `{"error":"invalid_client"}`))
-		client := p.client(t, e.witness, slowRetries)
-		start := time.Now()
-		var calls sync.WaitGroup
-		for range 1000 {
-			calls.Go(func() { assert.ErrorIs(t, getDemo(t.Context(), client), okta.ErrUnauthorized) })
-		}
-		calls.Wait()
-		assert.Equal(t, time.Second, time.Since(start))
-		assert.Len(t, e.tokenRequests(), 1)
+		assert.Equal(t, 1, requireError(t, err).Attempts)
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -23,95 +22,32 @@ import (
 	"github.com/grantkit/okta/oktatest"
 )
 
-// endpoint is a token endpoint and an API in process, for bubbles. A function may answer a token request in its place.
-type endpoint struct {
-	*witness
-	org     *oktatest.Org
-	minted  atomic.Int32 // token requests
-	mint    atomic.Pointer[func(*http.Request) (*http.Response, error)]
-	latency time.Duration // of a token request
-}
-
-func newEndpoint(p party) *endpoint {
-	e := &endpoint{org: p.org}
-	e.witness = watch(e)
-	return e
-}
-
-func (e *endpoint) answerTokens(with func(*http.Request) (*http.Response, error)) {
-	e.mint.Store(&with)
-}
-
-func (e *endpoint) recover() { e.mint.Store(nil) }
-
-// RoundTrip is behind the witness, which notes the request first.
-func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Path != tokenPath {
-		return inProcess{e.org}.RoundTrip(req)
-	}
-	e.minted.Add(1)
-	if err := pause(req.Context(), e.latency); err != nil {
-		return nil, err
-	}
-	if mint := e.mint.Load(); mint != nil {
-		return (*mint)(req)
-	}
-	return inProcess{e.org}.RoundTrip(req)
-}
-
-// pause waits in a bubble.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func lives(d time.Duration) func(*oktatest.ServiceApp) {
-	return func(app *oktatest.ServiceApp) { app.TokenLifetime = d }
-}
-
-// ungoverned lets every call go at once, so that all of them meet at the token.
-func ungoverned(c *okta.Config) { c.RateLimiter.Disabled = true }
-
-// bubble runs a test in a bubble, with a party that was made outside.
-func bubble(t *testing.T, option func(*oktatest.ServiceApp), run func(t *testing.T, p party, e *endpoint, client *okta.Client)) {
-	t.Helper()
-	p := newParty(t, option)
-	synctest.Test(t, func(t *testing.T) {
-		e := newEndpoint(p)
-		run(t, p, e, p.client(t, e.witness, slowRetries, ungoverned))
-	})
-}
-
 func TestColdStartMakesOneTokenRequest(t *testing.T) {
 	t.Parallel()
-	for name, option := range map[string]func(*oktatest.ServiceApp){"bearer": nil, "DPoP": bound} {
+	for name, option := range map[string]func(*oktatest.ServiceApp){"bearer": nil, "DPoP": requireDPoP} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, option, func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-				e.latency = time.Second
+			bubble(t, option, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+				app.latency = time.Second
 				var calls sync.WaitGroup
 				for i := range 1000 {
 					calls.Go(func() {
 						if i%2 == 1 {
 							<-time.After(time.Duration(i) * time.Millisecond)
 						}
-						assert.NoError(t, getDemo(t.Context(), client))
+						assert.NoError(t, getGrant(t.Context(), client))
 					})
 				}
 				calls.Wait()
 				good := 0
-				for _, s := range e.tokenRequests() {
+				for _, s := range app.tokenRequests() {
 					if s.status == 200 {
 						good++
 					}
 				}
 				assert.Equal(t, 1, good)
-				assert.Len(t, e.apiRequests(), 1000)
-				e.requireFresh(t)
+				assert.Len(t, app.apiRequests(), 1000)
+				app.requireNoReuse(t)
 			})
 		})
 	}
@@ -119,41 +55,49 @@ func TestColdStartMakesOneTokenRequest(t *testing.T) {
 
 func TestColdStartOverRealConnections(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	pool := &http.Transport{MaxConnsPerHost: 20, MaxIdleConnsPerHost: 20}
 	t.Cleanup(pool.CloseIdleConnections)
-	network := watch(pool)
-	client := p.client(t, network)
+	network := record(pool)
+	client := newClient(t, network, app.configure)
 	var calls sync.WaitGroup
 	for range 1000 {
-		calls.Go(func() { assert.NoError(t, getDemo(t.Context(), client)) })
+		calls.Go(func() { assert.NoError(t, getGrant(t.Context(), client)) })
 	}
 	calls.Wait()
 	assert.Len(t, network.tokenRequests(), 1)
 	assert.Len(t, network.apiRequests(), 1000)
 }
 
-func TestColdStartThatFailsFailsForAll(t *testing.T) {
+func TestFailedFetchFailsForAllWaitingCalls(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-		e.latency = time.Second
-		e.answerTokens(reply(401, `{"error":"invalid_client"}`))
-		var calls sync.WaitGroup
-		for range 1000 {
-			calls.Go(func() { assert.ErrorIs(t, getDemo(t.Context(), client), okta.ErrUnauthorized) })
-		}
-		calls.Wait()
-		assert.Len(t, e.tokenRequests(), 1)
-		assert.Empty(t, e.apiRequests())
-		e.recover()
-		require.NoError(t, getDemo(t.Context(), client))
-	})
+	for name, option := range map[string]func(*okta.Config){"rate limiter": func(*okta.Config) {}, "no rate limiter": noRateLimiter} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, nil, func(t *testing.T, app *bubbleApp, _ *okta.Client) {
+				client := newClient(t, app.recorder, app.configure, defaultRetries, option)
+				app.latency = time.Second
+				app.replaceTokens(reply(401, `{"error":"invalid_client"}`))
+				start := time.Now()
+				var calls sync.WaitGroup
+				for range 1000 {
+					calls.Go(func() { assert.ErrorIs(t, getGrant(t.Context(), client), okta.ErrUnauthorized) })
+				}
+				calls.Wait()
+				assert.Equal(t, time.Second, time.Since(start))
+				assert.Len(t, app.tokenRequests(), 1)
+				assert.Empty(t, app.apiRequests())
+				app.restoreTokens()
+				require.NoError(t, getGrant(t.Context(), client))
+			})
+		})
+	}
 }
 
 func TestWaitingCallerWhoseContextEndsLeavesAtOnce(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-		e.latency = 10 * time.Second
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		app.latency = 10 * time.Second
 		start := time.Now()
 		// The first caller began the fetch, which goes on without it.
 		first, cancel := context.WithCancelCause(t.Context())
@@ -161,7 +105,7 @@ func TestWaitingCallerWhoseContextEndsLeavesAtOnce(t *testing.T) {
 		defer stop()
 		var calls sync.WaitGroup
 		calls.Go(func() {
-			err := getDemo(first, client)
+			err := getGrant(first, client)
 			assert.Equal(t, time.Second, time.Since(start))
 			if assert.ErrorIs(t, err, context.Canceled) {
 				assert.ErrorContains(t, err, "shutting down", "the cause is told")
@@ -169,36 +113,36 @@ func TestWaitingCallerWhoseContextEndsLeavesAtOnce(t *testing.T) {
 		})
 		synctest.Wait()
 		calls.Go(func() {
-			err := getDemo(second, client)
+			err := getGrant(second, client)
 			assert.Equal(t, 2*time.Second, time.Since(start))
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 		})
 		for range 10 {
 			calls.Go(func() {
-				err := getDemo(t.Context(), client)
+				err := getGrant(t.Context(), client)
 				assert.Equal(t, 10*time.Second, time.Since(start))
 				assert.NoError(t, err)
 			})
 		}
 		time.AfterFunc(time.Second, func() { cancel(errors.New("shutting down")) })
 		calls.Wait()
-		assert.Len(t, e.tokenRequests(), 1)
-		assert.Len(t, e.apiRequests(), 10)
+		assert.Len(t, app.tokenRequests(), 1)
+		assert.Len(t, app.apiRequests(), 10)
 	})
 }
 
 // A token endpoint that is slower than the callers' deadlines must not keep a loop of calls from ever authenticating.
 func TestFetchOutlivesTheDeadlinesOfItsCallers(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, p party, e *endpoint, client *okta.Client) {
-		e.answerTokens(func(req *http.Request) (*http.Response, error) {
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		app.replaceTokens(func(req *http.Request) (*http.Response, error) {
 			<-time.After(4500 * time.Millisecond)
-			return inProcess{p.org}.RoundTrip(req)
+			return inProcess(app.org).RoundTrip(req)
 		})
 		failed := 0
 		for range 10 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			err := getDemo(ctx, client)
+			err := getGrant(ctx, client)
 			cancel()
 			if err == nil {
 				break
@@ -207,30 +151,30 @@ func TestFetchOutlivesTheDeadlinesOfItsCallers(t *testing.T) {
 			failed++
 		}
 		assert.Equal(t, 4, failed)
-		assert.Len(t, e.tokenRequests(), 1)
-		assert.Len(t, e.apiRequests(), 1)
+		assert.Len(t, app.tokenRequests(), 1)
+		assert.Len(t, app.apiRequests(), 1)
 	})
 }
 
 func TestFetchWithoutCallersEndsInTime(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-		e.answerTokens(hang)
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		app.replaceTokens(hang)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		require.ErrorIs(t, getDemo(ctx, client), context.DeadlineExceeded)
+		require.ErrorIs(t, getGrant(ctx, client), context.DeadlineExceeded)
 		require.NoError(t, pause(t.Context(), 90*time.Second))
-		e.recover()
-		require.NoError(t, getDemo(t.Context(), client))
+		app.restoreTokens()
+		require.NoError(t, getGrant(t.Context(), client))
 	})
 }
 
 func TestFetchIsBounded(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		start := time.Now()
-		e.answerTokens(hang)
-		err := getDemo(t.Context(), client)
+		app.replaceTokens(hang)
+		err := getGrant(t.Context(), client)
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has not ended")
 		require.NotErrorIs(t, err, context.Canceled)
@@ -241,60 +185,60 @@ func TestFetchIsBounded(t *testing.T) {
 
 func TestFetchThatIsCutOffKeepsTheAnswerBefore(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		first := true
-		e.answerTokens(func(req *http.Request) (*http.Response, error) {
+		app.replaceTokens(func(req *http.Request) (*http.Response, error) {
 			if first {
 				first = false
 				return reply(503, "", "X-Okta-Request-Id: req-1")(req)
 			}
 			return hang(req)
 		})
-		err := getDemo(t.Context(), client)
+		err := getGrant(t.Context(), client)
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		require.NotErrorIs(t, err, context.DeadlineExceeded)
-		answer := requireAnswer(t, err)
-		assert.Equal(t, "req-1", answer.RequestID)
-		assert.Equal(t, 503, answer.StatusCode)
+		apiErr := requireError(t, err)
+		assert.Equal(t, "req-1", apiErr.RequestID)
+		assert.Equal(t, 503, apiErr.StatusCode)
 	})
 }
 
 func TestLostConnectionToTheTokenEndpoint(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-		e.answerTokens(lose(errReset))
-		err := getDemo(t.Context(), client)
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		app.replaceTokens(lose(errReset))
+		err := getGrant(t.Context(), client)
 		require.ErrorIs(t, err, syscall.ECONNRESET)
 		require.ErrorContains(t, err, "POST /oauth2/v1/token: read tcp: connection reset by peer [5 attempts]")
-		assert.Len(t, e.tokenRequests(), 5, "not multiplied by the retries of the API call")
+		assert.Len(t, app.tokenRequests(), 5, "not multiplied by the retries of the API call")
 	})
 }
 
 func TestTokensOfTwoSecondsUnderSteadyLoad(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]func(*oktatest.ServiceApp){
-		"bearer": lives(2 * time.Second),
+		"bearer": tokensLive(2 * time.Second),
 		"DPoP":   func(app *oktatest.ServiceApp) { app.DPoP, app.TokenLifetime = true, 2*time.Second },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, option, func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-				e.latency = 50 * time.Millisecond
+			bubble(t, option, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+				app.latency = 50 * time.Millisecond
 				var calls sync.WaitGroup
 				for i := range 5 {
 					calls.Go(func() {
 						for range 400 { // a minute
-							assert.NoError(t, getDemo(t.Context(), client))
+							assert.NoError(t, getGrant(t.Context(), client))
 							assert.NoError(t, pause(t.Context(), time.Duration(130+10*i)*time.Millisecond))
 						}
 					})
 				}
 				calls.Wait()
-				for _, s := range e.apiRequests() {
+				for _, s := range app.apiRequests() {
 					require.Equal(t, 200, s.status, "no token is used beyond its end")
 				}
-				assert.InDelta(t, 60/1.6, len(e.tokenRequests()), 15)
-				e.requireFresh(t)
+				assert.InDelta(t, 60/1.6, len(app.tokenRequests()), 15)
+				app.requireNoReuse(t)
 			})
 		})
 	}
@@ -302,23 +246,24 @@ func TestTokensOfTwoSecondsUnderSteadyLoad(t *testing.T) {
 
 func TestRenewalIsAheadOfTheEndAndSpread(t *testing.T) {
 	t.Parallel()
-	bubble(t, lives(1000*time.Second), func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-		for e.minted.Load() < 25 {
-			require.NoError(t, getDemo(t.Context(), client))
+	bubble(t, tokensLive(1000*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		for start := time.Now(); time.Since(start) < 6*time.Hour; {
+			require.NoError(t, getGrant(t.Context(), client))
 			require.NoError(t, pause(t.Context(), time.Second))
 		}
 		seen := map[time.Duration]bool{}
 		lowest, highest := time.Hour, time.Duration(0)
-		for i, s := range e.tokenRequests()[1:] {
-			life := s.at.Sub(e.tokenRequests()[i].at)
+		for i, s := range app.tokenRequests()[1:] {
+			life := s.at.Sub(app.tokenRequests()[i].at)
 			seen[life] = true
 			lowest, highest = min(lowest, life), max(highest, life)
 		}
+		assert.GreaterOrEqual(t, len(app.tokenRequests()), 25)
 		assert.GreaterOrEqual(t, lowest, 700*time.Second)
 		assert.LessOrEqual(t, highest, 901*time.Second)
 		assert.Greater(t, highest-lowest, 50*time.Second)
 		assert.Greater(t, len(seen), 12)
-		for _, s := range e.apiRequests() {
+		for _, s := range app.apiRequests() {
 			require.Equal(t, 200, s.status)
 		}
 	})
@@ -326,38 +271,38 @@ func TestRenewalIsAheadOfTheEndAndSpread(t *testing.T) {
 
 func TestOldTokenServesWhileItsRenewalFails(t *testing.T) {
 	t.Parallel()
-	for name, failing := range map[string]step{
+	for name, failing := range map[string]responder{
 		"503": reply(503, "", "X-Okta-Request-Id: req-1"), "401": reply(401, `{"error":"invalid_client"}`), "lost": lose(errReset),
 		"HTML": reply(200, "<html>"), "429": reply(429, limitedJSON, "Retry-After: 60"), "silence": hang,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, lives(1000*time.Second), func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
+			bubble(t, tokensLive(1000*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
 				start := time.Now()
-				require.NoError(t, getDemo(t.Context(), client))
-				e.answerTokens(failing)
+				require.NoError(t, getGrant(t.Context(), client))
+				app.replaceTokens(failing)
 				for time.Since(start) < 998*time.Second {
 					before := time.Now()
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-					require.NoError(t, getDemo(ctx, client), "after %v", time.Since(start))
+					require.NoError(t, getGrant(ctx, client), "after %v", time.Since(start))
 					cancel()
 					require.Less(t, time.Since(before), 100*time.Millisecond, "a renewal that is not urgent holds nobody up")
 					require.NoError(t, pause(t.Context(), time.Second))
 				}
-				requests := len(e.tokenRequests())
+				requests := len(app.tokenRequests())
 				assert.Greater(t, requests, 3, "it is tried again")
 				assert.Less(t, requests, 120, "but not with every call")
 
 				require.NoError(t, pause(t.Context(), 200*time.Second))
-				err := getDemo(t.Context(), client)
+				err := getGrant(t.Context(), client)
 				require.Error(t, err, "the end of the token is the end")
-				if answer, ok := errors.AsType[*okta.Error](err); ok {
-					assert.Equal(t, tokenPath, answer.Path)
+				if apiErr, ok := errors.AsType[*okta.Error](err); ok {
+					assert.Equal(t, tokenPath, apiErr.Path)
 				}
 				assert.Equal(t, name != "lost" && name != "silence", errors.As(err, new(*okta.Error)))
 
-				e.recover()
-				require.NoError(t, getDemo(t.Context(), client))
+				app.restoreTokens()
+				require.NoError(t, getGrant(t.Context(), client))
 			})
 		})
 	}
@@ -365,30 +310,30 @@ func TestOldTokenServesWhileItsRenewalFails(t *testing.T) {
 
 func TestRenewalThatBecomesUrgentIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	bubble(t, lives(100*time.Second), func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-		require.NoError(t, getDemo(t.Context(), client))
+	bubble(t, tokensLive(100*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		require.NoError(t, getGrant(t.Context(), client))
 		require.NoError(t, pause(t.Context(), 95*time.Second))
-		e.latency = 20 * time.Second
+		app.latency = 20 * time.Second
 		start := time.Now()
-		require.NoError(t, getDemo(t.Context(), client), "the old token")
+		require.NoError(t, getGrant(t.Context(), client), "the old token")
 		assert.Equal(t, start, time.Now())
 		require.NoError(t, pause(t.Context(), 10*time.Second))
-		require.NoError(t, getDemo(t.Context(), client), "the new one")
+		require.NoError(t, getGrant(t.Context(), client), "the new one")
 		assert.Equal(t, 20*time.Second, time.Since(start))
-		assert.Len(t, e.tokenRequests(), 2)
-		assert.NotEqual(t, e.apiRequests()[1].header, e.apiRequests()[2].header)
+		assert.Len(t, app.tokenRequests(), 2)
+		assert.NotEqual(t, app.apiRequests()[1].Header, app.apiRequests()[2].Header)
 	})
 }
 
 func TestLifeOfATokenBeginsWithTheAttemptThatGotIt(t *testing.T) {
 	t.Parallel()
-	bubble(t, lives(30*time.Second), func(t *testing.T, p party, e *endpoint, client *okta.Client) {
-		p.org.Next(oktatest.Reply(429, http.Header{"Retry-After": {"60"}}, limitedJSON))
-		require.NoError(t, getDemo(t.Context(), client))
+	bubble(t, tokensLive(30*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		app.org.Next(oktatest.Reply(429, http.Header{"Retry-After": {"60"}}, limitedJSON))
+		require.NoError(t, getGrant(t.Context(), client))
 		for range 5 {
-			require.NoError(t, getDemo(t.Context(), client))
+			require.NoError(t, getGrant(t.Context(), client))
 		}
-		assert.Len(t, e.tokenRequests(), 2)
+		assert.Len(t, app.tokenRequests(), 2)
 	})
 }
 
@@ -404,15 +349,15 @@ func TestLifetimesThatAreNone(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, nil, func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-				e.answerTokens(reply(200, `{"access_token":"abcdefgh-1","token_type":"Bearer",`+text+`}`))
-				e.org.AcceptBearerToken("abcdefgh-1", usersRead)
+			bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+				app.replaceTokens(reply(200, `{"access_token":"abcdefgh-1","token_type":"Bearer",`+text+`}`))
+				app.org.AcceptBearerToken("abcdefgh-1", usersRead)
 				start := time.Now()
-				for e.minted.Load() < 2 {
-					require.NoError(t, getDemo(t.Context(), client))
+				for len(app.tokenRequests()) < 2 {
+					require.NoError(t, getGrant(t.Context(), client))
 					require.NoError(t, pause(t.Context(), want/100))
 				}
-				renewed := e.tokenRequests()[1].at.Sub(start)
+				renewed := app.tokenRequests()[1].at.Sub(start)
 				assert.GreaterOrEqual(t, renewed, want*7/10)
 				assert.LessOrEqual(t, renewed, want*92/100)
 			})
@@ -422,27 +367,27 @@ func TestLifetimesThatAreNone(t *testing.T) {
 
 func TestExpiryBeyondAllNumbersIsNoReasonToFailDarkly(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	server := play(reply(200, `{"access_token":"`+hiddenToken+`","token_type":"Bearer","expires_in":1e999}`), reply(200, grantJSON))
-	err := get(t.Context(), p.client(t, server, noRetries))
+	err := get(t.Context(), newClient(t, server, app.configure, noRetries))
 	if err != nil {
 		require.ErrorContains(t, err, "unusable response")
-		assert.NotContains(t, sprint("%v %#v", err, requireAnswer(t, err)), "hidden")
+		assert.NotContains(t, sprint("%v %#v", err, requireError(t, err)), "hidden")
 	}
 }
 
 func TestRevokedTokenIsRenewedOnce(t *testing.T) {
 	t.Parallel()
-	for name, option := range map[string]func(*oktatest.ServiceApp){"bearer": nil, "DPoP": bound} {
+	for name, option := range map[string]func(*oktatest.ServiceApp){"bearer": nil, "DPoP": requireDPoP} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newParty(t, option)
+			app := newApp(t, option)
 			network := overNetwork(t)
-			client := p.client(t, network)
-			require.NoError(t, getDemo(t.Context(), client))
+			client := newClient(t, network, app.configure)
+			require.NoError(t, getGrant(t.Context(), client))
 			before := len(network.tokenRequests())
 			for i, call := range []func() error{
-				func() error { return getDemo(t.Context(), client) },
+				func() error { return getGrant(t.Context(), client) },
 				func() error { return client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID) },
 				func() error { return client.UserGrants.RevokeAll(t.Context(), ann) },
 				func() error { // a POST, which is not tried again for anything else
@@ -451,21 +396,21 @@ func TestRevokedTokenIsRenewedOnce(t *testing.T) {
 					return nil
 				},
 			} {
-				p.org.RevokeAccessTokens()
+				app.org.RevokeAccessTokens()
 				require.NoError(t, call())
 				if i < 3 {
 					assert.Len(t, network.tokenRequests(), before+i+1)
 					assert.Equal(t, 401, network.apiRequests()[1+2*i].status)
 				}
 			}
-			network.requireFresh(t)
+			network.requireNoReuse(t)
 		})
 	}
 }
 
 func TestPostIsSentAgainWithItsBodyAfterA401(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	var bodies []string
 	token := `{"access_token":"abcdefgh-%d","token_type":"Bearer","expires_in":3600}`
 	n := 0
@@ -482,18 +427,18 @@ func TestPostIsSentAgainWithItsBodyAfterA401(t *testing.T) {
 		require.NoError(t, err)
 		return reply(200, "{}")(req)
 	})
-	require.NoError(t, p.client(t, server).Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"x"}, Body: 1}, nil))
+	require.NoError(t, newClient(t, server, app.configure).Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"x"}, Body: 1}, nil))
 	assert.Equal(t, []string{"Bearer abcdefgh-1 1", "Bearer abcdefgh-2 1"}, bodies)
 }
 
 func TestPermanent401IsRenewedOnceOnly(t *testing.T) {
 	t.Parallel()
-	for name, option := range map[string]func(*oktatest.ServiceApp){"bearer": nil, "DPoP": bound} {
+	for name, option := range map[string]func(*oktatest.ServiceApp){"bearer": nil, "DPoP": requireDPoP} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, option, func(t *testing.T, p party, e *endpoint, client *okta.Client) {
-				require.NoError(t, getDemo(t.Context(), client))
-				before := len(e.tokenRequests())
+			bubble(t, option, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+				require.NoError(t, getGrant(t.Context(), client))
+				before := len(app.tokenRequests())
 				mean := func(w http.ResponseWriter, r *http.Request, org http.Handler) {
 					if r.Method == http.MethodPost {
 						org.ServeHTTP(w, r)
@@ -501,15 +446,15 @@ func TestPermanent401IsRenewedOnceOnly(t *testing.T) {
 					}
 					oktatest.Reply(401, nil, `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`)(w, r, org)
 				}
-				p.org.Next(mean, mean, mean, mean)
-				err := getDemo(t.Context(), client)
+				app.org.Next(mean, mean, mean, mean)
+				err := getGrant(t.Context(), client)
 				require.ErrorIs(t, err, okta.ErrUnauthorized)
-				answer := requireAnswer(t, err)
-				assert.Equal(t, okta.CodeInvalidToken, answer.Code)
-				assert.Equal(t, 2, answer.Attempts)
-				assert.Len(t, e.tokenRequests(), before+1)
-				assert.Equal(t, []int{200, 401, 401}, statuses(e.apiRequests()))
-				e.requireFresh(t)
+				apiErr := requireError(t, err)
+				assert.Equal(t, okta.CodeInvalidToken, apiErr.Code)
+				assert.Equal(t, 2, apiErr.Attempts)
+				assert.Len(t, app.tokenRequests(), before+1)
+				assert.Equal(t, []int{200, 401, 401}, statuses(app.apiRequests()))
+				app.requireNoReuse(t)
 			})
 		})
 	}
@@ -517,79 +462,79 @@ func TestPermanent401IsRenewedOnceOnly(t *testing.T) {
 
 func TestA401BetweenOtherFailures(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, p party, e *endpoint, client *okta.Client) {
-		p.org.Next(nil, oktatest.Reply(503, nil, ""), oktatest.Reply(401, nil, ""), nil, oktatest.Reply(503, nil, ""), nil)
-		require.NoError(t, getDemo(t.Context(), client))
-		assert.Equal(t, []int{503, 401, 503, 200}, statuses(e.apiRequests()))
-		assert.Len(t, e.tokenRequests(), 2)
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		app.org.Next(nil, oktatest.Reply(503, nil, ""), oktatest.Reply(401, nil, ""), nil, oktatest.Reply(503, nil, ""), nil)
+		require.NoError(t, getGrant(t.Context(), client))
+		assert.Equal(t, []int{503, 401, 503, 200}, statuses(app.apiRequests()))
+		assert.Len(t, app.tokenRequests(), 2)
 	})
 }
 
 func TestConcurrent401sOfOneTokenMakeOneTokenRequest(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, p party, e *endpoint, client *okta.Client) {
-		require.NoError(t, getDemo(t.Context(), client))
-		p.org.RevokeAccessTokens()
-		e.latency = time.Second
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		require.NoError(t, getGrant(t.Context(), client))
+		app.org.RevokeAccessTokens()
+		app.latency = time.Second
 		var calls sync.WaitGroup
 		for range 200 {
-			calls.Go(func() { assert.NoError(t, getDemo(t.Context(), client)) })
+			calls.Go(func() { assert.NoError(t, getGrant(t.Context(), client)) })
 		}
 		calls.Wait()
-		assert.Len(t, e.tokenRequests(), 2)
+		assert.Len(t, app.tokenRequests(), 2)
 	})
 }
 
 // A call that is slow to learn that its token was no good must not take away the one that has come since.
 func TestLate401DoesNotDropTheNewToken(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, p party, e *endpoint, client *okta.Client) {
-		require.NoError(t, getDemo(t.Context(), client))
-		p.org.RevokeAccessTokens()
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		require.NoError(t, getGrant(t.Context(), client))
+		app.org.RevokeAccessTokens()
 		late := func(w http.ResponseWriter, r *http.Request, org http.Handler) {
 			<-time.After(10 * time.Second)
 			org.ServeHTTP(w, r)
 		}
-		p.org.Next(late)
+		app.org.Next(late)
 		var calls sync.WaitGroup
-		calls.Go(func() { assert.NoError(t, getDemo(t.Context(), client)) })
+		calls.Go(func() { assert.NoError(t, getGrant(t.Context(), client)) })
 		synctest.Wait()
-		require.NoError(t, getDemo(t.Context(), client))
-		assert.Len(t, e.tokenRequests(), 2)
+		require.NoError(t, getGrant(t.Context(), client))
+		assert.Len(t, app.tokenRequests(), 2)
 		calls.Wait()
-		assert.Len(t, e.tokenRequests(), 2)
+		assert.Len(t, app.tokenRequests(), 2)
 	})
 }
 
 func TestTokenRequestThatFailsAfterA401KeepsTheAnswerBefore(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, p party, e *endpoint, client *okta.Client) {
-		require.NoError(t, getDemo(t.Context(), client))
-		p.org.RevokeAccessTokens()
-		e.answerTokens(reply(400, `{"error":"invalid_scope","error_description":"not granted"}`))
-		err := getDemo(t.Context(), client)
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		require.NoError(t, getGrant(t.Context(), client))
+		app.org.RevokeAccessTokens()
+		app.replaceTokens(reply(400, `{"error":"invalid_scope","error_description":"not granted"}`))
+		err := getGrant(t.Context(), client)
 		require.ErrorContains(t, err, "POST /oauth2/v1/token: 400 invalid_scope: not granted")
 		require.ErrorContains(t, err, "; the response before: okta: GET ")
 		require.ErrorIs(t, err, okta.ErrUnauthorized)
-		assert.Equal(t, tokenPath, requireAnswer(t, err).Path)
+		assert.Equal(t, tokenPath, requireError(t, err).Path)
 	})
 }
 
 func TestSkippedRenewalsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
-	bubble(t, lives(10*time.Second), func(t *testing.T, _ party, e *endpoint, client *okta.Client) {
-		require.NoError(t, getDemo(t.Context(), client))
+	bubble(t, tokensLive(10*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		require.NoError(t, getGrant(t.Context(), client))
 		require.NoError(t, pause(t.Context(), 24*time.Hour))
-		assert.Len(t, e.tokenRequests(), 1, "nothing is renewed that nobody asks for")
-		require.NoError(t, getDemo(t.Context(), client))
-		assert.Len(t, e.tokenRequests(), 2)
+		assert.Len(t, app.tokenRequests(), 1, "nothing is renewed that nobody asks for")
+		require.NoError(t, getGrant(t.Context(), client))
+		assert.Len(t, app.tokenRequests(), 2)
 	})
 }
 
 func TestCallsThatAreWrongFetchNoToken(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
-	client := p.client(t, refuse(t))
+	app := newApp(t, nil)
+	client := newClient(t, refuse(t), app.configure)
 	_, err := client.UserGrants.Get(t.Context(), "", "g", nil)
 	require.ErrorIs(t, err, okta.ErrInvalidArgument)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -601,26 +546,26 @@ func TestCallsThatAreWrongFetchNoToken(t *testing.T) {
 func TestFetchHasTheValuesOfItsFirstCaller(t *testing.T) {
 	t.Parallel()
 	type key struct{}
-	bubble(t, nil, func(t *testing.T, p party, e *endpoint, client *okta.Client) {
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		var got any
-		e.answerTokens(func(req *http.Request) (*http.Response, error) {
+		app.replaceTokens(func(req *http.Request) (*http.Response, error) {
 			got = req.Context().Value(key{})
-			return inProcess{p.org}.RoundTrip(req)
+			return inProcess(app.org).RoundTrip(req)
 		})
-		require.NoError(t, getDemo(context.WithValue(t.Context(), key{}, "trace"), client))
+		require.NoError(t, getGrant(context.WithValue(t.Context(), key{}, "trace"), client))
 		assert.Equal(t, "trace", got)
 	})
 }
 
 func TestRenewalIsLoggedLikeAnyCall(t *testing.T) {
 	t.Parallel()
-	p := newParty(t, nil)
+	app := newApp(t, nil)
 	var logged bytes.Buffer
-	client := p.client(t, overNetwork(t), func(c *okta.Config) {
+	client := newClient(t, overNetwork(t), app.configure, func(c *okta.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
-	p.org.Next(oktatest.Reply(503, nil, ""))
-	require.NoError(t, getDemo(t.Context(), client))
+	app.org.Next(oktatest.Reply(503, nil, ""))
+	require.NoError(t, getGrant(t.Context(), client))
 	assert.Equal(t, 2, strings.Count(logged.String(), `msg="okta: attempt" method=POST path=/oauth2/v1/token`))
 	assert.Equal(t, 1, strings.Count(logged.String(), `level=WARN msg="okta: retry" method=POST path=/oauth2/v1/token status=503`))
 }

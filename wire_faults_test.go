@@ -22,44 +22,6 @@ import (
 	"github.com/grantkit/okta"
 )
 
-// rawServer answers connection after connection with what serve writes, and returns its URL.
-func rawServer(t *testing.T, serve func(n int, conn net.Conn, request string)) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for n := 1; ; n++ {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go serveRaw(n, conn, serve)
-		}
-	}()
-	return "http://" + listener.Addr().String()
-}
-
-func serveRaw(n int, conn net.Conn, serve func(n int, conn net.Conn, request string)) {
-	defer func() { _ = conn.Close() }()
-	var request strings.Builder
-	for reader := bufio.NewReader(conn); ; {
-		line, err := reader.ReadString('\n')
-		request.WriteString(line)
-		if err != nil || line == "\r\n" {
-			break
-		}
-	}
-	serve(n, conn, request.String())
-}
-
-func at(address string) func(*okta.Config) {
-	return func(c *okta.Config) {
-		c.OrgURL, c.HTTPClient = address, nil
-		c.Retry.MinWait, c.Retry.MaxWait = time.Millisecond, 10*time.Millisecond
-	}
-}
-
 func TestSwitchedProtocolsDoNotHang(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
@@ -68,7 +30,7 @@ func TestSwitchedProtocolsDoNotHang(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		<-done
 	})
-	err := revoke(t.Context(), newClient(t, nil, at(address), noRetries))
+	err := revoke(t.Context(), newClient(t, nil, atURL(address), noRetries))
 	require.ErrorContains(t, err, "the response has the status 101")
 }
 
@@ -78,7 +40,7 @@ func TestStatusThatIsNoneIsAnError(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 000 Weird\r\nContent-Length: 0\r\n\r\n")
 	})
 	var observed okta.Attempt
-	err := revoke(t.Context(), newClient(t, nil, at(address), noRetries, func(c *okta.Config) {
+	err := revoke(t.Context(), newClient(t, nil, atURL(address), noRetries, func(c *okta.Config) {
 		c.OnAttempt = func(_ context.Context, r okta.Attempt) { observed = r }
 	}))
 	require.ErrorContains(t, err, "the response has the status 0")
@@ -95,7 +57,7 @@ func TestRevokeThatWasNeverSentIsNotTakenForDone(t *testing.T) {
 			found(conn)
 		}
 	})
-	require.NoError(t, revoke(t.Context(), newClient(t, nil, at(sent))), "sent, and lost")
+	require.NoError(t, revoke(t.Context(), newClient(t, nil, atURL(sent))), "sent, and lost")
 
 	var asked atomic.Int32
 	proxyFails := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
@@ -105,7 +67,7 @@ func TestRevokeThatWasNeverSentIsNotTakenForDone(t *testing.T) {
 		return nil, nil //nolint:nilnil // how a Proxy function says that there is none
 	}}
 	notSent := rawServer(t, func(_ int, conn net.Conn, _ string) { found(conn) })
-	require.ErrorIs(t, revoke(t.Context(), newClient(t, nil, at(notSent), func(c *okta.Config) {
+	require.ErrorIs(t, revoke(t.Context(), newClient(t, nil, atURL(notSent), func(c *okta.Config) {
 		c.HTTPClient = &http.Client{Transport: proxyFails}
 	})), okta.ErrNotFound)
 
@@ -116,7 +78,7 @@ func TestRevokeThatWasNeverSentIsNotTakenForDone(t *testing.T) {
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}}
-	require.ErrorIs(t, revoke(t.Context(), newClient(t, nil, at(notSent), func(c *okta.Config) {
+	require.ErrorIs(t, revoke(t.Context(), newClient(t, nil, atURL(notSent), func(c *okta.Config) {
 		c.HTTPClient = &http.Client{Transport: noConnection}
 	})), okta.ErrNotFound)
 }
@@ -142,20 +104,20 @@ func TestEscapedEchoesOfACredentialAreFound(t *testing.T) {
 		c.Credentials = okta.BearerToken(token)
 	})
 	err := get(t.Context(), client)
-	answer := requireAnswer(t, err)
+	apiErr := requireError(t, err)
 	assert.NotContains(t, err.Error(), token)
-	assert.Equal(t, "Invalid token [redacted]", answer.Summary)
-	assert.Equal(t, okta.CodeInvalidToken, answer.Code)
-	assert.Equal(t, "[redacted]", string(answer.Body))
-	assert.Equal(t, "[redacted]", answer.RequestID)
+	assert.Equal(t, "Invalid token [redacted]", apiErr.Summary)
+	assert.Equal(t, okta.CodeInvalidToken, apiErr.Code)
+	assert.Equal(t, "[redacted]", string(apiErr.Body))
+	assert.Equal(t, "[redacted]", apiErr.RequestID)
 }
 
 func TestShortCredentialsDoNotDamageAnswers(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, play(reply(403, deniedJSON)), func(c *okta.Config) { c.Credentials = okta.APIToken("or") })
-	answer := requireAnswer(t, get(t.Context(), client))
-	assert.Equal(t, okta.CodeAccessDenied, answer.Code)
-	assert.JSONEq(t, deniedJSON, string(answer.Body))
+	apiErr := requireError(t, get(t.Context(), client))
+	assert.Equal(t, okta.CodeAccessDenied, apiErr.Code)
+	assert.JSONEq(t, deniedJSON, string(apiErr.Body))
 }
 
 func TestAnswersDoNotGrowOutOfBounds(t *testing.T) {
@@ -172,7 +134,7 @@ func TestErrorsWithACutBodyKeepTheirStatus(t *testing.T) {
 	err := revoke(t.Context(), newClient(t, server))
 	require.ErrorIs(t, err, okta.ErrForbidden)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	assert.Len(t, server.requests, 1)
+	assert.Len(t, server.requests(), 1)
 }
 
 func TestCookiesDoNotPileUp(t *testing.T) {
@@ -183,7 +145,7 @@ func TestCookiesDoNotPileUp(t *testing.T) {
 		server := play(reply(503, "", "Set-Cookie: sid=1"), reply(503, "", "Set-Cookie: sid=2"), reply(200, grantJSON))
 		require.NoError(t, get(t.Context(), newClient(t, server, func(c *okta.Config) { c.HTTPClient.Jar = cookies })))
 		var sent []string
-		for _, req := range server.requests {
+		for _, req := range server.requests() {
 			sent = append(sent, req.Header.Get("Cookie"))
 		}
 		assert.Equal(t, []string{"", "sid=1", "sid=2"}, sent)
@@ -195,9 +157,9 @@ func TestRetryForNamesTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := play(lose(errReset), reply(503, "", "X-Okta-Request-Id: id2"), reply(503, "", "X-Okta-Request-Id: id3"), reply(204, ""))
 		require.NoError(t, revoke(t.Context(), newClient(t, server)))
-		assert.Empty(t, server.requests[1].Header.Get("X-Okta-Retry-For"))
-		assert.Equal(t, "id2", server.requests[2].Header.Get("X-Okta-Retry-For"))
-		assert.Equal(t, "id2", server.requests[3].Header.Get("X-Okta-Retry-For"))
+		assert.Empty(t, server.requests()[1].Header.Get("X-Okta-Retry-For"))
+		assert.Equal(t, "id2", server.requests()[2].Header.Get("X-Okta-Retry-For"))
+		assert.Equal(t, "id2", server.requests()[3].Header.Get("X-Okta-Retry-For"))
 	})
 }
 
@@ -222,7 +184,7 @@ func TestContextThatEndsAsTheAnswerArrives(t *testing.T) {
 			return reply(status, "")(req)
 		})
 		err := get(ctx, newClient(t, server))
-		assert.Equal(t, status, requireAnswer(t, err).StatusCode)
+		assert.Equal(t, status, requireError(t, err).StatusCode)
 		assert.Equal(t, retried, errors.Is(err, context.Canceled), "%d", status)
 	}
 }
@@ -263,7 +225,7 @@ func TestDeleteOnAConnectionThatTheServerHasClosedIsRetriedAtOnce(t *testing.T) 
 		}
 	})
 	var waits []time.Duration
-	client := newClient(t, nil, at(server), func(c *okta.Config) {
+	client := newClient(t, nil, atURL(server), func(c *okta.Config) {
 		c.Retry = okta.Retry{MinWait: time.Hour, MaxWait: 2 * time.Hour}
 		c.OnAttempt = func(_ context.Context, a okta.Attempt) { waits = append(waits, a.Wait) }
 	})

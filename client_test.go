@@ -1,11 +1,7 @@
 package okta_test
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"io"
-	"log/slog"
 	"math"
 	"net/http"
 	"net/url"
@@ -13,7 +9,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -118,119 +113,24 @@ func TestListOfAnyRoute(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestModelsCanBeExtended(t *testing.T) {
+func TestNilAndZeroClientsReturnErrors(t *testing.T) {
 	t.Parallel()
-	type extended struct {
-		okta.OAuth2RefreshToken
-		Extra string `json:"extra"`
+	var none *okta.Client
+	for name, client := range map[string]*okta.Client{
+		"zero client":   {},
+		"zero services": {UserGrants: &okta.UserGrants{}, UserOAuth: &okta.UserOAuth{}, AuthorizationServerClients: &okta.AuthorizationServerClients{}},
+	} {
+		for _, op := range operations {
+			_, err := op.call(t.Context(), client, "a", "b", "c")
+			require.ErrorIs(t, err, okta.ErrInvalidArgument, "%s: %s", name, op.id)
+		}
 	}
-	page, err := okta.List[extended](t.Context(), newClient(t, play(reply(200, `[{"id":"1","extra":"x"}]`))), okta.Request{Path: []string{"api"}})
-	require.NoError(t, err)
-	assert.Equal(t, "1", page.Items[0].ID)
-	assert.Equal(t, "x", page.Items[0].Extra)
-}
-
-func TestNilContextIsRefused(t *testing.T) {
-	t.Parallel()
-	var nothing interface {
-		Deadline() (time.Time, bool)
-		Done() <-chan struct{}
-		Err() error
-		Value(any) any
-	}
-	require.ErrorIs(t, revoke(nothing, newClient(t, refuse(t))), okta.ErrInvalidArgument)
-}
-
-func TestOnAttempt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var got []okta.Attempt
-		slow := func(s responder) responder {
-			return func(req *http.Request) (*http.Response, error) {
-				time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
-				return s(req)
-			}
-		}
-		server := play(
-			slow(reply(503, "", "X-Okta-Request-Id: r1", "X-Rate-Limit-Limit: 600", "X-Rate-Limit-Remaining: 599", "X-Rate-Limit-Reset: 1780315242")),
-			slow(lose(errReset)), slow(reply(200, `[]`, "X-Okta-Request-Id: r3")),
-		)
-		client := newClient(t, server, func(c *okta.Config) { c.OnAttempt = func(_ context.Context, r okta.Attempt) { got = append(got, r) } })
-		_, err := client.UserGrants.List(t.Context(), "a b", &okta.ListUserGrantsOptions{After: "CURSOR"})
-		require.NoError(t, err)
-		require.Len(t, got, 3)
-		for i, r := range got {
-			assert.Equal(t, "GET", r.Method)
-			assert.Equal(t, "/api/v1/users/a%20b/grants", r.Path)
-			assert.Equal(t, "/api/v1/users/{userId}/grants", r.Route)
-			assert.Equal(t, "listUserGrants", r.Operation)
-			assert.Equal(t, i+1, r.Number)
-			assert.Equal(t, time.Second, r.Duration)
-			assert.NotContains(t, sprint("%+v", r), "CURSOR")
-		}
-		waits := server.waits()
-		assert.Equal(t, []int{503, 0, 200}, []int{got[0].StatusCode, got[1].StatusCode, got[2].StatusCode})
-		assert.Equal(t, []string{"r1", "", "r3"}, []string{got[0].RequestID, got[1].RequestID, got[2].RequestID})
-		assert.Equal(t, []time.Duration{waits[0] - time.Second, waits[1] - time.Second, 0}, []time.Duration{got[0].Wait, got[1].Wait, got[2].Wait})
-		assert.Equal(t, 503, requireError(t, got[0].Err).StatusCode)
-		require.ErrorIs(t, got[1].Err, errReset)
-		require.NoError(t, got[2].Err)
-		assert.Equal(t, okta.RateLimit{Limit: 600, Remaining: 599, Reset: time.Unix(1780315242, 0).UTC()}, got[0].RateLimit)
-	})
-}
-
-func TestLogger(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var logged bytes.Buffer
-		client := newClient(t, play(reply(429, limitedJSON, "X-Okta-Request-Id: r1"), reply(200, `[{"id":"BODY"}]`)), func(c *okta.Config) {
-			c.Logger = slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		})
-		_, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{After: "CURSOR"})
-		require.NoError(t, err)
-		text := logged.String()
-		for _, hidden := range []string{apiToken, "CURSOR", "BODY", "limit=", "?"} {
-			assert.NotContains(t, text, hidden)
-		}
-		var levels []string
-		for line := range strings.Lines(text) {
-			var entry struct {
-				Level     string        `json:"level"`
-				Method    string        `json:"method"`
-				Path      string        `json:"path"`
-				Status    int           `json:"status"`
-				Attempt   int           `json:"attempt"`
-				RequestID string        `json:"request_id"`
-				Wait      time.Duration `json:"wait"`
-			}
-			require.NoError(t, json.Unmarshal([]byte(line), &entry))
-			assert.Equal(t, "GET", entry.Method)
-			assert.Equal(t, "/api/v1/users/u/grants", entry.Path)
-			assert.Equal(t, entry.Level == "WARN", entry.Wait > 0)
-			levels = append(levels, sprint("%s %d %d %s", entry.Level, entry.Attempt, entry.Status, entry.RequestID))
-		}
-		assert.Equal(t, []string{"DEBUG 1 429 r1", "WARN 1 429 r1", "DEBUG 2 200 "}, levels)
-	})
-}
-
-func TestModelsAreWrittenBackAsOktaSpellsThem(t *testing.T) {
-	t.Parallel()
-	for _, op := range operations {
-		if op.want == nil || strings.HasPrefix(op.response, "[") {
-			continue
-		}
-		written, err := json.Marshal(op.want)
-		require.NoError(t, err)
-		var got, want map[string]any
-		require.NoError(t, json.Unmarshal(written, &got))
-		require.NoError(t, json.Unmarshal([]byte(strings.NewReplacer("client_id", "clientId", ".000Z", "Z").Replace(op.response)), &want))
-		delete(want, "addedNextYear")
-		assert.Equal(t, want, got, op.id)
-	}
-	for _, empty := range []any{okta.OAuth2ScopeConsentGrant{}, okta.OAuth2RefreshToken{}, okta.OAuth2Client{}} {
-		written, err := json.Marshal(empty)
-		require.NoError(t, err)
-		assert.Equal(t, "{}", string(written))
+	for _, client := range []*okta.Client{none, {}} {
+		require.ErrorIs(t, client.Do(t.Context(), okta.Request{Path: []string{"api"}}, nil), okta.ErrInvalidArgument)
+		_, err := okta.List[struct{}](t.Context(), client, okta.Request{Path: []string{"api"}})
+		require.ErrorIs(t, err, okta.ErrInvalidArgument)
+		assert.Empty(t, client.RateLimits())
+		assert.Equal(t, "okta.Client(nil)", sprint("%v", client))
 	}
 }
 

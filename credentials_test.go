@@ -1,36 +1,54 @@
 package okta_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
-	"net/url"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
 	"github.com/grantkit/okta"
+	"github.com/grantkit/okta/oktatest"
 )
-
-type jar struct{ asked int }
-
-func (j *jar) SetCookies(*url.URL, []*http.Cookie) {}
-
-func (j *jar) Cookies(*url.URL) []*http.Cookie {
-	j.asked++
-	return nil
-}
 
 func TestBearerToken(t *testing.T) {
 	t.Parallel()
 	server := play(reply(200, grantJSON))
 	require.NoError(t, get(t.Context(), newClient(t, server, func(c *okta.Config) { c.Credentials = okta.BearerToken("abc") })))
 	assert.Equal(t, "Bearer abc", server.requests()[0].Header.Get("Authorization"))
+}
+
+func TestTokenSource(t *testing.T) {
+	t.Parallel()
+	server := play(reply(200, grantJSON))
+	tokens := []string{"one", "two"}
+	client := newClient(t, server, func(c *okta.Config) {
+		c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
+			next := tokens[0]
+			tokens = tokens[1:]
+			return &oauth2.Token{AccessToken: next}, nil
+		}))
+	})
+	require.NoError(t, get(t.Context(), client))
+	require.NoError(t, get(t.Context(), client))
+	assert.Equal(t, "Bearer one", server.requests()[0].Header.Get("Authorization"))
+	assert.Equal(t, "Bearer two", server.requests()[1].Header.Get("Authorization"))
+}
+
+func TestTokenSourceOfAPITokens(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]string{"": "Bearer t", "bearer": "Bearer t", "SSWS": "SSWS t", "ssws": "SSWS t"} {
+		server := play(reply(200, grantJSON))
+		client := newClient(t, server, func(c *okta.Config) {
+			c.Credentials = okta.TokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "t", TokenType: kind}))
+		})
+		require.NoError(t, get(t.Context(), client))
+		assert.Equal(t, want, server.requests()[0].Header.Get("Authorization"))
+	}
 }
 
 func TestTokenSourceThatFails(t *testing.T) {
@@ -50,7 +68,20 @@ func TestTokenSourceThatFails(t *testing.T) {
 	}
 }
 
-func TestTokenSourceThatFailsOnARetryKeepsTheAnswer(t *testing.T) {
+func TestTokenSourceErrorsAreOneLine(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, refuse(t), func(c *okta.Config) {
+		c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
+			return nil, errors.New("oauth2: cannot fetch token: 503\nResponse: <html>\x1b[31m")
+		}))
+	})
+	err := get(t.Context(), client)
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "\n")
+	assert.NotContains(t, err.Error(), "\x1b")
+}
+
+func TestTokenSourceThatFailsOnARetryKeepsTheResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := play(reply(503, "", "X-Okta-Request-Id: req-1"))
@@ -69,49 +100,54 @@ func TestTokenSourceThatFailsOnARetryKeepsTheAnswer(t *testing.T) {
 	})
 }
 
-func TestSecretsAreNeverPrinted(t *testing.T) {
+func TestTokenSourceThatPanicsLeavesNothingInFlight(t *testing.T) {
 	t.Parallel()
-	const secret = "s3cret"
-	for name, credentials := range map[string]okta.Credentials{
-		"API token":    okta.APIToken(secret),
-		"bearer token": okta.BearerToken(secret),
-		"token source": okta.TokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: secret})),
+	org := newOrg(t)
+	synctest.Test(t, func(t *testing.T) {
+		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
+		asked := 0
+		client := newClient(t, inProcess(org), func(c *okta.Config) {
+			c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
+				if asked++; asked == 3 { // the second time for the second call, once it has been held
+					panic("in the token source")
+				}
+				return &oauth2.Token{AccessToken: "bearer"}, nil
+			}))
+		})
+		org.AcceptBearerToken("bearer", usersRead)
+		require.NoError(t, getGrant(t.Context(), client))
+		assert.Panics(t, func() { _ = getGrant(t.Context(), client) })
+		assert.Zero(t, client.RateLimits()["/api/v1/users"].InFlight)
+		require.NoError(t, getGrant(t.Context(), client))
+	})
+}
+
+// A batch stops at ErrAuthentication, and at nothing that passes or concerns one item only.
+func TestErrAuthentication(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	for _, c := range []struct {
+		status  int
+		body    string
+		matches bool
+	}{
+		{400, `{"error":"invalid_scope"}`, true}, {401, `{"error":"invalid_client"}`, true}, {403, "<html>", true}, {404, "", true},
+		{200, `{"token_type":"Bearer"}`, true}, {429, "", false}, {500, "", false}, {503, "", false},
 	} {
-		config := okta.Config{OrgURL: orgURL, Credentials: credentials, HTTPClient: &http.Client{Transport: &http.Transport{}}, Logger: slog.New(slog.DiscardHandler)}
-		client, err := okta.NewClient(config)
-		require.NoError(t, err)
-		hidden := struct {
-			credentials okta.Credentials
-			config      okta.Config
-			client      *okta.Client
-		}{credentials, config, client}
-		values := []any{credentials, &credentials, config, &config, client, *client, client.UserGrants, hidden, &hidden, []any{config}}
-		for _, value := range values {
-			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%T", "%08.3f"} {
-				text := sprint(verb, value)
-				assert.NotContains(t, text, secret, "%s of %s", verb, name)
-				assert.NotContains(t, text, sprint("%x", secret), "%s of %s", verb, name)
-				assert.NotContains(t, text, sprint("%d", []byte(secret)), "%s of %s", verb, name)
-			}
-			var logged bytes.Buffer
-			slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "value", value)
-			slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "value", value)
-			assert.NotContains(t, logged.String(), secret, name)
-			var failed failure
-			assert.Equal(&failed, []any{value, "other"}, value)
-			assert.Contains(t, string(failed), "Not equal")
-			assert.NotContains(t, string(failed), secret, "what testify prints, %s", name)
-		}
-		assert.Equal(t, "[redacted]", sprint("%v", credentials))
-		assert.Equal(t, "okta.Client(https://acme.okta.com)", sprint("%v", client))
-		for _, value := range []any{credentials, config, client} {
-			text, err := json.Marshal(value)
-			require.NoError(t, err)
-			assert.NotContains(t, string(text), secret)
-		}
+		err := get(t.Context(), newClient(t, play(reply(c.status, c.body)), app.configure, noRetries))
+		assert.Equal(t, c.matches, errors.Is(err, okta.ErrAuthentication), "%v", err)
 	}
-	var none *okta.Client
-	assert.Equal(t, "okta.Client(nil)", sprint("%v", none))
+	for _, source := range []func() (*oauth2.Token, error){
+		func() (*oauth2.Token, error) { return nil, errors.New("vault is sealed") },
+		func() (*oauth2.Token, error) { return nil, nil }, //nolint:nilnil // as bad sources do
+		func() (*oauth2.Token, error) { return &oauth2.Token{}, nil },
+		func() (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "t", TokenType: "mac"}, nil },
+	} {
+		client := newClient(t, refuse(t), func(c *okta.Config) { c.Credentials = okta.TokenSource(tokenFunc(source)) })
+		require.ErrorIs(t, get(t.Context(), client), okta.ErrAuthentication)
+	}
+	require.NotErrorIs(t, get(t.Context(), newClient(t, play(reply(401, "")))), okta.ErrAuthentication, "the API's own")
+	require.NotErrorIs(t, get(t.Context(), newClient(t, play(lose(errReset)), app.configure, noRetries)), okta.ErrAuthentication)
 }
 
 func TestCredentialsGoToTheOrgAlone(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grantkit/okta"
@@ -201,4 +202,203 @@ func decodeJWT(t testing.TB, text string) (header, claims map[string]any) {
 		require.NoError(t, json.Unmarshal(raw, into))
 	}
 	return header, claims
+}
+
+func TestListIsCompleteForEachPageSize(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t)
+	client := newClient(t, nil, atURL(org.URL))
+	for _, limit := range []int{0, 1, 7, 20, 44, 45, 46, 200} {
+		org.ClearRequests()
+		page, err := client.UserGrants.List(t.Context(), ann, &okta.ListUserGrantsOptions{Limit: limit})
+		require.NoError(t, err)
+		got := ids(t, page)
+		require.Len(t, got, 45)
+		assert.True(t, slices.IsSorted(got))
+		size := limit
+		if limit == 0 {
+			size = 200
+		}
+		assert.Len(t, org.Requests(), (45+size-1)/size)
+	}
+}
+
+func TestReads(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, nil, atURL(newOrg(t).URL))
+	ctx := t.Context()
+
+	grant, err := client.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, &okta.GetOptions{Expand: okta.ExpandScope})
+	require.NoError(t, err)
+	assert.Equal(t, "openid", grant.Embedded.Scope.ID)
+	assert.Equal(t, calendar, grant.ClientID)
+	assert.Equal(t, okta.SourceEndUser, grant.Source)
+	self, ok := grant.Links.Get("self")
+	assert.True(t, ok)
+	assert.NotEmpty(t, self.Href)
+
+	grant, err = client.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, nil)
+	require.NoError(t, err)
+	assert.Empty(t, grant.Embedded)
+
+	filtered, err := client.UserGrants.List(ctx, ann, &okta.ListUserGrantsOptions{ScopeID: "email", Limit: 1})
+	require.NoError(t, err)
+	assert.Len(t, ids(t, filtered), 3, "the filter holds on every page")
+
+	forClient, err := client.UserGrants.ListForClient(ctx, ann, calendar, nil)
+	require.NoError(t, err)
+	assert.Len(t, forClient.Items, 15)
+
+	token, err := client.UserOAuth.GetRefreshToken(ctx, ann, calendar, oktatest.DemoRefreshTokenID, &okta.GetOptions{Expand: okta.ExpandScope})
+	require.NoError(t, err)
+	assert.Equal(t, calendar, token.ClientID)
+	assert.NotEmpty(t, token.Embedded.Scopes)
+
+	same, err := client.AuthorizationServerClients.GetRefreshToken(ctx, oktatest.DemoAuthorizationServerID, calendar, oktatest.DemoRefreshTokenID, nil)
+	require.NoError(t, err)
+	assert.Equal(t, calendar, same.ClientID, "client_id is read where clientId is meant")
+	assert.Equal(t, token.UserID, same.UserID)
+
+	clients, err := client.AuthorizationServerClients.List(ctx, oktatest.DemoAuthorizationServerID)
+	require.NoError(t, err)
+	assert.Len(t, clients.Items, 2)
+}
+
+func TestRevokesOnlyWhatIsNamed(t *testing.T) {
+	t.Parallel()
+	const server = oktatest.DemoAuthorizationServerID
+	for name, c := range map[string]struct {
+		call                   func(context.Context, *okta.Client) error
+		grants, tokens, status int
+	}{
+		"one grant": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserGrants.Revoke(ctx, ann, oktatest.DemoGrantID)
+		}, 1, 0, 204},
+		"a client's grants": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserGrants.RevokeAllForClient(ctx, ann, calendar)
+		}, 15, 0, 204},
+		"all grants": {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, ann) }, 45, 0, 204},
+		"one token": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserOAuth.RevokeRefreshToken(ctx, ann, calendar, "oarann1")
+		}, 0, 1, 204},
+		"a client's tokens": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserOAuth.RevokeAllRefreshTokens(ctx, ann, calendar)
+		}, 0, 3, 204},
+		"one token of a server": {func(ctx context.Context, c *okta.Client) error {
+			return c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, calendar, "oarann1")
+		}, 0, 1, 204},
+		"a server's tokens of a client": {func(ctx context.Context, c *okta.Client) error {
+			return c.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, server, calendar)
+		}, 0, 3, 204},
+		"unknown grant": {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.Revoke(ctx, ann, "oagbob1") }, 0, 0, 404},
+		"unknown user":  {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, "00uxyz") }, 0, 0, 404},
+		"another client's token": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserOAuth.RevokeRefreshToken(ctx, ann, calendar, "oarann4")
+		}, 0, 0, 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			org := newOrg(t)
+			client := newClient(t, nil, atURL(org.URL))
+			grants, tokens := len(org.Grants()), len(org.RefreshTokens())
+			err := c.call(t.Context(), client)
+			if c.status == http.StatusNotFound {
+				require.ErrorIs(t, err, okta.ErrNotFound)
+				assert.Equal(t, okta.CodeNotFound, requireError(t, err).Code)
+			} else {
+				require.NoError(t, err)
+			}
+			assert.Len(t, org.Grants(), grants-c.grants)
+			assert.Len(t, org.RefreshTokens(), tokens-c.tokens)
+			assert.Len(t, org.Requests(), 1)
+		})
+	}
+}
+
+func TestOperationsOnUnknownIDs(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, nil, atURL(newOrg(t).URL))
+	for _, op := range operations {
+		_, err := op.call(t.Context(), client, "a..b", "c%2Fd", "e?f")
+		apiErr := requireError(t, err)
+		assert.Equal(t, okta.CodeNotFound, apiErr.Code, op.id)
+		assert.NotEmpty(t, apiErr.RequestID, op.id)
+		assert.Contains(t, apiErr.Summary, "a..b", op.id)
+	}
+}
+
+func TestOperationsNeedTheirScope(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t)
+	scopes := []string{usersRead, usersManage, serversRead, serversManage}
+	for _, op := range operations {
+		others := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == op.scope })
+		org.AcceptBearerToken("narrow", others...)
+		org.AcceptBearerToken("right", op.scope)
+
+		narrow := newClient(t, nil, atURL(org.URL), func(c *okta.Config) { c.Credentials = okta.BearerToken("narrow") })
+		_, err := op.call(t.Context(), narrow, "a", "b", "c")
+		require.ErrorIs(t, err, okta.ErrForbidden, op.id)
+		require.ErrorContains(t, err, "needs the scope "+op.scope, op.id)
+		assert.Equal(t, op.scope, requireError(t, err).OAuth.Scope)
+
+		right := newClient(t, nil, atURL(org.URL), func(c *okta.Config) { c.Credentials = okta.BearerToken("right") })
+		_, err = op.call(t.Context(), right, "a", "b", "c")
+		require.ErrorIs(t, err, okta.ErrNotFound, op.id)
+	}
+}
+
+func TestWrongCredentials(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t)
+	for _, credentials := range []okta.Credentials{okta.APIToken("wrong"), okta.BearerToken(oktatest.DemoToken)} {
+		client := newClient(t, nil, atURL(org.URL), func(c *okta.Config) { c.Credentials = credentials })
+		_, err := client.UserGrants.List(t.Context(), ann, nil)
+		require.ErrorIs(t, err, okta.ErrUnauthorized)
+	}
+	assert.Len(t, org.Requests(), 2)
+}
+
+func TestBasePathAndOtherName(t *testing.T) {
+	t.Parallel()
+	org := oktatest.New(oktatest.Options{BasePath: "/gateway/okta", PublicURL: "https://login.acme.example"})
+	t.Cleanup(org.Close)
+	org.AcceptAPIToken(apiToken)
+	user := org.AddUser(oktatest.User{})
+	app := org.AddClient(oktatest.Client{})
+	for range 5 {
+		org.AddGrant(oktatest.Grant{UserID: user.ID, ClientID: app.ID})
+	}
+	page, err := newClient(t, nil, atURL(org.URL)).UserGrants.List(t.Context(), user.ID, &okta.ListUserGrantsOptions{Limit: 2})
+	require.NoError(t, err)
+	assert.Len(t, ids(t, page), 5)
+	for _, req := range org.Requests() {
+		assert.Equal(t, "/gateway/okta/api/v1/users/"+user.ID+"/grants", req.Path)
+		assert.Equal(t, http.StatusOK, req.Status)
+	}
+}
+
+func TestRevokesSurviveLostResponses(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t)
+	client := newClient(t, nil, atURL(org.URL))
+	org.Next(oktatest.DropResponse())
+	require.NoError(t, client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID))
+	assert.Equal(t, 44, grantsOf(org, ann))
+	require.Len(t, org.Requests(), 2)
+	assert.Equal(t, http.StatusNotFound, org.Requests()[1].Status)
+
+	org.Next(oktatest.DropResponse())
+	require.NoError(t, client.UserGrants.RevokeAll(t.Context(), ann))
+	assert.Zero(t, grantsOf(org, ann))
+}
+
+func TestListSurvivesFaults(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t)
+	client := newClient(t, nil, atURL(org.URL))
+	org.Next(nil, oktatest.CutBody(100), oktatest.Reply(502, nil, "<html>"), nil, oktatest.Drop())
+	page, err := client.UserGrants.List(t.Context(), ann, &okta.ListUserGrantsOptions{Limit: 20})
+	require.NoError(t, err)
+	assert.Len(t, ids(t, page), 45)
 }

@@ -2,6 +2,7 @@ package okta_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -390,4 +391,49 @@ func TestQueryIsCopiedDeeply(t *testing.T) {
 	_, err = page.Next(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, orgURL+"/api/v1/users?after=1&filter=a", server.requests()[1].URL.String())
+}
+
+func TestNilAndZeroPagesReturnErrors(t *testing.T) {
+	t.Parallel()
+	var none *okta.Page[int]
+	for _, page := range []*okta.Page[int]{none, {}} {
+		assert.False(t, page.HasNext())
+		assert.Empty(t, page.Cursor())
+		_, err := page.Next(t.Context())
+		require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	}
+	_, err := none.Collect(t.Context())
+	require.ErrorIs(t, err, okta.ErrInvalidArgument, "nothing is not an empty list")
+	for _, err := range none.All(t.Context()) {
+		require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	}
+}
+
+// NewPage makes lists of several pages for the tests of code that reads them.
+func TestNewPage(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	last := okta.NewPage([]int{3}, "", nil)
+	fails := true
+	second := okta.NewPage([]int{2}, "after2", func(context.Context) (*okta.Page[int], error) {
+		if fails {
+			return nil, broken
+		}
+		return last, nil
+	})
+	first := okta.NewPage([]int{1}, "after1", func(context.Context) (*okta.Page[int], error) { return second, nil })
+	assert.True(t, first.HasNext())
+	assert.Equal(t, "after1", first.Cursor())
+	_, err := first.Collect(t.Context())
+	require.ErrorIs(t, err, broken)
+	fails = false
+	items, err := first.Collect(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []int{1, 2, 3}, items)
+	assert.Empty(t, last.Cursor())
+	assert.False(t, last.HasNext())
+
+	lost := okta.NewPage([]int{1}, "x", func(context.Context) (*okta.Page[int], error) { return nil, nil }) //nolint:nilnil // the mistake
+	_, err = lost.Collect(t.Context())
+	require.ErrorIs(t, err, okta.ErrInvalidArgument)
 }

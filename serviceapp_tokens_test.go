@@ -1,16 +1,11 @@
 package okta_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +17,7 @@ import (
 	"github.com/grantkit/okta/oktatest"
 )
 
-func TestColdStartMakesOneTokenRequest(t *testing.T) {
+func TestFirstCallsFetchOneToken(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]func(*oktatest.ServiceApp){"bearer": nil, "DPoP": requireDPoP} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +48,7 @@ func TestColdStartMakesOneTokenRequest(t *testing.T) {
 	}
 }
 
-func TestColdStartOverRealConnections(t *testing.T) {
+func TestFirstCallsFetchOneTokenOverConnections(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
 	pool := &http.Transport{MaxConnsPerHost: 20, MaxIdleConnsPerHost: 20}
@@ -94,7 +89,7 @@ func TestFailedFetchFailsForAllWaitingCalls(t *testing.T) {
 	}
 }
 
-func TestWaitingCallerWhoseContextEndsLeavesAtOnce(t *testing.T) {
+func TestWaitingCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		app.latency = 10 * time.Second
@@ -132,7 +127,7 @@ func TestWaitingCallerWhoseContextEndsLeavesAtOnce(t *testing.T) {
 }
 
 // A token endpoint that is slower than the callers' deadlines must not keep a loop of calls from ever authenticating.
-func TestFetchOutlivesTheDeadlinesOfItsCallers(t *testing.T) {
+func TestFetchOutlivesTheDeadlinesOfItsCalls(t *testing.T) {
 	t.Parallel()
 	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		app.replaceTokens(func(req *http.Request) (*http.Response, error) {
@@ -156,7 +151,7 @@ func TestFetchOutlivesTheDeadlinesOfItsCallers(t *testing.T) {
 	})
 }
 
-func TestFetchWithoutCallersEndsInTime(t *testing.T) {
+func TestFetchWithoutCallsEndsInTime(t *testing.T) {
 	t.Parallel()
 	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		app.replaceTokens(hang)
@@ -183,7 +178,7 @@ func TestFetchIsBounded(t *testing.T) {
 	})
 }
 
-func TestFetchThatIsCutOffKeepsTheAnswerBefore(t *testing.T) {
+func TestFetchThatIsCutOffKeepsTheLastResponse(t *testing.T) {
 	t.Parallel()
 	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		first := true
@@ -203,18 +198,7 @@ func TestFetchThatIsCutOffKeepsTheAnswerBefore(t *testing.T) {
 	})
 }
 
-func TestLostConnectionToTheTokenEndpoint(t *testing.T) {
-	t.Parallel()
-	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
-		app.replaceTokens(lose(errReset))
-		err := getGrant(t.Context(), client)
-		require.ErrorIs(t, err, syscall.ECONNRESET)
-		require.ErrorContains(t, err, "POST /oauth2/v1/token: read tcp: connection reset by peer [5 attempts]")
-		assert.Len(t, app.tokenRequests(), 5, "not multiplied by the retries of the API call")
-	})
-}
-
-func TestTokensOfTwoSecondsUnderSteadyLoad(t *testing.T) {
+func TestExpiredTokensAreNotSent(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]func(*oktatest.ServiceApp){
 		"bearer": tokensLive(2 * time.Second),
@@ -244,7 +228,7 @@ func TestTokensOfTwoSecondsUnderSteadyLoad(t *testing.T) {
 	}
 }
 
-func TestRenewalIsAheadOfTheEndAndSpread(t *testing.T) {
+func TestTokenIsRefreshedBeforeItExpires(t *testing.T) {
 	t.Parallel()
 	bubble(t, tokensLive(1000*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		for start := time.Now(); time.Since(start) < 6*time.Hour; {
@@ -269,7 +253,7 @@ func TestRenewalIsAheadOfTheEndAndSpread(t *testing.T) {
 	})
 }
 
-func TestOldTokenServesWhileItsRenewalFails(t *testing.T) {
+func TestTokenIsSentWhileItsRefreshFails(t *testing.T) {
 	t.Parallel()
 	for name, failing := range map[string]responder{
 		"503": reply(503, "", "X-Okta-Request-Id: req-1"), "401": reply(401, `{"error":"invalid_client"}`), "lost": lose(errReset),
@@ -308,7 +292,7 @@ func TestOldTokenServesWhileItsRenewalFails(t *testing.T) {
 	}
 }
 
-func TestRenewalThatBecomesUrgentIsWaitedFor(t *testing.T) {
+func TestExpiredTokenWaitsForItsRefresh(t *testing.T) {
 	t.Parallel()
 	bubble(t, tokensLive(100*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		require.NoError(t, getGrant(t.Context(), client))
@@ -325,7 +309,7 @@ func TestRenewalThatBecomesUrgentIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestLifeOfATokenBeginsWithTheAttemptThatGotIt(t *testing.T) {
+func TestTokenLifetimeBeginsWithItsAttempt(t *testing.T) {
 	t.Parallel()
 	bubble(t, tokensLive(30*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		app.org.Next(oktatest.Reply(429, http.Header{"Retry-After": {"60"}}, limitedJSON))
@@ -337,7 +321,7 @@ func TestLifeOfATokenBeginsWithTheAttemptThatGotIt(t *testing.T) {
 	})
 }
 
-func TestLifetimesThatAreNone(t *testing.T) {
+func TestExpiresIn(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
 		`"other":1`: 5 * time.Minute, `"expires_in":null`: 5 * time.Minute, `"expires_in":0`: 5 * time.Minute,
@@ -365,162 +349,7 @@ func TestLifetimesThatAreNone(t *testing.T) {
 	}
 }
 
-func TestExpiryBeyondAllNumbersIsNoReasonToFailDarkly(t *testing.T) {
-	t.Parallel()
-	app := newApp(t, nil)
-	server := play(reply(200, `{"access_token":"`+hiddenToken+`","token_type":"Bearer","expires_in":1e999}`), reply(200, grantJSON))
-	err := get(t.Context(), newClient(t, server, app.configure, noRetries))
-	if err != nil {
-		require.ErrorContains(t, err, "unusable response")
-		assert.NotContains(t, sprint("%v %#v", err, requireError(t, err)), "hidden")
-	}
-}
-
-func TestRevokedTokenIsRenewedOnce(t *testing.T) {
-	t.Parallel()
-	for name, option := range map[string]func(*oktatest.ServiceApp){"bearer": nil, "DPoP": requireDPoP} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			app := newApp(t, option)
-			network := overNetwork(t)
-			client := newClient(t, network, app.configure)
-			require.NoError(t, getGrant(t.Context(), client))
-			before := len(network.tokenRequests())
-			for i, call := range []func() error{
-				func() error { return getGrant(t.Context(), client) },
-				func() error { return client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID) },
-				func() error { return client.UserGrants.RevokeAll(t.Context(), ann) },
-				func() error { // a POST, which is not tried again for anything else
-					err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "users"}, Body: map[string]string{"a": "b"}}, nil)
-					require.NotErrorIs(t, err, okta.ErrUnauthorized)
-					return nil
-				},
-			} {
-				app.org.RevokeAccessTokens()
-				require.NoError(t, call())
-				if i < 3 {
-					assert.Len(t, network.tokenRequests(), before+i+1)
-					assert.Equal(t, 401, network.apiRequests()[1+2*i].status)
-				}
-			}
-			network.requireNoReuse(t)
-		})
-	}
-}
-
-func TestPostIsSentAgainWithItsBodyAfterA401(t *testing.T) {
-	t.Parallel()
-	app := newApp(t, nil)
-	var bodies []string
-	token := `{"access_token":"abcdefgh-%d","token_type":"Bearer","expires_in":3600}`
-	n := 0
-	server := play(func(req *http.Request) (*http.Response, error) {
-		if req.URL.Path == tokenPath {
-			n++
-			return reply(200, sprint(token, n))(req)
-		}
-		body, err := io.ReadAll(req.Body)
-		bodies = append(bodies, req.Header.Get("Authorization")+" "+string(body))
-		if len(bodies) == 1 {
-			return reply(401, "")(req)
-		}
-		require.NoError(t, err)
-		return reply(200, "{}")(req)
-	})
-	require.NoError(t, newClient(t, server, app.configure).Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"x"}, Body: 1}, nil))
-	assert.Equal(t, []string{"Bearer abcdefgh-1 1", "Bearer abcdefgh-2 1"}, bodies)
-}
-
-func TestPermanent401IsRenewedOnceOnly(t *testing.T) {
-	t.Parallel()
-	for name, option := range map[string]func(*oktatest.ServiceApp){"bearer": nil, "DPoP": requireDPoP} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			bubble(t, option, func(t *testing.T, app *bubbleApp, client *okta.Client) {
-				require.NoError(t, getGrant(t.Context(), client))
-				before := len(app.tokenRequests())
-				mean := func(w http.ResponseWriter, r *http.Request, org http.Handler) {
-					if r.Method == http.MethodPost {
-						org.ServeHTTP(w, r)
-						return
-					}
-					oktatest.Reply(401, nil, `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`)(w, r, org)
-				}
-				app.org.Next(mean, mean, mean, mean)
-				err := getGrant(t.Context(), client)
-				require.ErrorIs(t, err, okta.ErrUnauthorized)
-				apiErr := requireError(t, err)
-				assert.Equal(t, okta.CodeInvalidToken, apiErr.Code)
-				assert.Equal(t, 2, apiErr.Attempts)
-				assert.Len(t, app.tokenRequests(), before+1)
-				assert.Equal(t, []int{200, 401, 401}, statuses(app.apiRequests()))
-				app.requireNoReuse(t)
-			})
-		})
-	}
-}
-
-func TestA401BetweenOtherFailures(t *testing.T) {
-	t.Parallel()
-	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
-		app.org.Next(nil, oktatest.Reply(503, nil, ""), oktatest.Reply(401, nil, ""), nil, oktatest.Reply(503, nil, ""), nil)
-		require.NoError(t, getGrant(t.Context(), client))
-		assert.Equal(t, []int{503, 401, 503, 200}, statuses(app.apiRequests()))
-		assert.Len(t, app.tokenRequests(), 2)
-	})
-}
-
-func TestConcurrent401sOfOneTokenMakeOneTokenRequest(t *testing.T) {
-	t.Parallel()
-	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
-		require.NoError(t, getGrant(t.Context(), client))
-		app.org.RevokeAccessTokens()
-		app.latency = time.Second
-		var calls sync.WaitGroup
-		for range 200 {
-			calls.Go(func() { assert.NoError(t, getGrant(t.Context(), client)) })
-		}
-		calls.Wait()
-		assert.Len(t, app.tokenRequests(), 2)
-	})
-}
-
-// A call that is slow to learn that its token was no good must not take away the one that has come since.
-func TestLate401DoesNotDropTheNewToken(t *testing.T) {
-	t.Parallel()
-	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
-		require.NoError(t, getGrant(t.Context(), client))
-		app.org.RevokeAccessTokens()
-		late := func(w http.ResponseWriter, r *http.Request, org http.Handler) {
-			<-time.After(10 * time.Second)
-			org.ServeHTTP(w, r)
-		}
-		app.org.Next(late)
-		var calls sync.WaitGroup
-		calls.Go(func() { assert.NoError(t, getGrant(t.Context(), client)) })
-		synctest.Wait()
-		require.NoError(t, getGrant(t.Context(), client))
-		assert.Len(t, app.tokenRequests(), 2)
-		calls.Wait()
-		assert.Len(t, app.tokenRequests(), 2)
-	})
-}
-
-func TestTokenRequestThatFailsAfterA401KeepsTheAnswerBefore(t *testing.T) {
-	t.Parallel()
-	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
-		require.NoError(t, getGrant(t.Context(), client))
-		app.org.RevokeAccessTokens()
-		app.replaceTokens(reply(400, `{"error":"invalid_scope","error_description":"not granted"}`))
-		err := getGrant(t.Context(), client)
-		require.ErrorContains(t, err, "POST /oauth2/v1/token: 400 invalid_scope: not granted")
-		require.ErrorContains(t, err, "; the response before: okta: GET ")
-		require.ErrorIs(t, err, okta.ErrUnauthorized)
-		assert.Equal(t, tokenPath, requireError(t, err).Path)
-	})
-}
-
-func TestSkippedRenewalsLeaveNothingBehind(t *testing.T) {
+func TestExpiredTokenIsRefreshedByTheNextCall(t *testing.T) {
 	t.Parallel()
 	bubble(t, tokensLive(10*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		require.NoError(t, getGrant(t.Context(), client))
@@ -529,43 +358,4 @@ func TestSkippedRenewalsLeaveNothingBehind(t *testing.T) {
 		require.NoError(t, getGrant(t.Context(), client))
 		assert.Len(t, app.tokenRequests(), 2)
 	})
-}
-
-func TestCallsThatAreWrongFetchNoToken(t *testing.T) {
-	t.Parallel()
-	app := newApp(t, nil)
-	client := newClient(t, refuse(t), app.configure)
-	_, err := client.UserGrants.Get(t.Context(), "", "g", nil)
-	require.ErrorIs(t, err, okta.ErrInvalidArgument)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, get(ctx, client), context.Canceled)
-}
-
-// The values of the context of whoever began the fetch are there for its transport, and its end is not.
-func TestFetchHasTheValuesOfItsFirstCaller(t *testing.T) {
-	t.Parallel()
-	type key struct{}
-	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
-		var got any
-		app.replaceTokens(func(req *http.Request) (*http.Response, error) {
-			got = req.Context().Value(key{})
-			return inProcess(app.org).RoundTrip(req)
-		})
-		require.NoError(t, getGrant(context.WithValue(t.Context(), key{}, "trace"), client))
-		assert.Equal(t, "trace", got)
-	})
-}
-
-func TestRenewalIsLoggedLikeAnyCall(t *testing.T) {
-	t.Parallel()
-	app := newApp(t, nil)
-	var logged bytes.Buffer
-	client := newClient(t, overNetwork(t), app.configure, func(c *okta.Config) {
-		c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	})
-	app.org.Next(oktatest.Reply(503, nil, ""))
-	require.NoError(t, getGrant(t.Context(), client))
-	assert.Equal(t, 2, strings.Count(logged.String(), `msg="okta: attempt" method=POST path=/oauth2/v1/token`))
-	assert.Equal(t, 1, strings.Count(logged.String(), `level=WARN msg="okta: retry" method=POST path=/oauth2/v1/token status=503`))
 }

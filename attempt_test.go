@@ -22,15 +22,18 @@ import (
 func TestInvalidLists(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"empty": "", "blank": " \n", "null": "null", "object": "{}", "error object": deniedJSON, "string": `"x"`, "HTML": "<html>",
+		"empty": "", "blank": " \n", "null": "null", "object": "{}", "error object": deniedJSON, "string": `"x"`,
+		"HTML":         "<html>",
 		"number in it": `[{"id":"1"},2]`, "null in it": `[null]`, "array in it": `[[]]`, "string in it": `["x"]`,
-		"text after it": `[{"id":"1"}] x`, "array after it": `[][]`, "no end": `[{"id":"1"}`, "comma at the end": `[{"id":"1"},]`,
-		"half an object": `[{"id":"1"},{"id":"2"`, "wrong type": `[{"id":7}]`,
+		"text after it": `[{"id":"1"}] x`, "array after it": `[][]`, "no end": `[{"id":"1"}`,
+		"comma at the end": `[{"id":"1"},]`,
+		"half an object":   `[{"id":"1"},{"id":"2"`, "wrong type": `[{"id":7}]`,
 		"same member twice": `[{"id":"1","id":"2"}]`, "very deep": strings.Repeat("[", 1_000_000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			page, err := newClient(t, play(reply(200, body, "X-Okta-Request-Id: req-1")), noRetries).UserGrants.List(t.Context(), "u", nil)
+			client := newClient(t, play(reply(200, body, "X-Okta-Request-Id: req-1")), noRetries)
+			page, err := client.UserGrants.List(t.Context(), "u", nil)
 			require.Error(t, err)
 			assert.Nil(t, page)
 			apiErr := requireError(t, err)
@@ -46,7 +49,8 @@ func TestInvalidLists(t *testing.T) {
 func TestInvalidObjects(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"empty": "", "null": "null", "array": `[{"id":"1"}]`, "number": "7", "text after it": `{"id":"1"} {}`, "no end": `{"id":"1"`,
+		"empty": "", "null": "null", "array": `[{"id":"1"}]`, "number": "7", "text after it": `{"id":"1"} {}`,
+		"no end": `{"id":"1"`,
 	} {
 		err := failedGet(t, reply(200, body))
 		assert.Contains(t, err.Error(), "unusable response", name)
@@ -71,9 +75,7 @@ func TestOtherSuccessStatusesAreErrors(t *testing.T) {
 
 func TestResponseIsBounded(t *testing.T) {
 	t.Parallel()
-	server := play(func(req *http.Request) (*http.Response, error) {
-		return response(req, http.StatusOK, io.NopCloser(endless{})), nil
-	})
+	server := play(replyEndless(http.StatusOK))
 	_, err := newClient(t, server).UserGrants.List(t.Context(), "u", nil)
 	apiErr := requireError(t, err)
 	assert.Contains(t, err.Error(), "longer than 33554432 bytes")
@@ -97,17 +99,12 @@ func TestRedirectsAreErrors(t *testing.T) {
 		} {
 			server := play(reply(status, "", "Location: "+location))
 			client := newClient(t, server)
-			for name, call := range map[string]func() error{
-				"get":    func() error { _, err := client.UserGrants.Get(t.Context(), "u", "g", nil); return err },
-				"delete": func() error { return client.UserGrants.Revoke(t.Context(), "u", "g") },
-			} {
-				before := len(server.requests())
-				err := call()
-				apiErr := requireError(t, err)
-				assert.Equal(t, status, apiErr.StatusCode, name)
+			for i, call := range []func(context.Context, *okta.Client) error{get, revoke} {
+				err := call(t.Context(), client)
+				assert.Equal(t, status, requireError(t, err).StatusCode)
 				assert.Contains(t, err.Error(), "redirects are not followed")
 				assert.NotContains(t, err.Error(), "secret")
-				assert.Len(t, server.requests(), before+1)
+				assert.Len(t, server.requests(), i+1)
 			}
 		}
 	}
@@ -130,17 +127,16 @@ func TestStatusZeroIsAnError(t *testing.T) {
 	address := rawServer(t, func(_ int, conn net.Conn, _ string) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 000 Weird\r\nContent-Length: 0\r\n\r\n")
 	})
-	var observed okta.Attempt
-	err := revoke(t.Context(), newClient(t, nil, atURL(address), noRetries, func(c *okta.Config) {
-		c.OnAttempt = func(_ context.Context, r okta.Attempt) { observed = r }
-	}))
+	var seen []okta.Attempt
+	err := revoke(t.Context(), newClient(t, nil, atURL(address), noRetries, observe(&seen)))
 	require.ErrorContains(t, err, "the response has the status 0")
-	require.Error(t, observed.Err)
+	require.Len(t, seen, 1)
+	require.Error(t, seen[0].Err)
 }
 
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]responder{"no answer": hang, "no body": stall} {
+	for name, s := range map[string]responder{"no response": hang, "no body": stall} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -151,7 +147,8 @@ func TestAttemptTimeout(t *testing.T) {
 				assert.GreaterOrEqual(t, time.Since(start), 30*time.Second)
 
 				server = play(s)
-				err := get(t.Context(), newClient(t, server, noRetries, func(c *okta.Config) { c.AttemptTimeout = time.Second }))
+				short := func(c *okta.Config) { c.AttemptTimeout = time.Second }
+				err := get(t.Context(), newClient(t, server, noRetries, short))
 				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 				require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has not ended")
 				require.ErrorContains(t, err, "no complete response within 1s")
@@ -183,7 +180,9 @@ func TestHTTPClientTimeoutBoundsAnAttempt(t *testing.T) {
 		require.NoError(t, get(t.Context(), client))
 		assert.Less(t, time.Since(start), 3*time.Second)
 		for _, timeout := range []time.Duration{0, -1, time.Hour} {
-			client = newClient(t, play(hang), noRetries, func(c *okta.Config) { c.HTTPClient.Timeout, c.AttemptTimeout = time.Second, timeout })
+			client = newClient(t, play(hang), noRetries, func(c *okta.Config) {
+				c.HTTPClient.Timeout, c.AttemptTimeout = time.Second, timeout
+			})
 			require.ErrorContains(t, get(t.Context(), client), "no complete response within 1s")
 		}
 	})
@@ -259,8 +258,11 @@ func TestEveryBodyIsClosed(t *testing.T) {
 				return response(req, status, b), err
 			}
 		}
-		server := play(with(503, strings.NewReader("x"), nil), with(200, failingReader{}, nil),
-			with(200, strings.NewReader("{}"), errors.New("an answer and an error")), with(500, endless{}, nil), with(200, strings.NewReader(grantJSON), nil))
+		server := play(
+			with(503, strings.NewReader("x"), nil), with(200, failingReader{}, nil),
+			with(200, strings.NewReader("{}"), errors.New("a response and an error")),
+			with(500, endless{}, nil), with(200, strings.NewReader(grantJSON), nil),
+		)
 		_ = get(t.Context(), newClient(t, server))
 		require.NotEmpty(t, bodies)
 		for i, b := range bodies {

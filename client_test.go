@@ -56,8 +56,10 @@ func TestDoWithoutAnythingToDecode(t *testing.T) {
 func TestDoFailures(t *testing.T) {
 	t.Parallel()
 	var out map[string]any
-	for _, s := range []responder{reply(206, `{}`), reply(204, ""), reply(200, "[]"), reply(302, "{}"), reply(404, notFoundJSON)} {
-		err := newClient(t, play(s), noRetries).Do(t.Context(), okta.Request{Path: []string{"api"}}, &out)
+	for _, respond := range []responder{
+		reply(206, `{}`), reply(204, ""), reply(200, "[]"), reply(302, "{}"), reply(404, notFoundJSON),
+	} {
+		err := newClient(t, play(respond), noRetries).Do(t.Context(), okta.Request{Path: []string{"api"}}, &out)
 		assert.Equal(t, "/api", requireError(t, err).Path)
 	}
 	client := newClient(t, refuse(t))
@@ -68,8 +70,10 @@ func TestDoFailures(t *testing.T) {
 	for name, req := range map[string]okta.Request{
 		"a path in one piece": {Path: []string{"/api/v1/users"}}, "without a slash": {Path: []string{"api/v1/users"}},
 		"no path": {}, "empty segment": {Path: []string{"api", ""}}, "dots": {Path: []string{"..", "api"}},
-		"lower case": {Method: "get", Path: []string{"api"}}, "odd method": {Method: "GET /x HTTP/1.1\r\n", Path: []string{"api"}},
-		"no JSON": {Method: "POST", Path: []string{"api"}, Body: math.NaN()}, "channel": {Method: "POST", Path: []string{"api"}, Body: make(chan int)},
+		"lower case": {Method: "get", Path: []string{"api"}},
+		"odd method": {Method: "GET /x HTTP/1.1\r\n", Path: []string{"api"}},
+		"no JSON":    {Method: "POST", Path: []string{"api"}, Body: math.NaN()},
+		"channel":    {Method: "POST", Path: []string{"api"}, Body: make(chan int)},
 	} {
 		require.ErrorIs(t, client.Do(t.Context(), req, nil), okta.ErrInvalidArgument, name)
 	}
@@ -79,7 +83,8 @@ func TestDoIsRetriedLikeAnyCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := play(reply(503, ""), reply(404, notFoundJSON))
-		err := newClient(t, server).Do(t.Context(), okta.Request{Method: http.MethodDelete, Path: []string{"api", "v1", "x"}}, nil)
+		req := okta.Request{Method: http.MethodDelete, Path: []string{"api", "v1", "x"}}
+		err := newClient(t, server).Do(t.Context(), req, nil)
 		require.ErrorIs(t, err, okta.ErrNotFound, "what Do deletes may be a collection")
 		assert.Len(t, server.requests(), 2)
 	})
@@ -93,7 +98,8 @@ func TestListOfAnyRoute(t *testing.T) {
 	)
 	client := newClient(t, server)
 	query := url.Values{"limit": {"1"}}
-	page, err := okta.List[okta.OAuth2Client](t.Context(), client, okta.Request{Path: []string{"api", "v1", "users", "a b", "clients"}, Query: query})
+	req := okta.Request{Path: []string{"api", "v1", "users", "a b", "clients"}, Query: query}
+	page, err := okta.List[okta.OAuth2Client](t.Context(), client, req)
 	require.NoError(t, err)
 	var got []string
 	for c, err := range page.All(t.Context()) {
@@ -117,8 +123,11 @@ func TestNilAndZeroClientsReturnErrors(t *testing.T) {
 	t.Parallel()
 	var none *okta.Client
 	for name, client := range map[string]*okta.Client{
-		"zero client":   {},
-		"zero services": {UserGrants: &okta.UserGrants{}, UserOAuth: &okta.UserOAuth{}, AuthorizationServerClients: &okta.AuthorizationServerClients{}},
+		"zero client": {},
+		"zero services": {
+			UserGrants: &okta.UserGrants{}, UserOAuth: &okta.UserOAuth{},
+			AuthorizationServerClients: &okta.AuthorizationServerClients{},
+		},
 	} {
 		for _, op := range operations {
 			_, err := op.call(t.Context(), client, "a", "b", "c")

@@ -15,80 +15,68 @@ import (
 	"github.com/grantkit/okta/oktatest"
 )
 
-func TestBearerToken(t *testing.T) {
+func TestAuthorizationHeader(t *testing.T) {
 	t.Parallel()
-	server := play(reply(200, grantJSON))
-	require.NoError(t, get(t.Context(), newClient(t, server, func(c *okta.Config) { c.Credentials = okta.BearerToken("abc") })))
-	assert.Equal(t, "Bearer abc", server.requests()[0].Header.Get("Authorization"))
-}
-
-func TestTokenSource(t *testing.T) {
-	t.Parallel()
-	server := play(reply(200, grantJSON))
-	tokens := []string{"one", "two"}
-	client := newClient(t, server, func(c *okta.Config) {
-		c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
-			next := tokens[0]
-			tokens = tokens[1:]
-			return &oauth2.Token{AccessToken: next}, nil
-		}))
-	})
-	require.NoError(t, get(t.Context(), client))
-	require.NoError(t, get(t.Context(), client))
-	assert.Equal(t, "Bearer one", server.requests()[0].Header.Get("Authorization"))
-	assert.Equal(t, "Bearer two", server.requests()[1].Header.Get("Authorization"))
-}
-
-func TestTokenSourceOfAPITokens(t *testing.T) {
-	t.Parallel()
-	for kind, want := range map[string]string{"": "Bearer t", "bearer": "Bearer t", "SSWS": "SSWS t", "ssws": "SSWS t"} {
+	source := func(kind string) okta.Credentials {
+		return okta.TokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "t", TokenType: kind}))
+	}
+	for _, c := range []struct {
+		credentials okta.Credentials
+		want        string
+	}{
+		{okta.APIToken("t"), "SSWS t"}, {okta.BearerToken("t"), "Bearer t"},
+		{source(""), "Bearer t"}, {source("bearer"), "Bearer t"}, {source("SSWS"), "SSWS t"}, {source("ssws"), "SSWS t"},
+	} {
 		server := play(reply(200, grantJSON))
-		client := newClient(t, server, func(c *okta.Config) {
-			c.Credentials = okta.TokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "t", TokenType: kind}))
-		})
+		require.NoError(t, get(t.Context(), newClient(t, server, withCredentials(c.credentials))))
+		assert.Equal(t, c.want, server.last().Header.Get("Authorization"))
+	}
+}
+
+func TestTokenSourceIsUsedForEachCall(t *testing.T) {
+	t.Parallel()
+	server := play(reply(200, grantJSON))
+	fetched := 0
+	client := newClient(t, server, withCredentials(okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
+		fetched++
+		return &oauth2.Token{AccessToken: sprint("t%d", fetched)}, nil
+	}))))
+	for _, want := range []string{"Bearer t1", "Bearer t2"} {
 		require.NoError(t, get(t.Context(), client))
-		assert.Equal(t, want, server.requests()[0].Header.Get("Authorization"))
+		assert.Equal(t, want, server.last().Header.Get("Authorization"))
 	}
 }
 
 func TestTokenSourceThatFails(t *testing.T) {
 	t.Parallel()
-	errSource := errors.New("the vault is sealed")
+	errSource := errors.New("the vault is sealed: 503\nResponse: <html>\x1b[31m")
 	for name, source := range map[string]tokenFunc{
-		"error":        func() (*oauth2.Token, error) { return nil, errSource },
-		"nothing":      func() (*oauth2.Token, error) { return nil, nil },
-		"no token":     func() (*oauth2.Token, error) { return &oauth2.Token{}, nil },
-		"control":      func() (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "secret\n"}, nil },
-		"another type": func() (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "secret", TokenType: "DPoP"}, nil },
+		"error":    func() (*oauth2.Token, error) { return nil, errSource },
+		"nothing":  func() (*oauth2.Token, error) { return nil, nil },
+		"no token": func() (*oauth2.Token, error) { return &oauth2.Token{}, nil },
+		"control":  func() (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "secret\n"}, nil },
+		"another type": func() (*oauth2.Token, error) {
+			return &oauth2.Token{AccessToken: "secret", TokenType: "DPoP"}, nil
+		},
 	} {
-		err := get(t.Context(), newClient(t, refuse(t), func(c *okta.Config) { c.Credentials = okta.TokenSource(source) }))
+		err := get(t.Context(), newClient(t, refuse(t), withCredentials(okta.TokenSource(source))))
+		require.ErrorIs(t, err, okta.ErrAuthentication, name)
 		require.ErrorContains(t, err, "token source", name)
-		assert.NotContains(t, err.Error(), "secret", name)
+		for _, hidden := range []string{"secret", "\n", "\x1b"} {
+			assert.NotContains(t, err.Error(), hidden, name)
+		}
 		assert.Equal(t, name == "error", errors.Is(err, errSource))
 	}
-}
-
-func TestTokenSourceErrorsAreOneLine(t *testing.T) {
-	t.Parallel()
-	client := newClient(t, refuse(t), func(c *okta.Config) {
-		c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
-			return nil, errors.New("oauth2: cannot fetch token: 503\nResponse: <html>\x1b[31m")
-		}))
-	})
-	err := get(t.Context(), client)
-	require.Error(t, err)
-	assert.NotContains(t, err.Error(), "\n")
-	assert.NotContains(t, err.Error(), "\x1b")
 }
 
 func TestTokenSourceThatFailsOnARetryKeepsTheResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := play(reply(503, "", "X-Okta-Request-Id: req-1"))
-		asked := 0
+		fetched := 0
 		err := get(t.Context(), newClient(t, server, func(c *okta.Config) {
 			c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
-				if asked++; asked > 1 {
+				if fetched++; fetched > 1 {
 					return nil, errors.New("the vault is sealed")
 				}
 				return &oauth2.Token{AccessToken: "abc"}, nil
@@ -105,10 +93,10 @@ func TestTokenSourceThatPanicsLeavesNothingInFlight(t *testing.T) {
 	org := newOrg(t)
 	synctest.Test(t, func(t *testing.T) {
 		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
-		asked := 0
+		fetched := 0
 		client := newClient(t, inProcess(org), func(c *okta.Config) {
 			c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
-				if asked++; asked == 3 { // the second time for the second call, once it has been held
+				if fetched++; fetched == 3 { // for the second call, after it was throttled
 					panic("in the token source")
 				}
 				return &oauth2.Token{AccessToken: "bearer"}, nil
@@ -122,7 +110,7 @@ func TestTokenSourceThatPanicsLeavesNothingInFlight(t *testing.T) {
 	})
 }
 
-// A batch stops at ErrAuthentication, and at nothing that passes or concerns one item only.
+// A batch stops at ErrAuthentication, so it matches nothing that is temporary or concerns one item.
 func TestErrAuthentication(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
@@ -131,23 +119,17 @@ func TestErrAuthentication(t *testing.T) {
 		body    string
 		matches bool
 	}{
-		{400, `{"error":"invalid_scope"}`, true}, {401, `{"error":"invalid_client"}`, true}, {403, "<html>", true}, {404, "", true},
-		{200, `{"token_type":"Bearer"}`, true}, {429, "", false}, {500, "", false}, {503, "", false},
+		{200, `{"token_type":"Bearer"}`, true}, {400, `{"error":"invalid_scope"}`, true},
+		{401, `{"error":"invalid_client"}`, true}, {403, "<html>", true}, {404, "", true},
+		{429, "", false}, {500, "", false}, {503, "", false},
 	} {
 		err := get(t.Context(), newClient(t, play(reply(c.status, c.body)), app.configure, noRetries))
 		assert.Equal(t, c.matches, errors.Is(err, okta.ErrAuthentication), "%v", err)
 	}
-	for _, source := range []func() (*oauth2.Token, error){
-		func() (*oauth2.Token, error) { return nil, errors.New("vault is sealed") },
-		func() (*oauth2.Token, error) { return nil, nil }, //nolint:nilnil // as bad sources do
-		func() (*oauth2.Token, error) { return &oauth2.Token{}, nil },
-		func() (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "t", TokenType: "mac"}, nil },
-	} {
-		client := newClient(t, refuse(t), func(c *okta.Config) { c.Credentials = okta.TokenSource(tokenFunc(source)) })
-		require.ErrorIs(t, get(t.Context(), client), okta.ErrAuthentication)
-	}
-	require.NotErrorIs(t, get(t.Context(), newClient(t, play(reply(401, "")))), okta.ErrAuthentication, "the API's own")
-	require.NotErrorIs(t, get(t.Context(), newClient(t, play(lose(errReset)), app.configure, noRetries)), okta.ErrAuthentication)
+	err := get(t.Context(), newClient(t, play(lose(errReset)), app.configure, noRetries))
+	require.NotErrorIs(t, err, okta.ErrAuthentication)
+	err = get(t.Context(), newClient(t, play(reply(401, ""))))
+	require.NotErrorIs(t, err, okta.ErrAuthentication, "a response of the API")
 }
 
 func TestCredentialsGoToTheOrgAlone(t *testing.T) {

@@ -17,10 +17,10 @@ import (
 	"github.com/grantkit/okta"
 )
 
-// failedGet returns the error of a single attempt that is answered with s.
-func failedGet(t *testing.T, s responder) *okta.Error {
+// failedGet returns the error of a call of one attempt.
+func failedGet(t *testing.T, respond responder) *okta.Error {
 	t.Helper()
-	grant, err := newClient(t, play(s), noRetries).UserGrants.Get(t.Context(), "00u1", "oag1", nil)
+	grant, err := newClient(t, play(respond), noRetries).UserGrants.Get(t.Context(), "00u1", "oag1", nil)
 	require.Error(t, err)
 	require.Nil(t, grant)
 	return requireError(t, err)
@@ -39,8 +39,8 @@ func TestErrorKeepsEverything(t *testing.T) {
 		Attempts:  1, Body: []byte(deniedJSON),
 	}
 	assert.Equal(t, want, got)
-	assert.Equal(t, "okta: GET /api/v1/users/00u1/grants/oag1: 403 E0000006: You do not have permission to perform the requested "+
-		"action (not an admin; nor a reader) [request req-1]", got.Error())
+	assert.Equal(t, "okta: GET /api/v1/users/00u1/grants/oag1: 403 E0000006: "+
+		"You do not have permission to perform the requested action (not an admin; nor a reader) [request req-1]", got.Error())
 }
 
 func TestErrorMatchesTheSentinelOfItsStatus(t *testing.T) {
@@ -61,20 +61,22 @@ func TestErrorMatchesTheSentinelOfItsStatus(t *testing.T) {
 func TestErrorNamesTheMissingScope(t *testing.T) {
 	t.Parallel()
 	err := failedGet(t, reply(http.StatusForbidden, "", "X-Okta-Request-Id: req-1",
-		`WWW-Authenticate: Bearer authorization_uri="https://acme.okta.com/oauth2/v1/authorize", realm="https://acme.okta.com", `+
-			`scope="okta.users.read", error="insufficient_scope", `+
-			`error_description="The access token provided does not contain the required scopes.", resource="/api/v1/users/00u1/grants"`))
+		`WWW-Authenticate: Bearer authorization_uri="https://acme.okta.com/oauth2/v1/authorize", `+
+			`realm="https://acme.okta.com", scope="okta.users.read", error="insufficient_scope", `+
+			`error_description="The access token provided does not contain the required scopes.", `+
+			`resource="/api/v1/users/00u1/grants"`))
 	assert.Equal(t, &okta.OAuthError{
 		Code: "insufficient_scope", Scope: "okta.users.read",
 		Description: "The access token provided does not contain the required scopes.",
 	}, err.OAuth)
-	assert.Equal(t, "okta: GET /api/v1/users/00u1/grants/oag1: 403 insufficient_scope: The access token provided does not contain "+
-		"the required scopes. (needs the scope okta.users.read) [request req-1]", err.Error())
+	assert.Equal(t, "okta: GET /api/v1/users/00u1/grants/oag1: 403 insufficient_scope: "+
+		"The access token provided does not contain the required scopes. (needs the scope okta.users.read) [request req-1]", err.Error())
 }
 
 func TestErrorOfOAuthForm(t *testing.T) {
 	t.Parallel()
-	err := failedGet(t, reply(http.StatusUnauthorized, `{"error":"invalid_client","error_description":"No such client."}`))
+	const body = `{"error":"invalid_client","error_description":"No such client."}`
+	err := failedGet(t, reply(http.StatusUnauthorized, body))
 	assert.Equal(t, &okta.OAuthError{Code: "invalid_client", Description: "No such client."}, err.OAuth)
 	assert.Contains(t, err.Error(), "401 invalid_client: No such client.")
 }
@@ -82,7 +84,8 @@ func TestErrorOfOAuthForm(t *testing.T) {
 func TestErrorOfAnyOtherBody(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"nothing": "", "HTML": "<html><h1>502 Bad Gateway</h1></html>", "text": "upstream\nfailed", "null": "null", "array": "[1]",
+		"nothing": "", "HTML": "<html><h1>502 Bad Gateway</h1></html>", "text": "upstream\nfailed", "null": "null",
+		"array":      "[1]",
 		"other JSON": `{"message":"no"}`, "half": `{"errorCode":"E00000`, "binary": "\x00\xff\x1b[31m",
 	} {
 		err := failedGet(t, reply(http.StatusBadGateway, body, "X-Okta-Request-Id: req-1"))
@@ -95,7 +98,8 @@ func TestErrorOfAnyOtherBody(t *testing.T) {
 func TestErrorSurvivesOddMembers(t *testing.T) {
 	t.Parallel()
 	err := failedGet(t, reply(http.StatusBadRequest,
-		`{"errorCode":"E9999999","errorSummary":"new","errorLink":7,"errorCauses":[1,{"errorSummary":2},{"errorSummary":"why"}],"x":[]}`))
+		`{"errorCode":"E9999999","errorSummary":"new","errorLink":7,`+
+			`"errorCauses":[1,{"errorSummary":2},{"errorSummary":"why"}],"x":[]}`))
 	assert.Equal(t, okta.ErrorCode("E9999999"), err.Code)
 	assert.Equal(t, "new", err.Summary)
 	assert.Contains(t, err.Error(), "why")
@@ -104,7 +108,8 @@ func TestErrorSurvivesOddMembers(t *testing.T) {
 func TestErrorIsOneLineWithoutControlCharacters(t *testing.T) {
 	t.Parallel()
 	err := failedGet(t, reply(http.StatusBadRequest,
-		`{"errorCode":"E1\n2","errorSummary":"a\nb\u001b[31m\u202e`+strings.Repeat("x", 100_000)+`","errorCauses":[{"errorSummary":"c\r\nd"}]}`,
+		`{"errorCode":"E1\n2","errorSummary":"a\nb\u001b[31m\u202e`+strings.Repeat("x", 100_000)+
+			`","errorCauses":[{"errorSummary":"c\r\nd"}]}`,
 		"X-Okta-Request-Id: r\tq"))
 	text := err.Error()
 	assert.NotContains(t, text, "\n")
@@ -117,24 +122,24 @@ func TestErrorIsOneLineWithoutControlCharacters(t *testing.T) {
 func TestErrorInSlog(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	slog.New(slog.NewJSONHandler(&logged, nil)).Error("failed", "err", failedGet(t, reply(403, deniedJSON, "X-Okta-Request-Id: req-1",
-		`WWW-Authenticate: DPoP error="insufficient_scope", scope="okta.users.read"`)))
+	err := failedGet(t, reply(403, deniedJSON, "X-Okta-Request-Id: req-1",
+		`WWW-Authenticate: DPoP error="insufficient_scope", scope="okta.users.read"`))
+	slog.New(slog.NewJSONHandler(&logged, nil)).Error("failed", "err", err)
 	var line struct {
 		Err map[string]any `json:"err"`
 	}
 	require.NoError(t, json.Unmarshal(logged.Bytes(), &line))
 	assert.Equal(t, map[string]any{
-		"method": "GET", "path": "/api/v1/users/00u1/grants/oag1", "status": 403.0, "code": "E0000006", "request_id": "req-1",
-		"summary": "You do not have permission to perform the requested action", "attempts": 1.0,
+		"method": "GET", "path": "/api/v1/users/00u1/grants/oag1", "status": 403.0, "code": "E0000006",
+		"request_id": "req-1",
+		"summary":    "You do not have permission to perform the requested action", "attempts": 1.0,
 		"causes": "not an admin; nor a reader", "oauth_error": "insufficient_scope", "scope": "okta.users.read",
 	}, line.Err)
 }
 
 func TestErrorBodyIsBounded(t *testing.T) {
 	t.Parallel()
-	err := failedGet(t, func(req *http.Request) (*http.Response, error) {
-		return response(req, http.StatusBadGateway, io.NopCloser(endless{}), "X-Okta-Request-Id: req-1"), nil
-	})
+	err := failedGet(t, replyEndless(http.StatusBadGateway, "X-Okta-Request-Id: req-1"))
 	assert.Equal(t, http.StatusBadGateway, err.StatusCode)
 	assert.Len(t, err.Body, 1<<20)
 	assert.Contains(t, err.Error(), "longer than 1048576 bytes [request req-1]")
@@ -152,15 +157,16 @@ func TestErrorWithACutBodyKeepsItsStatus(t *testing.T) {
 // "No such user" and "no such grant" are both an E0000007: the summary ends with the type of what is missing.
 func TestErrorNamesTheMissingResource(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]string{
-		notFoundJSON: "OAuth2ScopeConsentGrant",
-		`{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: 00u1 (User)"}`:                 "User",
-		`{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: 0oa1 (OAuth2Client) "}`:        "OAuth2Client",
-		`{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: a (b) (AuthorizationServer)"}`: "AuthorizationServer",
-		`{"errorCode":"E0000007","errorSummary":"Not found: Resource (User) not found"}`:                       "",
-		`{"errorCode":"E0000008","errorSummary":"The requested path was not found (User)"}`:                    "",
+	for _, c := range []struct{ code, summary, want string }{
+		{"E0000007", "Not found: Resource not found: oag1 (OAuth2ScopeConsentGrant)", "OAuth2ScopeConsentGrant"},
+		{"E0000007", "Not found: Resource not found: 00u1 (User)", "User"},
+		{"E0000007", "Not found: Resource not found: 0oa1 (OAuth2Client) ", "OAuth2Client"},
+		{"E0000007", "Not found: Resource not found: a (b) (AuthorizationServer)", "AuthorizationServer"},
+		{"E0000007", "Not found: Resource (User) not found", ""},
+		{"E0000008", "The requested path was not found (User)", ""},
 	} {
-		assert.Equal(t, want, failedGet(t, reply(404, body)).Resource, body)
+		body := `{"errorCode":"` + c.code + `","errorSummary":"` + c.summary + `"}`
+		assert.Equal(t, c.want, failedGet(t, reply(404, body)).Resource, body)
 	}
 }
 

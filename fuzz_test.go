@@ -2,7 +2,6 @@ package okta_test
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -42,7 +41,7 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// Whatever an error answer holds, it becomes one line of printable text, and nothing of it is lost.
+// Whatever an error response holds, it becomes one line of printable text, and nothing of it is lost.
 func FuzzError(f *testing.F) {
 	f.Add(403, deniedJSON, "", "req-1")
 	f.Add(403, "", `Bearer scope="okta.users.read", error="insufficient_scope", error_description="a \"b\""`, "")
@@ -53,10 +52,9 @@ func FuzzError(f *testing.F) {
 		if status < 205 || status > 999 {
 			return
 		}
-		_, err := newClient(t, play(reply(status, body, "WWW-Authenticate: "+wwwAuthenticate, "X-Okta-Request-Id: "+requestID)),
-			noRetries).UserGrants.Get(t.Context(), "u", "g", nil)
-		apiErr, ok := errors.AsType[*okta.Error](err)
-		require.True(t, ok)
+		server := play(reply(status, body, "WWW-Authenticate: "+wwwAuthenticate, "X-Okta-Request-Id: "+requestID))
+		err := get(t.Context(), newClient(t, server, noRetries))
+		apiErr := requireError(t, err)
 		assert.Equal(t, status, apiErr.StatusCode)
 		assert.Equal(t, strings.ReplaceAll(body, apiToken, "[redacted]"), string(apiErr.Body))
 		assert.NotContains(t, err.Error(), apiToken)

@@ -39,7 +39,9 @@ const (
 	deniedJSON = `{"errorCode":"E0000006","errorSummary":"You do not have permission to perform the requested action",` +
 		`"errorLink":"E0000006","errorId":"sampleNUSD_8fdkFd8fs8SDBK",` +
 		`"errorCauses":[{"errorSummary":"not an admin"},{"errorSummary":"nor a reader"}]}`
-	notFoundJSON = `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: oag1 (OAuth2ScopeConsentGrant)"}`
+	notFoundJSON = `{"errorCode":"E0000007",` +
+		`"errorSummary":"Not found: Resource not found: oag1 (OAuth2ScopeConsentGrant)"}`
+	readOnlyJSON = `{"errorCode":"E0000010","errorSummary":"Read-only mode"}`
 	limitedJSON  = `{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due to too many requests."}`
 )
 
@@ -80,6 +82,17 @@ func quickRetries(c *okta.Config) {
 func defaultRetries(c *okta.Config) { c.Retry = okta.Retry{} }
 
 func noRetries(c *okta.Config) { c.Retry.MaxRetries = -1 }
+
+func withCredentials(credentials okta.Credentials) func(*okta.Config) {
+	return func(c *okta.Config) { c.Credentials = credentials }
+}
+
+// observe appends the attempts of a client to seen.
+func observe(seen *[]okta.Attempt) func(*okta.Config) {
+	return func(c *okta.Config) {
+		c.OnAttempt = func(_ context.Context, a okta.Attempt) { *seen = append(*seen, a) }
+	}
+}
 
 func noRateLimiter(c *okta.Config) { c.RateLimiter.Disabled = true }
 

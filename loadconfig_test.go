@@ -284,6 +284,7 @@ func TestLoadConfigAdminConsole(t *testing.T) {
 func TestLoadConfigRefuses(t *testing.T) {
 	t.Parallel()
 	pemText, jwkText := pkcs8(t, keys()["P-256"]), jwk(t, keys()["P-256"], "kid1")
+	other, sameID := jwk(t, keys()["P-384"], ""), jwk(t, keys()["P-384"], "kid1")
 	set := func(keys ...string) string { return `JWK={"keys": [` + strings.Join(keys, ", ") + "]}" }
 	app := func(more ...string) []string { return append(more, "CLIENTID=0oa1", "SCOPES=a") }
 	for _, c := range []struct {
@@ -320,9 +321,9 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"privateKey (OKTA_CLIENT_PRIVATEKEY) is neither PEM, nor a JWK", app("PRIVATEKEY=MIISECRET")},
 		{"privateKey (OKTA_CLIENT_PRIVATEKEY) cannot be used: ", app("PRIVATEKEY=-----BEGIN PRIVATE KEY-----SECRET")},
 		{"jwk (OKTA_CLIENT_JWK) cannot be used: the JWK cannot be read", app(`JWK={"SECRET"`)},
-		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name one of them", app(set(jwkText, jwk(t, keys()["P-384"], "")))},
-		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, jwk(t, keys()["P-384"], "kid1")), "KID=kid1")},
-		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, jwk(t, keys()["P-384"], "")), "KID=SECRET")},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name one of them", app(set(jwkText, other))},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, sameID), "KID=kid1")},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, other), "KID=SECRET")},
 		{"jwk (OKTA_CLIENT_JWK) is a set of 0 keys", app(set())},
 	} {
 		for i, variable := range c.environ {
@@ -421,7 +422,7 @@ func TestLoadConfigProxy(t *testing.T) {
 	assert.NotContains(t, sprint("%+v %#v", config, config), "u:p")
 }
 
-// As in okta-sdk-golang v6, rateLimit.maxBackoff cuts a wait short, and the call is retried. It does not make a 429 final.
+// As in okta-sdk-golang v6, rateLimit.maxBackoff shortens a wait. It does not make a 429 final.
 func TestMaxBackoffCutsAWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

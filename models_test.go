@@ -286,29 +286,27 @@ func TestModelsAreEncodedAsOktaSpellsThem(t *testing.T) {
 		if op.want == nil || strings.HasPrefix(op.response, "[") {
 			continue
 		}
-		written, err := json.Marshal(op.want)
-		require.NoError(t, err)
 		var got, want map[string]any
-		require.NoError(t, json.Unmarshal(written, &got))
-		require.NoError(t, json.Unmarshal([]byte(strings.NewReplacer("client_id", "clientId", ".000Z", "Z").Replace(op.response)), &want))
+		require.NoError(t, json.Unmarshal([]byte(encode(t, op.want)), &got))
+		spelled := strings.NewReplacer("client_id", "clientId", ".000Z", "Z").Replace(op.response)
+		require.NoError(t, json.Unmarshal([]byte(spelled), &want))
 		delete(want, "addedNextYear")
 		assert.Equal(t, want, got, op.id)
 	}
 	for _, empty := range []any{okta.OAuth2ScopeConsentGrant{}, okta.OAuth2RefreshToken{}, okta.OAuth2Client{}} {
-		written, err := json.Marshal(empty)
-		require.NoError(t, err)
-		assert.Equal(t, "{}", string(written))
+		assert.Equal(t, "{}", encode(t, empty))
 	}
 }
 
 func TestUnknownValuesAreKept(t *testing.T) {
 	t.Parallel()
-	client := newClient(t, play(reply(200, `[
-		{}, {"status":"PAUSED","source":"ROBOT","new":{"a":[1]},"created":null,"_links":null,"_embedded":null,"issuer":null},
-		{"id":"1","createdBy":{"id":"x","type":"Robot","y":1},"_links":{"self":{"href":"h","hints":{"allow":["PATCH"],"z":0}},"more":{"href":"m"}}},
+	page, err := readGrants(t, `[
+		{},
+		{"status":"PAUSED","source":"ROBOT","new":{"a":[1]},"created":null,"_links":null,"_embedded":null,"issuer":null},
+		{"id":"1","createdBy":{"id":"x","type":"Robot","y":1},
+			"_links":{"self":{"href":"h","hints":{"allow":["PATCH"],"z":0}},"more":{"href":"m"}}},
 		{"id":"caf`+"\xe9"+`"}
-	]`)))
-	page, err := client.UserGrants.List(t.Context(), "u", nil)
+	]`)
 	require.NoError(t, err)
 	require.Len(t, page.Items, 4)
 	assert.Equal(t, okta.OAuth2ScopeConsentGrant{}, page.Items[0])
@@ -323,7 +321,8 @@ func TestModelsCanBeExtended(t *testing.T) {
 		okta.OAuth2RefreshToken
 		Extra string `json:"extra"`
 	}
-	page, err := okta.List[extended](t.Context(), newClient(t, play(reply(200, `[{"id":"1","extra":"x"}]`))), okta.Request{Path: []string{"api"}})
+	client := clientFor(t, `[{"id":"1","extra":"x"}]`)
+	page, err := okta.List[extended](t.Context(), client, okta.Request{Path: []string{"api"}})
 	require.NoError(t, err)
 	assert.Equal(t, "1", page.Items[0].ID)
 	assert.Equal(t, "x", page.Items[0].Extra)

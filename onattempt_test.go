@@ -24,33 +24,35 @@ func TestOnAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var got []okta.Attempt
-		slow := func(s responder) responder {
+		slow := func(respond responder) responder {
 			return func(req *http.Request) (*http.Response, error) {
 				time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
-				return s(req)
+				return respond(req)
 			}
 		}
 		server := play(
-			slow(reply(503, "", "X-Okta-Request-Id: r1", "X-Rate-Limit-Limit: 600", "X-Rate-Limit-Remaining: 599", "X-Rate-Limit-Reset: 1780315242")),
-			slow(lose(errReset)), slow(reply(200, `[]`, "X-Okta-Request-Id: r3")),
+			slow(reply(503, "", "X-Okta-Request-Id: r1",
+				"X-Rate-Limit-Limit: 600", "X-Rate-Limit-Remaining: 599", "X-Rate-Limit-Reset: "+in42s)),
+			slow(lose(errReset)),
+			slow(reply(200, `[]`, "X-Okta-Request-Id: r3")),
 		)
-		client := newClient(t, server, func(c *okta.Config) { c.OnAttempt = func(_ context.Context, r okta.Attempt) { got = append(got, r) } })
+		client := newClient(t, server, observe(&got))
 		_, err := client.UserGrants.List(t.Context(), "a b", &okta.ListUserGrantsOptions{After: "CURSOR"})
 		require.NoError(t, err)
 		require.Len(t, got, 3)
-		for i, r := range got {
-			assert.Equal(t, "GET", r.Method)
-			assert.Equal(t, "/api/v1/users/a%20b/grants", r.Path)
-			assert.Equal(t, "/api/v1/users/{userId}/grants", r.Route)
-			assert.Equal(t, "listUserGrants", r.Operation)
-			assert.Equal(t, i+1, r.Number)
-			assert.Equal(t, time.Second, r.Duration)
-			assert.NotContains(t, sprint("%+v", r), "CURSOR")
+		waits := append(server.waits(), time.Second)
+		for i, a := range got {
+			assert.Equal(t, "GET", a.Method)
+			assert.Equal(t, "/api/v1/users/a%20b/grants", a.Path)
+			assert.Equal(t, "/api/v1/users/{userId}/grants", a.Route)
+			assert.Equal(t, "listUserGrants", a.Operation)
+			assert.Equal(t, i+1, a.Number)
+			assert.Equal(t, time.Second, a.Duration)
+			assert.Equal(t, waits[i]-time.Second, a.Wait)
+			assert.NotContains(t, sprint("%+v", a), "CURSOR")
 		}
-		waits := server.waits()
 		assert.Equal(t, []int{503, 0, 200}, []int{got[0].StatusCode, got[1].StatusCode, got[2].StatusCode})
 		assert.Equal(t, []string{"r1", "", "r3"}, []string{got[0].RequestID, got[1].RequestID, got[2].RequestID})
-		assert.Equal(t, []time.Duration{waits[0] - time.Second, waits[1] - time.Second, 0}, []time.Duration{got[0].Wait, got[1].Wait, got[2].Wait})
 		assert.Equal(t, 503, requireError(t, got[0].Err).StatusCode)
 		require.ErrorIs(t, got[1].Err, errReset)
 		require.NoError(t, got[2].Err)
@@ -87,7 +89,7 @@ func TestAttemptsNameTheirOperationAndRoute(t *testing.T) {
 	}
 }
 
-// The request ID of a revoke reaches the code that asked for it by the call's context.
+// The context of the call hands the request ID of a revoke to its caller.
 func TestOnAttemptGetsTheContextOfTheCall(t *testing.T) {
 	t.Parallel()
 	type key struct{}
@@ -105,7 +107,7 @@ func TestOnAttemptNamesTheThrottleReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
 		var seen []okta.Attempt
-		client := newClient(t, inProcess(org), func(c *okta.Config) { c.OnAttempt = func(_ context.Context, r okta.Attempt) { seen = append(seen, r) } })
+		client := newClient(t, inProcess(org), observe(&seen))
 		require.NoError(t, getGrant(t.Context(), client))
 		require.NoError(t, getGrant(t.Context(), client))
 		assert.Zero(t, seen[0].Throttled)
@@ -114,7 +116,7 @@ func TestOnAttemptNamesTheThrottleReason(t *testing.T) {
 	})
 }
 
-// A callback that does not return must not keep the calls that come after it waiting.
+// A callback that does not return must not block later calls.
 func TestOnAttemptThatDoesNotReturn(t *testing.T) {
 	t.Parallel()
 	for name, misbehave := range map[string]func(){
@@ -141,7 +143,8 @@ func TestLogger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer
-		client := newClient(t, play(reply(429, limitedJSON, "X-Okta-Request-Id: r1"), reply(200, `[{"id":"BODY"}]`)), func(c *okta.Config) {
+		server := play(reply(429, limitedJSON, "X-Okta-Request-Id: r1"), reply(200, `[{"id":"BODY"}]`))
+		client := newClient(t, server, func(c *okta.Config) {
 			c.Logger = slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		})
 		_, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{After: "CURSOR"})

@@ -92,7 +92,8 @@ var operations = []operation{
 	},
 	{
 		id: "listUserGrants", method: http.MethodGet, route: "users/{userId}/grants", scope: usersRead,
-		query: listQuery + "&scopeId=okta.users.read", response: "[" + grantJSON + "]", want: []okta.OAuth2ScopeConsentGrant{grant},
+		query: listQuery + "&scopeId=okta.users.read", response: "[" + grantJSON + "]",
+		want:    []okta.OAuth2ScopeConsentGrant{grant},
 		service: "UserGrants", name: "List",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.UserGrants.List(ctx, ids[0], &okta.ListUserGrantsOptions{
@@ -101,7 +102,8 @@ var operations = []operation{
 		},
 	},
 	{
-		id: "listGrantsForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/grants", scope: usersRead,
+		id: "listGrantsForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/grants",
+		scope: usersRead,
 		query: listQuery, response: "[" + grantJSON + "]", want: []okta.OAuth2ScopeConsentGrant{grant},
 		service: "UserGrants", name: "ListForClient",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
@@ -123,14 +125,16 @@ var operations = []operation{
 		},
 	},
 	{
-		id: "revokeGrantsForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/grants", scope: usersManage,
+		id: "revokeGrantsForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/grants",
+		scope:   usersManage,
 		service: "UserGrants", name: "RevokeAllForClient",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return nil, c.UserGrants.RevokeAllForClient(ctx, ids[0], ids[1])
 		},
 	},
 	{
-		id: "getRefreshTokenForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersRead,
+		id: "getRefreshTokenForUserAndClient", method: http.MethodGet,
+		route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersRead,
 		query: "expand=scope", response: tokenJSON("clientId"), want: refreshToken,
 		service: "UserOAuth", name: "GetRefreshToken",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
@@ -138,7 +142,8 @@ var operations = []operation{
 		},
 	},
 	{
-		id: "listRefreshTokensForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/tokens", scope: usersRead,
+		id: "listRefreshTokensForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/tokens",
+		scope: usersRead,
 		query: listQuery, response: "[" + tokenJSON("clientId") + "]", want: []okta.OAuth2RefreshToken{refreshToken},
 		service: "UserOAuth", name: "ListRefreshTokens",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
@@ -146,21 +151,24 @@ var operations = []operation{
 		},
 	},
 	{
-		id: "revokeTokenForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersManage,
+		id: "revokeTokenForUserAndClient", method: http.MethodDelete,
+		route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersManage,
 		service: "UserOAuth", name: "RevokeRefreshToken",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return nil, c.UserOAuth.RevokeRefreshToken(ctx, ids[0], ids[1], ids[2])
 		},
 	},
 	{
-		id: "revokeTokensForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/tokens", scope: usersManage,
+		id: "revokeTokensForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/tokens",
+		scope:   usersManage,
 		service: "UserOAuth", name: "RevokeAllRefreshTokens",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return nil, c.UserOAuth.RevokeAllRefreshTokens(ctx, ids[0], ids[1])
 		},
 	},
 	{
-		id: "listOAuth2ClientsForAuthorizationServer", method: http.MethodGet, route: "authorizationServers/{authServerId}/clients", scope: serversRead,
+		id: "listOAuth2ClientsForAuthorizationServer", method: http.MethodGet,
+		route: "authorizationServers/{authServerId}/clients", scope: serversRead,
 		response: "[" + clientJSON + "]", want: []okta.OAuth2Client{oauthClient},
 		service: "AuthorizationServerClients", name: "List",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
@@ -221,7 +229,8 @@ var (
 		Links:       grantLinksJSON,
 	}
 	refreshToken = okta.OAuth2RefreshToken{
-		ID: "oar1", ClientID: "0oa1", UserID: "00u1", Issuer: "https://acme.okta.com/oauth2/aus1", Status: okta.StatusRevoked,
+		ID: "oar1", ClientID: "0oa1", UserID: "00u1", Issuer: "https://acme.okta.com/oauth2/aus1",
+		Status:      okta.StatusRevoked,
 		Scopes:      []string{"offline_access", "openid"},
 		Created:     time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC),
 		LastUpdated: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC),
@@ -397,8 +406,10 @@ func TestOddIDsArriveAsTheyAre(t *testing.T) {
 	t.Parallel()
 	odd := map[string]string{
 		"a%2Fb": "a%252Fb", "joe@acme.com": "joe@acme.com", "a?b": "a%3Fb", "a#b": "a%23b", "a b": "a%20b",
-		"%2e%2e": "%252e%252e", "...": "...", "ü": "%C3%BC", "a+b": "a+b", "o'hara": "o'hara", "a,b": "a,b", "a%3Bb": "a%253Bb",
-		"(a)*!$&=": "(a)*!$&=", `"a"`: "%22a%22", "a|b": "a%7Cb", "a:b": "a:b", "me": "me", "{x}": "%7Bx%7D", "grants": "grants",
+		"%2e%2e": "%252e%252e", "...": "...", "ü": "%C3%BC", "a+b": "a+b", "o'hara": "o'hara", "a,b": "a,b",
+		"a%3Bb":    "a%253Bb",
+		"(a)*!$&=": "(a)*!$&=", `"a"`: "%22a%22", "a|b": "a%7Cb", "a:b": "a:b", "me": "me", "{x}": "%7Bx%7D",
+		"grants": "grants",
 	}
 	var arrived string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,9 +22,10 @@ import (
 )
 
 const (
-	ann       = oktatest.DemoUserID
-	calendar  = oktatest.DemoClientID
-	tokenPath = "/oauth2/v1/token"
+	ann        = oktatest.DemoUserID
+	calendar   = oktatest.DemoClientID
+	demoServer = oktatest.DemoAuthorizationServerID
+	tokenPath  = "/oauth2/v1/token"
 )
 
 // newOrg starts a demo org that accepts apiToken.
@@ -46,7 +47,7 @@ func getGrant(ctx context.Context, c *okta.Client) error {
 	return err
 }
 
-// overNetwork records what goes over connections, none of which is used twice: net/http repeats a GET by itself on those.
+// overNetwork records requests over connections that are not reused: net/http repeats a GET by itself on those that are.
 func overNetwork(t testing.TB) *recorder {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -165,7 +166,7 @@ func (r *recorder) tokenRequests() []sent {
 
 func (r *recorder) apiRequests() []sent { return slices.DeleteFunc(r.requests(), sent.isToken) }
 
-// requireNoReuse checks that no assertion and no proof was sent twice, and that a bound token was never sent as Bearer.
+// requireNoReuse checks that no assertion and no proof was sent twice, and no bound token as a bearer token.
 func (r *recorder) requireNoReuse(t testing.TB) {
 	t.Helper()
 	used := map[any]bool{}
@@ -228,7 +229,7 @@ func TestReads(t *testing.T) {
 	client := newClient(t, nil, atURL(newOrg(t).URL))
 	ctx := t.Context()
 
-	grant, err := client.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, &okta.GetOptions{Expand: okta.ExpandScope})
+	grant, err := client.UserGrants.Get(ctx, ann, oktatest.DemoGrantID, getOptions)
 	require.NoError(t, err)
 	assert.Equal(t, "openid", grant.Embedded.Scope.ID)
 	assert.Equal(t, calendar, grant.ClientID)
@@ -249,24 +250,24 @@ func TestReads(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, forClient.Items, 15)
 
-	token, err := client.UserOAuth.GetRefreshToken(ctx, ann, calendar, oktatest.DemoRefreshTokenID, &okta.GetOptions{Expand: okta.ExpandScope})
+	token, err := client.UserOAuth.GetRefreshToken(ctx, ann, calendar, oktatest.DemoRefreshTokenID, getOptions)
 	require.NoError(t, err)
 	assert.Equal(t, calendar, token.ClientID)
 	assert.NotEmpty(t, token.Embedded.Scopes)
 
-	same, err := client.AuthorizationServerClients.GetRefreshToken(ctx, oktatest.DemoAuthorizationServerID, calendar, oktatest.DemoRefreshTokenID, nil)
+	servers := client.AuthorizationServerClients
+	same, err := servers.GetRefreshToken(ctx, demoServer, calendar, oktatest.DemoRefreshTokenID, nil)
 	require.NoError(t, err)
 	assert.Equal(t, calendar, same.ClientID, "client_id is read where clientId is meant")
 	assert.Equal(t, token.UserID, same.UserID)
 
-	clients, err := client.AuthorizationServerClients.List(ctx, oktatest.DemoAuthorizationServerID)
+	clients, err := servers.List(ctx, demoServer)
 	require.NoError(t, err)
 	assert.Len(t, clients.Items, 2)
 }
 
 func TestRevokesOnlyWhatIsNamed(t *testing.T) {
 	t.Parallel()
-	const server = oktatest.DemoAuthorizationServerID
 	for name, c := range map[string]struct {
 		call                   func(context.Context, *okta.Client) error
 		grants, tokens, status int
@@ -277,7 +278,9 @@ func TestRevokesOnlyWhatIsNamed(t *testing.T) {
 		"a client's grants": {func(ctx context.Context, c *okta.Client) error {
 			return c.UserGrants.RevokeAllForClient(ctx, ann, calendar)
 		}, 15, 0, 204},
-		"all grants": {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, ann) }, 45, 0, 204},
+		"all grants": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserGrants.RevokeAll(ctx, ann)
+		}, 45, 0, 204},
 		"one token": {func(ctx context.Context, c *okta.Client) error {
 			return c.UserOAuth.RevokeRefreshToken(ctx, ann, calendar, "oarann1")
 		}, 0, 1, 204},
@@ -285,13 +288,17 @@ func TestRevokesOnlyWhatIsNamed(t *testing.T) {
 			return c.UserOAuth.RevokeAllRefreshTokens(ctx, ann, calendar)
 		}, 0, 3, 204},
 		"one token of a server": {func(ctx context.Context, c *okta.Client) error {
-			return c.AuthorizationServerClients.RevokeRefreshToken(ctx, server, calendar, "oarann1")
+			return c.AuthorizationServerClients.RevokeRefreshToken(ctx, demoServer, calendar, "oarann1")
 		}, 0, 1, 204},
 		"a server's tokens of a client": {func(ctx context.Context, c *okta.Client) error {
-			return c.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, server, calendar)
+			return c.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, demoServer, calendar)
 		}, 0, 3, 204},
-		"unknown grant": {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.Revoke(ctx, ann, "oagbob1") }, 0, 0, 404},
-		"unknown user":  {func(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, "00uxyz") }, 0, 0, 404},
+		"unknown grant": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserGrants.Revoke(ctx, ann, "oagbob1")
+		}, 0, 0, 404},
+		"unknown user": {func(ctx context.Context, c *okta.Client) error {
+			return c.UserGrants.RevokeAll(ctx, "00uxyz")
+		}, 0, 0, 404},
 		"another client's token": {func(ctx context.Context, c *okta.Client) error {
 			return c.UserOAuth.RevokeRefreshToken(ctx, ann, calendar, "oarann4")
 		}, 0, 0, 404},
@@ -336,13 +343,13 @@ func TestOperationsNeedTheirScope(t *testing.T) {
 		org.AcceptBearerToken("narrow", others...)
 		org.AcceptBearerToken("right", op.scope)
 
-		narrow := newClient(t, nil, atURL(org.URL), func(c *okta.Config) { c.Credentials = okta.BearerToken("narrow") })
+		narrow := newClient(t, nil, atURL(org.URL), withCredentials(okta.BearerToken("narrow")))
 		_, err := op.call(t.Context(), narrow, "a", "b", "c")
 		require.ErrorIs(t, err, okta.ErrForbidden, op.id)
 		require.ErrorContains(t, err, "needs the scope "+op.scope, op.id)
 		assert.Equal(t, op.scope, requireError(t, err).OAuth.Scope)
 
-		right := newClient(t, nil, atURL(org.URL), func(c *okta.Config) { c.Credentials = okta.BearerToken("right") })
+		right := newClient(t, nil, atURL(org.URL), withCredentials(okta.BearerToken("right")))
 		_, err = op.call(t.Context(), right, "a", "b", "c")
 		require.ErrorIs(t, err, okta.ErrNotFound, op.id)
 	}
@@ -352,7 +359,7 @@ func TestWrongCredentials(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t)
 	for _, credentials := range []okta.Credentials{okta.APIToken("wrong"), okta.BearerToken(oktatest.DemoToken)} {
-		client := newClient(t, nil, atURL(org.URL), func(c *okta.Config) { c.Credentials = credentials })
+		client := newClient(t, nil, atURL(org.URL), withCredentials(credentials))
 		_, err := client.UserGrants.List(t.Context(), ann, nil)
 		require.ErrorIs(t, err, okta.ErrUnauthorized)
 	}
@@ -369,7 +376,8 @@ func TestBasePathAndOtherName(t *testing.T) {
 	for range 5 {
 		org.AddGrant(oktatest.Grant{UserID: user.ID, ClientID: app.ID})
 	}
-	page, err := newClient(t, nil, atURL(org.URL)).UserGrants.List(t.Context(), user.ID, &okta.ListUserGrantsOptions{Limit: 2})
+	client := newClient(t, nil, atURL(org.URL))
+	page, err := client.UserGrants.List(t.Context(), user.ID, &okta.ListUserGrantsOptions{Limit: 2})
 	require.NoError(t, err)
 	assert.Len(t, ids(t, page), 5)
 	for _, req := range org.Requests() {

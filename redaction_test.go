@@ -80,7 +80,8 @@ func TestErrorShowsNoSecretAndNoQuery(t *testing.T) {
 	asJSON, jsonErr := json.Marshal(apiErr) //nolint:musttag // only its secrets matter
 	require.NoError(t, jsonErr)
 	for name, text := range map[string]string{
-		"Error": err.Error(), "Body": string(apiErr.Body), "slog": logged.String(), "JSON": string(asJSON), "%+v": sprint("%+v", apiErr), "%#v": sprint("%#v", apiErr),
+		"Error": err.Error(), "Body": string(apiErr.Body), "slog": logged.String(), "JSON": string(asJSON),
+		"%+v": sprint("%+v", apiErr), "%#v": sprint("%#v", apiErr),
 	} {
 		assert.NotContains(t, text, apiToken, name)
 		assert.NotContains(t, text, "CURSOR", name)
@@ -183,7 +184,7 @@ func TestEchoOfACredentialAtTheBoundIsRedacted(t *testing.T) {
 
 func TestShortCredentialsAreNotRedacted(t *testing.T) {
 	t.Parallel()
-	client := newClient(t, play(reply(403, deniedJSON)), func(c *okta.Config) { c.Credentials = okta.APIToken("or") })
+	client := newClient(t, play(reply(403, deniedJSON)), withCredentials(okta.APIToken("or")))
 	apiErr := requireError(t, get(t.Context(), client))
 	assert.Equal(t, okta.CodeAccessDenied, apiErr.Code)
 	assert.JSONEq(t, deniedJSON, string(apiErr.Body))

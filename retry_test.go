@@ -25,8 +25,10 @@ import (
 func TestRetriesUntilSuccess(t *testing.T) {
 	t.Parallel()
 	failures := map[string]responder{
-		"429": reply(429, limitedJSON), "500": reply(500, ""), "502": reply(502, "<html>"), "503": reply(503, ""), "504": reply(504, ""),
-		"reset": lose(errReset), "refused": lose(errRefused), "EOF": lose(io.EOF), "body cut short": replyCut(200, `{"id":"1`),
+		"429": reply(429, limitedJSON), "500": reply(500, ""), "502": reply(502, "<html>"), "503": reply(503, ""),
+		"504":   reply(504, ""),
+		"reset": lose(errReset), "refused": lose(errRefused), "EOF": lose(io.EOF),
+		"body cut short":       replyCut(200, `{"id":"1`),
 		"error body cut short": replyCut(503, `{"errorCode":`), "bare status": reply(503, "", "Content-Length: 0"),
 		"error body without an end": replyEndless(503),
 		"name not found":            lose(&net.DNSError{Err: "no such host", IsNotFound: true}),
@@ -93,8 +95,10 @@ func TestRetriesEndWithACutBody(t *testing.T) {
 func TestFinalFailuresAreNotRetried(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]responder{
-		"400": reply(400, ""), "401": reply(401, ""), "403": reply(403, ""), "404": reply(404, notFoundJSON), "405": reply(405, ""),
-		"409": reply(409, ""), "501": reply(501, ""), "505": reply(505, ""), "204 for an object": reply(204, ""), "not JSON": reply(200, "<html>"),
+		"400": reply(400, ""), "401": reply(401, ""), "403": reply(403, ""), "404": reply(404, notFoundJSON),
+		"405": reply(405, ""),
+		"409": reply(409, ""), "501": reply(501, ""), "505": reply(505, ""), "204 for an object": reply(204, ""),
+		"not JSON":    reply(200, "<html>"),
 		"certificate": lose(&tls.CertificateVerificationError{Err: errors.New("expired")}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -207,8 +211,8 @@ func TestWaitAfterA429(t *testing.T) {
 		"milliseconds":            {limits("600", in42s+"000"), low, high},
 		"Retry-After seconds":     {[]string{"Retry-After: 7"}, 7 * time.Second, 8 * time.Second},
 		"Retry-After zero":        {[]string{"Retry-After: 0"}, 0, high},
-		"Retry-After date":        {[]string{"Date: Mon, 01 Jun 2026 12:00:00 GMT", "Retry-After: Mon, 01 Jun 2026 12:00:09 GMT"}, 9 * time.Second, 10 * time.Second},
-		"Retry-After past date":   {[]string{"Date: Mon, 01 Jun 2026 12:00:00 GMT", "Retry-After: Mon, 01 Jun 2026 11:00:09 GMT"}, 0, high},
+		"Retry-After date":        {[]string{serverDate, "Retry-After: Mon, 01 Jun 2026 12:00:09 GMT"}, 9 * time.Second, 10 * time.Second},
+		"Retry-After past date":   {[]string{serverDate, "Retry-After: Mon, 01 Jun 2026 11:00:09 GMT"}, 0, high},
 		"Retry-After no Date":     {[]string{"Retry-After: Mon, 01 Jun 2026 12:00:09 GMT"}, low, high},
 		"Retry-After and a reset": {append(limits("600", in60s), "Retry-After: 7"), 60 * time.Second, 61 * time.Second},
 		"Retry-After too long":    {[]string{"Retry-After: 86400"}, 70 * time.Second, 70 * time.Second},

@@ -206,7 +206,7 @@ func TestSignerThatFails(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"RSA", "P-256"} {
 		app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(brokenVault{vault{keys()[name]}}), Scopes: []string{usersRead}}
-		err := get(t.Context(), newClient(t, refuse(t), func(c *okta.Config) { c.Credentials = app }))
+		err := get(t.Context(), newClient(t, refuse(t), withCredentials(app)))
 		require.ErrorContains(t, err, "okta: GET /api/v1/users/u/grants/g: POST /oauth2/v1/token: authentication failed: sign the client assertion: ")
 		require.ErrorIs(t, err, okta.ErrAuthentication)
 		require.ErrorContains(t, err, "the HSM is sealed")

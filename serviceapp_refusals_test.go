@@ -27,7 +27,8 @@ func TestRefusalsOfTheTokenEndpoint(t *testing.T) {
 		text   string
 	}{
 		"unknown key": {
-			func(a *okta.ServiceApp) { a.PrivateKey = okta.Signer(keys()["P-384"]) }, okta.ErrUnauthorized, 401, "invalid_client",
+			func(a *okta.ServiceApp) { a.PrivateKey = okta.Signer(keys()["P-384"]) }, okta.ErrUnauthorized, 401,
+			"invalid_client",
 			"401 invalid_client: The client_assertion signature is invalid. [request ",
 		},
 		"unknown key ID": {

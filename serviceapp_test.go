@@ -71,7 +71,8 @@ func TestTokenAttemptsHaveTheirOwnAssertionAndProof(t *testing.T) {
 	app := newApp(t, requireDPoP)
 	network := overNetwork(t)
 	app.org.Next(
-		oktatest.Reply(503, nil, ""), nil, oktatest.Reply(429, nil, limitedJSON), oktatest.Drop(), nil, oktatest.DropResponse(), oktatest.CutBody(20),
+		oktatest.Reply(503, nil, ""), nil, oktatest.Reply(429, nil, limitedJSON), oktatest.Drop(), nil,
+		oktatest.DropResponse(), oktatest.CutBody(20),
 	)
 	require.NoError(t, getGrant(t.Context(), newClient(t, network, app.configure, noRateLimiter, func(c *okta.Config) { c.Retry.MaxRetries = 9 })))
 	assert.Equal(t, []int{503, 400, 429, 0, 400, 0, 200, 200}, statuses(network.tokenRequests()))
@@ -119,7 +120,7 @@ func TestServiceAppIsCopied(t *testing.T) {
 	app := newApp(t, nil)
 	config := app.config
 	config.Scopes = slices.Clone(config.Scopes)
-	client := newClient(t, overNetwork(t), app.configure, func(c *okta.Config) { c.Credentials = &config })
+	client := newClient(t, overNetwork(t), app.configure, withCredentials(&config))
 	config.ClientID, config.Scopes[0], config.PrivateKey = "", "", okta.PrivateKey{}
 	require.NoError(t, getGrant(t.Context(), client))
 }

@@ -256,7 +256,8 @@ func TestTokenIsRefreshedBeforeItExpires(t *testing.T) {
 func TestTokenIsSentWhileItsRefreshFails(t *testing.T) {
 	t.Parallel()
 	for name, failing := range map[string]responder{
-		"503": reply(503, "", "X-Okta-Request-Id: req-1"), "401": reply(401, `{"error":"invalid_client"}`), "lost": lose(errReset),
+		"503": reply(503, "", "X-Okta-Request-Id: req-1"), "401": reply(401, `{"error":"invalid_client"}`),
+		"lost": lose(errReset),
 		"HTML": reply(200, "<html>"), "429": reply(429, limitedJSON, "Retry-After: 60"), "silence": hang,
 	} {
 		t.Run(name, func(t *testing.T) {

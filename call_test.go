@@ -109,22 +109,23 @@ func TestRevokeThatWasDoneBefore(t *testing.T) {
 	notFound := func(what string) string {
 		return `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: ` + what + `"}`
 	}
+	missing := reply(404, notFoundJSON)
 	cases := map[string]struct {
 		attempts []responder
 		ok       bool
 	}{
-		"connection lost":                 {[]responder{lose(errReset), reply(404, notFoundJSON)}, true},
-		"EOF":                             {[]responder{lose(io.EOF), reply(404, notFoundJSON)}, true},
-		"no response in time":             {[]responder{hang, reply(404, notFoundJSON)}, true},
-		"500":                             {[]responder{reply(500, ""), reply(404, notFoundJSON)}, true},
-		"503, then 429":                   {[]responder{reply(503, ""), reply(429, ""), reply(404, notFoundJSON)}, true},
-		"204 cut short":                   {[]responder{replyCut(204, ""), reply(404, notFoundJSON)}, true},
-		"404 cut short":                   {[]responder{lose(errReset), replyCut(404, "{"), reply(404, notFoundJSON)}, false},
-		"404 cut short at once":           {[]responder{replyCut(404, "{"), reply(404, notFoundJSON)}, false},
-		"at once":                         {[]responder{reply(404, notFoundJSON)}, false},
-		"429 before":                      {[]responder{reply(429, ""), reply(404, notFoundJSON)}, false},
-		"never connected":                 {[]responder{lose(errRefused), reply(404, notFoundJSON)}, false},
-		"read-only mode before":           {[]responder{reply(503, readOnlyJSON), reply(404, notFoundJSON)}, false},
+		"connection lost":                 {[]responder{lose(errReset), missing}, true},
+		"EOF":                             {[]responder{lose(io.EOF), missing}, true},
+		"no response in time":             {[]responder{hang, missing}, true},
+		"500":                             {[]responder{reply(500, ""), missing}, true},
+		"503, then 429":                   {[]responder{reply(503, ""), reply(429, ""), missing}, true},
+		"204 cut short":                   {[]responder{replyCut(204, ""), missing}, true},
+		"404 cut short":                   {[]responder{lose(errReset), replyCut(404, "{"), missing}, false},
+		"404 cut short at once":           {[]responder{replyCut(404, "{"), missing}, false},
+		"at once":                         {[]responder{missing}, false},
+		"429 before":                      {[]responder{reply(429, ""), missing}, false},
+		"never connected":                 {[]responder{lose(errRefused), missing}, false},
+		"read-only mode before":           {[]responder{reply(503, readOnlyJSON), missing}, false},
 		"no such user":                    {[]responder{reply(503, ""), reply(404, notFound("u (User)"))}, false},
 		"no such client":                  {[]responder{lose(errReset), reply(404, notFound("c (OAuth2Client)"))}, false},
 		"404 of a proxy":                  {[]responder{lose(errReset), reply(404, "<html>")}, false},

@@ -40,7 +40,8 @@ func TestErrorKeepsEverything(t *testing.T) {
 	}
 	assert.Equal(t, want, got)
 	assert.Equal(t, "okta: GET /api/v1/users/00u1/grants/oag1: 403 E0000006: "+
-		"You do not have permission to perform the requested action (not an admin; nor a reader) [request req-1]", got.Error())
+		"You do not have permission to perform the requested action "+
+		"(not an admin; nor a reader) [request req-1]", got.Error())
 }
 
 func TestErrorMatchesTheSentinelOfItsStatus(t *testing.T) {
@@ -70,7 +71,8 @@ func TestErrorNamesTheMissingScope(t *testing.T) {
 		Description: "The access token provided does not contain the required scopes.",
 	}, err.OAuth)
 	assert.Equal(t, "okta: GET /api/v1/users/00u1/grants/oag1: 403 insufficient_scope: "+
-		"The access token provided does not contain the required scopes. (needs the scope okta.users.read) [request req-1]", err.Error())
+		"The access token provided does not contain the required scopes. "+
+		"(needs the scope okta.users.read) [request req-1]", err.Error())
 }
 
 func TestErrorOfOAuthForm(t *testing.T) {

@@ -215,7 +215,8 @@ var operations = []operation{
 var (
 	grantJSON = `{
 		"id": "oag1", "clientId": "0oa1", "userId": "00u1", "scopeId": "okta.users.read", "issuer": "https://acme.okta.com",
-		"status": "ACTIVE", "source": "END_USER", "created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z",
+		"status": "ACTIVE", "source": "END_USER",
+		"created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z",
 		"createdBy": {"id": "00u1", "type": "User"}, "_embedded": {"scope": {"id": "okta.users.read"}},
 		"_links": ` + grantLinksJSON + `, "addedNextYear": {"deep": [1, {"x": null}]}
 	}`
@@ -259,7 +260,9 @@ const (
 		"client": {"href": "https://acme.okta.com/client", "title": "My App"},
 		"scope": {"href": "https://acme.okta.com/scope", "title": "okta.users.read"},
 		"user": {"href": "https://acme.okta.com/user", "title": "Ann"},
-		"authorizationServer": {"href": "https://acme.okta.com/as", "title": "org", "name": "n", "type": "t", "templated": true}
+		"authorizationServer": {
+			"href": "https://acme.okta.com/as", "title": "org", "name": "n", "type": "t", "templated": true
+		}
 	}`
 	scopeLinksJSON = `{"scope": {"href": "https://acme.okta.com/scope", "title": "openid"}}`
 	tokenLinksJSON = `{
@@ -270,8 +273,10 @@ const (
 		"authorizationServer": {"href": "https://acme.okta.com/as", "title": "Server"}
 	}`
 	clientLinksJSON = `{
-		"self": {"href": "https://acme.okta.com/self"}, "client": {"href": "https://acme.okta.com/client", "title": "My App"},
-		"grants": {"href": "https://acme.okta.com/grants"}, "tokens": {"href": "https://acme.okta.com/tokens", "hints": {"allow": ["GET"]}}
+		"self": {"href": "https://acme.okta.com/self"},
+		"client": {"href": "https://acme.okta.com/client", "title": "My App"},
+		"grants": {"href": "https://acme.okta.com/grants"},
+		"tokens": {"href": "https://acme.okta.com/tokens", "hints": {"allow": ["GET"]}}
 	}`
 )
 
@@ -280,7 +285,8 @@ func tokenJSON(clientMember string) string {
 	return `{
 		"id": "oar1", "` + clientMember + `": "0oa1", "userId": "00u1", "issuer": "https://acme.okta.com/oauth2/aus1",
 		"status": "REVOKED", "scopes": ["offline_access", "openid"],
-		"created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z", "expiresAt": "2026-03-04T05:06:07.000Z",
+		"created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z",
+		"expiresAt": "2026-03-04T05:06:07.000Z",
 		"_embedded": {"scopes": [{
 			"id": "scp1", "name": "openid", "displayName": "OpenID", "description": "An OpenID request",
 			"_links": ` + scopeLinksJSON + `
@@ -363,7 +369,8 @@ func TestBadOptionsSendNothing(t *testing.T) {
 			return err
 		},
 		"server tokens": func(limit int, expand okta.Expand) error {
-			_, err := client.AuthorizationServerClients.ListRefreshTokens(ctx, "a", "c", &okta.ListOptions{Limit: limit, Expand: expand})
+			options := &okta.ListOptions{Limit: limit, Expand: expand}
+			_, err := client.AuthorizationServerClients.ListRefreshTokens(ctx, "a", "c", options)
 			return err
 		},
 	}
@@ -387,7 +394,10 @@ func TestBadOptionsSendNothing(t *testing.T) {
 func TestHostileIDsNeverLeave(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, refuse(t))
-	hostile := []string{"", ".", "..", "a\nb", "\x00", "a\tb", "a\x7fb", "\u0085", "\r\nHost: evil", "a/b", "//evil.example", "/", `a\b`, `\`, "a;b", "..;", ";", "\xff", "\xc0\xaf"}
+	hostile := []string{
+		"", ".", "..", "a\nb", "\x00", "a\tb", "a\x7fb", "\u0085", "\r\nHost: evil", "a/b", "//evil.example", "/",
+		`a\b`, `\`, "a;b", "..;", ";", "\xff", "\xc0\xaf",
+	}
 	for _, op := range operations {
 		for position := range op.parameters() {
 			for _, id := range hostile {

@@ -47,7 +47,7 @@ func getGrant(ctx context.Context, c *okta.Client) error {
 	return err
 }
 
-// overNetwork records requests over connections that are not reused: net/http repeats a GET by itself on those that are.
+// overNetwork records requests over connections that are not reused, since net/http repeats a GET on those that are.
 func overNetwork(t testing.TB) *recorder {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -147,6 +147,17 @@ func (app *bubbleApp) send(req *http.Request) (*http.Response, error) {
 func (app *bubbleApp) replaceTokens(respond responder) { app.tokens.Store(&respond) }
 
 func (app *bubbleApp) restoreTokens() { app.tokens.Store(nil) }
+
+// onlyAPI makes a fault of the API, and leaves token requests alone.
+func onlyAPI(fault oktatest.Fault) oktatest.Fault {
+	return func(w http.ResponseWriter, r *http.Request, org http.Handler) {
+		if strings.HasSuffix(r.URL.Path, tokenPath) {
+			org.ServeHTTP(w, r)
+			return
+		}
+		fault(w, r, org)
+	}
+}
 
 // pause waits by the clock of the bubble.
 func pause(ctx context.Context, d time.Duration) error {

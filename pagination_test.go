@@ -3,9 +3,9 @@ package okta_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -15,7 +15,7 @@ import (
 	"github.com/grantkit/okta"
 )
 
-// book answers with numbered pages of one grant each. The cursor of a page is its number, and links names its headers.
+// book responds with numbered pages of one grant each. The number of a page is its cursor; link returns Link headers.
 func book(pages int, link func(next int) []string) responder {
 	return func(req *http.Request) (*http.Response, error) {
 		n, _ := strconv.Atoi(req.URL.Query().Get("after"))
@@ -25,12 +25,12 @@ func book(pages int, link func(next int) []string) responder {
 				headers = append(headers, "Link: "+l)
 			}
 		}
-		return reply(http.StatusOK, fmt.Sprintf(`[{"id":"grant%d"}]`, n), headers...)(req)
+		return reply(http.StatusOK, sprint(`[{"id":"grant%d"}]`, n), headers...)(req)
 	}
 }
 
 func nextLink(n int) []string {
-	return []string{fmt.Sprintf(`<https://acme.okta.com/api/v1/users/u/grants?after=%d>; rel="next"`, n)}
+	return []string{sprint(`<https://acme.okta.com/api/v1/users/u/grants?after=%d>; rel="next"`, n)}
 }
 
 func ids(t *testing.T, page *okta.Page[okta.OAuth2ScopeConsentGrant]) []string {
@@ -45,42 +45,28 @@ func ids(t *testing.T, page *okta.Page[okta.OAuth2ScopeConsentGrant]) []string {
 
 func TestPagesLinkForms(t *testing.T) {
 	t.Parallel()
-	forms := map[string]func(n int) []string{
-		"a line for each link": func(n int) []string {
-			return append([]string{`<https://acme.okta.com/api/v1/users/u/grants?limit=200>; rel="self"`}, nextLink(n)...)
-		},
-		"two links in one line": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://acme.okta.com/x?a=1,2;b>; rel="self", <https://acme.okta.com/x?after=%d>; rel="next"`, n)}
-		},
-		"unquoted": func(n int) []string { return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>;rel=next`, n)} },
-		"quoted as in a shell": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; rel='next'`, n)}
-		},
-		"upper case": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; REL="NEXT"`, n)}
-		},
-		"several relations": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; rel="last next"`, n)}
-		},
-		"relative URL": func(n int) []string { return []string{fmt.Sprintf(`</api/v1/users/u/grants?after=%d>; rel="next"`, n)} },
-		"query only":   func(n int) []string { return []string{fmt.Sprintf(`<?after=%d&limit=7#top>; rel="next"`, n)} },
-		"quoted parameters": func(n int) []string {
-			return []string{fmt.Sprintf(`<?after=%d>; title="a, \"b\"; <c>"; rel="next"`, n)}
-		},
-		"another host": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://evil.example/steal?after=%d>; rel="next"`, n)}
-		},
-		"another path": func(n int) []string {
-			return []string{fmt.Sprintf(`</api/v1/users/other/grants?after=%d>; rel="next"`, n)}
-		},
-		"http and a userinfo": func(n int) []string {
-			return []string{fmt.Sprintf(`<http://u:p@acme.okta.com:8080/x?after=%d>; rel="next"`, n)}
-		},
-	}
-	for name, form := range forms {
+	const self = `<https://acme.okta.com/api/v1/users/u/grants?limit=200>; rel="self"`
+	for name, links := range map[string][]string{
+		"a line for each link":  {self, `<https://acme.okta.com/api/v1/users/u/grants?after=%d>; rel="next"`},
+		"two links in one line": {self + `, <https://acme.okta.com/x?after=%d>; rel="next"`},
+		"comma in another link": {`<https://acme.okta.com/x?a=1,2;b>; rel="self", <?after=%d>; rel="next"`},
+		"unquoted relation":     {`<https://acme.okta.com/x?after=%d>;rel=next`},
+		"single quotes":         {`<https://acme.okta.com/x?after=%d>; rel='next'`},
+		"upper case":            {`<https://acme.okta.com/x?after=%d>; REL="NEXT"`},
+		"relative URL":          {`</api/v1/users/u/grants?after=%d>; rel="next"`},
+		"query only":            {`<?after=%d&limit=7#top>; rel="next"`},
+		"another host":          {`<https://evil.example/steal?after=%d>; rel="next"`},
+		"another path":          {`</api/v1/users/other/grants?after=%d>; rel="next"`},
+		"http and a userinfo":   {`<http://u:p@acme.okta.com:8080/x?after=%d>; rel="next"`},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := play(book(3, form))
+			server := play(book(3, func(n int) []string {
+				page := slices.Clone(links)
+				last := len(page) - 1
+				page[last] = sprint(page[last], n)
+				return page
+			}))
 			client := newClient(t, server)
 			page, err := client.UserGrants.List(t.Context(), "u", nil)
 			require.NoError(t, err)
@@ -99,7 +85,8 @@ func TestPagesLinkForms(t *testing.T) {
 func TestPagesKeepTheListsOwnQuery(t *testing.T) {
 	t.Parallel()
 	server := play(
-		reply(http.StatusOK, `[{"id":"1"}]`, `Link: <https://other/x?after=c%2F%2B1&extra=e&scopeId=other&limit=1&expand=>; rel="next"`),
+		reply(http.StatusOK, `[{"id":"1"}]`,
+			`Link: <https://other/x?after=c%2F%2B1&extra=e&scopeId=other&limit=1&expand=>; rel="next"`),
 		reply(http.StatusOK, `[{"id":"2"}]`),
 	)
 	client := newClient(t, server)
@@ -433,7 +420,9 @@ func TestNewPage(t *testing.T) {
 	assert.Empty(t, last.Cursor())
 	assert.False(t, last.HasNext())
 
-	lost := okta.NewPage([]int{1}, "x", func(context.Context) (*okta.Page[int], error) { return nil, nil }) //nolint:nilnil // the mistake
+	lost := okta.NewPage([]int{1}, "x", func(context.Context) (*okta.Page[int], error) {
+		return nil, nil //nolint:nilnil // the mistake
+	})
 	_, err = lost.Collect(t.Context())
 	require.ErrorIs(t, err, okta.ErrInvalidArgument)
 }

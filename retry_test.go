@@ -41,7 +41,7 @@ func TestRetriesUntilSuccess(t *testing.T) {
 				require.NoError(t, get(t.Context(), newClient(t, server)))
 				assert.Len(t, server.requests(), 5)
 				if strings.HasPrefix(name, "body") {
-					return // a 200 is no answer to a DELETE
+					return // a 200 is no success of a DELETE
 				}
 
 				server = play(failure, reply(204, ""))
@@ -56,12 +56,13 @@ func TestRetriesUntilSuccess(t *testing.T) {
 func TestRetriesEndWithTheLastResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server := play(reply(500, "first"), reply(503, `{"errorCode":"E0000010","errorSummary":"Read-only mode"}`, "X-Okta-Request-Id: last"))
+		server := play(reply(500, "first"), reply(503, readOnlyJSON, "X-Okta-Request-Id: last"))
 		err := get(t.Context(), newClient(t, server))
 		apiErr := requireError(t, err)
 		assert.Equal(t, okta.CodeReadOnlyMode, apiErr.Code)
 		assert.Equal(t, 5, apiErr.Attempts)
-		assert.Equal(t, "okta: GET /api/v1/users/u/grants/g: 503 E0000010: Read-only mode [request last, 5 attempts]", err.Error())
+		require.EqualError(t, err,
+			"okta: GET /api/v1/users/u/grants/g: 503 E0000010: Read-only mode [request last, 5 attempts]")
 		assert.Len(t, server.requests(), 5, "one attempt and four retries")
 	})
 }
@@ -134,8 +135,10 @@ func TestPostIsRetriedAfterA429Only(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch} {
-			for _, s := range []responder{reply(500, ""), reply(502, ""), reply(503, ""), reply(504, ""), replyCut(200, "{"), lose(errReset)} {
-				server := play(s)
+			for _, failure := range []responder{
+				reply(500, ""), reply(502, ""), reply(503, ""), reply(504, ""), replyCut(200, "{"), lose(errReset),
+			} {
+				server := play(failure)
 				err := newClient(t, server).Do(t.Context(), okta.Request{Method: method, Path: []string{"api"}, Body: 1}, nil)
 				require.Error(t, err)
 				assert.Len(t, server.requests(), 1)
@@ -191,13 +194,15 @@ func TestWaitAfterA429(t *testing.T) {
 	t.Parallel()
 	// Without jitter, the first backoff is between 0.5 and 1 s.
 	const low, high = 500 * time.Millisecond, time.Second
+	const in9s = "Retry-After: Mon, 01 Jun 2026 12:00:09 GMT"
+	twoResets := append(limits("600", in60s), "X-Rate-Limit-Reset: "+in42s)
 	cases := map[string]struct {
 		headers   []string
 		low, high time.Duration
 	}{
 		"until the window ends":   {limits("600", in42s), 42 * time.Second, 43 * time.Second},
 		"a whole window":          {limits("600", in60s), 60 * time.Second, 61 * time.Second},
-		"smallest of two resets":  {append(limits("600", in60s), "X-Rate-Limit-Reset: "+in42s), 42 * time.Second, 43 * time.Second},
+		"smallest of two resets":  {twoResets, 42 * time.Second, 43 * time.Second},
 		"folded resets":           {limits("600", in60s+", "+in42s), 42 * time.Second, 43 * time.Second},
 		"concurrency":             {limits("0", in60s), low / 2, high},
 		"no headers":              {nil, low, high},
@@ -211,9 +216,9 @@ func TestWaitAfterA429(t *testing.T) {
 		"milliseconds":            {limits("600", in42s+"000"), low, high},
 		"Retry-After seconds":     {[]string{"Retry-After: 7"}, 7 * time.Second, 8 * time.Second},
 		"Retry-After zero":        {[]string{"Retry-After: 0"}, 0, high},
-		"Retry-After date":        {[]string{serverDate, "Retry-After: Mon, 01 Jun 2026 12:00:09 GMT"}, 9 * time.Second, 10 * time.Second},
+		"Retry-After date":        {[]string{serverDate, in9s}, 9 * time.Second, 10 * time.Second},
 		"Retry-After past date":   {[]string{serverDate, "Retry-After: Mon, 01 Jun 2026 11:00:09 GMT"}, 0, high},
-		"Retry-After no Date":     {[]string{"Retry-After: Mon, 01 Jun 2026 12:00:09 GMT"}, low, high},
+		"Retry-After no Date":     {[]string{in9s}, low, high},
 		"Retry-After and a reset": {append(limits("600", in60s), "Retry-After: 7"), 60 * time.Second, 61 * time.Second},
 		"Retry-After too long":    {[]string{"Retry-After: 86400"}, 70 * time.Second, 70 * time.Second},
 		"Retry-After huge":        {[]string{"Retry-After: 1000000000000000000"}, 70 * time.Second, 70 * time.Second},
@@ -287,54 +292,52 @@ func TestJitterKeepsToTheDeadline(t *testing.T) {
 	})
 }
 
-// A server may close an idle connection at any time. Nothing was lost then that is worth a wait.
+// A server may close an idle connection at any time. That is no reason to wait.
 func TestDeleteOnAStaleConnectionIsRetriedAtOnce(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{})
 	server := rawServer(t, func(n int, conn net.Conn, _ string) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
-		if n == 1 { // takes the second request, and closes without a word
+		if n == 1 { // closes once the second request arrives
 			_, _ = bufio.NewReader(conn).ReadString('\n')
 			close(closed)
 		}
 	})
-	var waits []time.Duration
-	client := newClient(t, nil, atURL(server), func(c *okta.Config) {
+	var seen []okta.Attempt
+	client := newClient(t, nil, atURL(server), observe(&seen), func(c *okta.Config) {
 		c.Retry = okta.Retry{MinWait: time.Hour, MaxWait: 2 * time.Hour}
-		c.OnAttempt = func(_ context.Context, a okta.Attempt) { waits = append(waits, a.Wait) }
 	})
 	require.NoError(t, revoke(t.Context(), client))
 	require.NoError(t, revoke(t.Context(), client))
 	<-closed
-	assert.Equal(t, []time.Duration{0, 0, 0}, waits)
+	assert.Len(t, seen, 3)
+	for _, a := range seen {
+		assert.Zero(t, a.Wait)
+	}
 }
 
 func TestRetryHeaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server := play(reply(503, "", "X-Okta-Request-Id: first"), reply(503, "", "X-Okta-Request-Id: second"), reply(200, grantJSON))
+		failed := func(id string) responder { return reply(503, "", "X-Okta-Request-Id: "+id) }
+		server := play(failed("first"), failed("second"), reply(200, grantJSON))
 		require.NoError(t, get(t.Context(), newClient(t, server)))
 		for i, want := range [][2]string{{"", ""}, {"first", "1"}, {"first", "2"}} {
 			assert.Equal(t, want[0], server.requests()[i].Header.Get("X-Okta-Retry-For"))
 			assert.Equal(t, want[1], server.requests()[i].Header.Get("X-Okta-Retry-Count"))
 		}
 
-		for _, first := range []responder{lose(errReset), reply(503, "", "X-Okta-Request-Id: a\x01b"), reply(503, "", "X-Okta-Request-Id: "+strings.Repeat("x", 300))} {
+		server = play(lose(errReset), failed("second"), failed("third"), reply(204, ""))
+		require.NoError(t, revoke(t.Context(), newClient(t, server)))
+		for i, want := range []string{"", "", "second", "second"} {
+			assert.Equal(t, want, server.requests()[i].Header.Get("X-Okta-Retry-For"))
+		}
+
+		for _, first := range []responder{lose(errReset), failed("a\x01b"), failed(strings.Repeat("x", 300))} {
 			server = play(first, reply(200, grantJSON))
 			require.NoError(t, get(t.Context(), newClient(t, server)))
 			assert.Equal(t, "1", server.requests()[1].Header.Get("X-Okta-Retry-Count"))
 			assert.Empty(t, server.requests()[1].Header.Values("X-Okta-Retry-For"))
 		}
-	})
-}
-
-func TestRetryForNamesTheFirstAnswer(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		server := play(lose(errReset), reply(503, "", "X-Okta-Request-Id: id2"), reply(503, "", "X-Okta-Request-Id: id3"), reply(204, ""))
-		require.NoError(t, revoke(t.Context(), newClient(t, server)))
-		assert.Empty(t, server.requests()[1].Header.Get("X-Okta-Retry-For"))
-		assert.Equal(t, "id2", server.requests()[2].Header.Get("X-Okta-Retry-For"))
-		assert.Equal(t, "id2", server.requests()[3].Header.Get("X-Okta-Retry-For"))
 	})
 }

@@ -41,8 +41,9 @@ const (
 		`"errorCauses":[{"errorSummary":"not an admin"},{"errorSummary":"nor a reader"}]}`
 	notFoundJSON = `{"errorCode":"E0000007",` +
 		`"errorSummary":"Not found: Resource not found: oag1 (OAuth2ScopeConsentGrant)"}`
-	readOnlyJSON = `{"errorCode":"E0000010","errorSummary":"Read-only mode"}`
-	limitedJSON  = `{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due to too many requests."}`
+	invalidTokenJSON = `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`
+	readOnlyJSON     = `{"errorCode":"E0000010","errorSummary":"Read-only mode"}`
+	limitedJSON      = `{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due to too many requests."}`
 )
 
 var (

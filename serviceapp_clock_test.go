@@ -15,14 +15,16 @@ import (
 
 func TestServerClockIsAheadOrBehind(t *testing.T) {
 	t.Parallel()
-	for _, demanded := range []bool{false, true} {
-		for _, ahead := range []time.Duration{-48 * time.Hour, -10 * time.Minute, -4 * time.Minute, 4 * time.Minute, 10 * time.Minute, 48 * time.Hour} {
-			t.Run(sprint("%v/%v", demanded, ahead), func(t *testing.T) {
+	for _, dpop := range []bool{false, true} {
+		for _, ahead := range []time.Duration{
+			-48 * time.Hour, -10 * time.Minute, -4 * time.Minute, 4 * time.Minute, 10 * time.Minute, 48 * time.Hour,
+		} {
+			t.Run(sprint("%v/%v", dpop, ahead), func(t *testing.T) {
 				t.Parallel()
 				org := oktatest.New(oktatest.Options{Now: func() time.Time { return time.Now().Add(ahead) }})
 				t.Cleanup(org.Close)
 				user := org.AddUser(oktatest.User{})
-				app := addApp(org, func(app *oktatest.ServiceApp) { app.DPoP = demanded })
+				app := addApp(org, func(app *oktatest.ServiceApp) { app.DPoP = dpop })
 				network := overNetwork(t)
 				client := newClient(t, network, app.configure)
 				for range 3 {
@@ -45,7 +47,7 @@ func TestServerClockIsAheadOrBehind(t *testing.T) {
 	}
 }
 
-// The clock goes wrong when there is a token already, so that it is the API that finds the proofs too old.
+// The client has a token already, so the API is first to refuse a proof as too old.
 func TestServerClockChangesWhileATokenIsValid(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -74,44 +76,44 @@ func TestServerClockChangesWhileATokenIsValid(t *testing.T) {
 func TestDateOutOfRange(t *testing.T) {
 	t.Parallel()
 	for name, date := range map[string]func(n int) string{
-		"far future":   func(int) string { return "Fri, 31 Dec 9999 23:59:59 GMT" },
-		"far past":     func(int) string { return "Thu, 01 Jan 1970 00:00:00 GMT" },
-		"year zero":    func(int) string { return "Sat, 01 Jan 0000 00:00:00 GMT" },
-		"none":         func(int) string { return "" },
-		"no date":      func(int) string { return "yesterday" },
-		"another each": func(n int) string { return time.Unix(int64(n)*1e8, 0).UTC().Format(http.TimeFormat) },
+		"far future": func(int) string { return "Fri, 31 Dec 9999 23:59:59 GMT" },
+		"far past":   func(int) string { return "Thu, 01 Jan 1970 00:00:00 GMT" },
+		"year zero":  func(int) string { return "Sat, 01 Jan 0000 00:00:00 GMT" },
+		"none":       func(int) string { return "" },
+		"no date":    func(int) string { return "yesterday" },
+		"changing":   func(n int) string { return time.Unix(int64(n)*1e8, 0).UTC().Format(http.TimeFormat) },
 	} {
-		for _, demanded := range []bool{false, true} {
-			t.Run(sprint("%s/%v", name, demanded), func(t *testing.T) {
+		for _, dpop := range []bool{false, true} {
+			t.Run(sprint("%s/%v", name, dpop), func(t *testing.T) {
 				t.Parallel()
-				app := newApp(t, func(app *oktatest.ServiceApp) { app.DPoP = demanded })
+				app := newApp(t, func(app *oktatest.ServiceApp) { app.DPoP = dpop })
 				network := overNetwork(t)
 				client := newClient(t, network, app.configure)
 				var n int
-				mended := false
-				mad := func(w http.ResponseWriter, r *http.Request, org http.Handler) {
+				repaired := false
+				wrongDate := func(w http.ResponseWriter, r *http.Request, org http.Handler) {
 					n++
 					w = &dated{ResponseWriter: w, date: date(n)}
-					if !mended {
+					if !repaired {
 						org = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 							oktatest.Reply(401, nil, `{"error":"invalid_client","error_description":"no"}`)(w, r, nil)
 						})
 					}
 					org.ServeHTTP(w, r)
 				}
-				app.org.Next(slices.Repeat([]oktatest.Fault{mad}, 50)...)
+				app.org.Next(slices.Repeat([]oktatest.Fault{wrongDate}, 50)...)
 				require.ErrorContains(t, getGrant(t.Context(), client), "401 invalid_client: no")
 				assert.LessOrEqual(t, len(network.requests()), 2)
 
-				mended = true
-				require.NoError(t, getGrant(t.Context(), client), "what was taken for the server's clock has not stayed")
+				repaired = true
+				require.NoError(t, getGrant(t.Context(), client), "the wrong clock is not kept")
 				network.requireNoReuse(t)
 			})
 		}
 	}
 }
 
-// dated answers with another Date than the org's.
+// dated responds with another Date than the org's.
 type dated struct {
 	http.ResponseWriter
 	date string

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -91,7 +90,7 @@ func TestInvalidServiceApps(t *testing.T) {
 			t.Parallel()
 			app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(keys()["P-256"]), Scopes: []string{usersRead}}
 			c.change(&app)
-			client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: app, HTTPClient: &http.Client{Transport: refuse(t)}})
+			client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: app})
 			require.ErrorIs(t, err, okta.ErrInvalidArgument)
 			assert.Nil(t, client)
 			assert.Equal(t, "okta: invalid argument: Config.Credentials: ServiceApp."+c.text, err.Error())
@@ -205,9 +204,11 @@ func (brokenVault) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 func TestSignerThatFails(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"RSA", "P-256"} {
-		app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(brokenVault{vault{keys()[name]}}), Scopes: []string{usersRead}}
+		key := okta.Signer(brokenVault{vault{keys()[name]}})
+		app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: key, Scopes: []string{usersRead}}
 		err := get(t.Context(), newClient(t, refuse(t), withCredentials(app)))
-		require.ErrorContains(t, err, "okta: GET /api/v1/users/u/grants/g: POST /oauth2/v1/token: authentication failed: sign the client assertion: ")
+		require.ErrorContains(t, err, "okta: GET /api/v1/users/u/grants/g: POST /oauth2/v1/token: "+
+			"authentication failed: sign the client assertion: ")
 		require.ErrorIs(t, err, okta.ErrAuthentication)
 		require.ErrorContains(t, err, "the HSM is sealed")
 		assert.NotContains(t, err.Error(), "\n")
@@ -223,7 +224,9 @@ func TestServiceAppIsPrintedWithoutItsKey(t *testing.T) {
 		assert.Equal(t, "[redacted]", sprint("%#v", key))
 		text, err := json.Marshal(any(app))
 		require.NoError(t, err)
-		assert.JSONEq(t, `{"ClientID":"0oa1","PrivateKey":"[redacted]","KeyID":"k1","Scopes":["a"],"TokenURL":"","DPoP":false}`, string(text))
+		assert.JSONEq(t, `{
+			"ClientID": "0oa1", "PrivateKey": "[redacted]", "KeyID": "k1", "Scopes": ["a"], "TokenURL": "", "DPoP": false
+		}`, string(text))
 		var logged bytes.Buffer
 		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "app", app, "key", key)
 		assert.NotContains(t, logged.String(), "hidden")

@@ -2,7 +2,6 @@ package okta_test
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -26,7 +25,7 @@ func TestNonceRotatesBetweenCalls(t *testing.T) {
 	client := newClient(t, network, app.configure)
 	for range 5 {
 		require.NoError(t, getGrant(t.Context(), client))
-		app.org.RotateDPoPNonce() // the old one is good for one more call, whose answer names the new one
+		app.org.RotateDPoPNonce() // the old one is good for one more call, and its response has the new one
 		require.NoError(t, getGrant(t.Context(), client))
 		app.org.RotateDPoPNonce()
 		app.org.RotateDPoPNonce() // the old one is no good
@@ -75,12 +74,12 @@ func TestAPIRequiresANonceWith400Or401(t *testing.T) {
 		assert.Equal(t, []int{200, status, 401, 204}, statuses(network.apiRequests()))
 		_, claims := decodeJWT(t, network.apiRequests()[2].Header.Get("DPoP"))
 		assert.Equal(t, "first", claims["nonce"])
-		assert.Len(t, network.tokenRequests(), 3, "the token is left alone")
+		assert.Len(t, network.tokenRequests(), 3, "the token is kept")
 		network.requireNoReuse(t)
 	}
 }
 
-// A nonce that stands in an error's body, as the token endpoint has it, will do too.
+// The token endpoint names the error in the body.
 func TestAPIRequiresANonceInTheBody(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, requireDPoP)
@@ -89,7 +88,7 @@ func TestAPIRequiresANonceInTheBody(t *testing.T) {
 	require.NoError(t, getGrant(t.Context(), client))
 	app.org.Next(oktatest.Reply(400, http.Header{"Dpop-Nonce": {"n1"}}, `{"error":"use_dpop_nonce"}`), nil)
 	err := getGrant(t.Context(), client)
-	require.NoError(t, err, "n1 is refused by the org, which names its own")
+	require.NoError(t, err, "the org refuses n1 and sends its own nonce")
 }
 
 func TestNonceIsTakenFromEachResponse(t *testing.T) {
@@ -102,7 +101,10 @@ func TestNonceIsTakenFromEachResponse(t *testing.T) {
 	_, claims := decodeJWT(t, network.tokenRequests()[2].Header.Get("DPoP"))
 	assert.Equal(t, "from-a-503", claims["nonce"])
 
-	app.org.Next(oktatest.Reply(200, http.Header{"Dpop-Nonce": {"from-a-200"}}, grantJSON), useNonce(400, "good"), oktatest.Reply(200, nil, grantJSON))
+	ok := func(nonce ...string) oktatest.Fault {
+		return oktatest.Reply(200, http.Header{"Dpop-Nonce": nonce}, grantJSON)
+	}
+	app.org.Next(ok("from-a-200"), useNonce(400, "good"), ok())
 	for range 2 {
 		require.NoError(t, getGrant(t.Context(), client))
 	}
@@ -110,7 +112,7 @@ func TestNonceIsTakenFromEachResponse(t *testing.T) {
 	_, claims = decodeJWT(t, seen[2].Header.Get("DPoP"))
 	assert.Equal(t, "from-a-200", claims["nonce"])
 	for _, bad := range []string{"", "a b", strings.Repeat("x", 300), "é"} {
-		app.org.Next(oktatest.Reply(200, http.Header{"Dpop-Nonce": {bad}}, grantJSON), oktatest.Reply(200, nil, grantJSON))
+		app.org.Next(ok(bad), ok())
 		require.NoError(t, getGrant(t.Context(), client))
 		require.NoError(t, getGrant(t.Context(), client))
 		_, claims = decodeJWT(t, network.last().Header.Get("DPoP"))
@@ -128,13 +130,7 @@ func TestServerThatRefusesAllNonces(t *testing.T) {
 			client := newClient(t, network, app.configure)
 			require.NoError(t, getGrant(t.Context(), client))
 			for i := range 50 {
-				app.org.Next(func(w http.ResponseWriter, r *http.Request, org http.Handler) {
-					if r.Method == http.MethodPost {
-						org.ServeHTTP(w, r)
-						return
-					}
-					useNonce(status, "n"+strconv.Itoa(i))(w, r, org)
-				})
+				app.org.Next(onlyAPI(useNonce(status, sprint("n%d", i))))
 			}
 			apiErr := requireError(t, getGrant(t.Context(), client))
 			assert.Equal(t, "use_dpop_nonce", apiErr.OAuth.Code)
@@ -147,7 +143,8 @@ func TestServerThatRefusesAllNonces(t *testing.T) {
 			app := newApp(t, requireDPoP)
 			network := overNetwork(t)
 			for i := range 50 {
-				app.org.Next(oktatest.Reply(status, http.Header{"Dpop-Nonce": {"n" + strconv.Itoa(i)}}, `{"error":"use_dpop_nonce"}`))
+				nonce := http.Header{"Dpop-Nonce": {sprint("n%d", i)}}
+				app.org.Next(oktatest.Reply(status, nonce, `{"error":"use_dpop_nonce"}`))
 			}
 			apiErr := requireError(t, getGrant(t.Context(), newClient(t, network, app.configure)))
 			assert.Equal(t, "use_dpop_nonce", apiErr.OAuth.Code)
@@ -170,7 +167,7 @@ func TestNonceIsRequiredButNotNamed(t *testing.T) {
 	assert.Len(t, network.requests(), 1)
 }
 
-// RFC 9449 leaves it open which of the two a server says of a request without a proof.
+// RFC 9449 leaves open which error comes first for a request without a proof.
 func TestNonceIsRequiredBeforeAProof(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, requireDPoP)
@@ -181,7 +178,7 @@ func TestNonceIsRequiredBeforeAProof(t *testing.T) {
 	assert.NotEmpty(t, network.tokenRequests()[1].Header.Get("DPoP"))
 }
 
-// A server that asks for one nonce after the other says nothing against the token.
+// The token is not at fault if the server requires one nonce after the other.
 func TestTokenIsKeptWhereOnlyNoncesAreRefused(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, requireDPoP)
@@ -190,7 +187,7 @@ func TestTokenIsKeptWhereOnlyNoncesAreRefused(t *testing.T) {
 	require.NoError(t, getGrant(t.Context(), client))
 	tokens := len(network.tokenRequests())
 	for i := range 4 {
-		app.org.Next(useNonce(401, "n"+strconv.Itoa(i)))
+		app.org.Next(useNonce(401, sprint("n%d", i)))
 	}
 	apiErr := requireError(t, getGrant(t.Context(), client))
 	assert.Equal(t, "use_dpop_nonce", apiErr.OAuth.Code)

@@ -25,8 +25,8 @@ import (
 
 func TestEchoesOfTokenRequestsAreRedacted(t *testing.T) {
 	t.Parallel()
-	for _, demanded := range []bool{false, true} {
-		app := newApp(t, func(app *oktatest.ServiceApp) { app.DPoP = demanded })
+	for _, dpop := range []bool{false, true} {
+		app := newApp(t, func(app *oktatest.ServiceApp) { app.DPoP = dpop })
 		app.config.PrivateKey = okta.PEM(pkcs8(t, keys()["P-256"]))
 		var logged bytes.Buffer
 		var mu sync.Mutex
@@ -55,7 +55,7 @@ func TestEchoesOfTokenRequestsAreRedacted(t *testing.T) {
 				logger.Info("failed", "error", err)
 				show(err, requireError(t, err), string(requireError(t, err).Body))
 				app.org.RevokeAccessTokens()
-				for getGrant(t.Context(), client) != nil { // uses the other faults up
+				for getGrant(t.Context(), client) != nil { // uses up the other faults
 					continue
 				}
 			}
@@ -81,7 +81,7 @@ func TestEchoesOfTokenRequestsAreRedacted(t *testing.T) {
 	}
 }
 
-// echo answers with the credentials of the request, wherever an answer has room for them.
+// echo responds with the credentials of the request in each part of the response.
 func echo(status int, shape string) oktatest.Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		_ = r.ParseForm()
@@ -94,9 +94,10 @@ func echo(status int, shape string) oktatest.Fault {
 		w.WriteHeader(status)
 		escaped := strings.ReplaceAll(all, ".", `\u002e`)
 		_, _ = io.WriteString(w, map[string]string{
-			"text":    "<html>" + all,
-			"OAuth":   `{"error":"` + all + `","error_description":"` + all + `"}`,
-			"Okta":    `{"errorCode":"` + all + `","errorSummary":"` + all + `","errorCauses":[{"errorSummary":"` + all + `"}],"errorId":"` + all + `"}`,
+			"text":  "<html>" + all,
+			"OAuth": `{"error":"` + all + `","error_description":"` + all + `"}`,
+			"Okta": `{"errorCode":"` + all + `","errorSummary":"` + all + `","errorId":"` + all + `",` +
+				`"errorCauses":[{"errorSummary":"` + all + `"}]}`,
 			"escaped": `{"errorSummary":"` + escaped + `","` + escaped + `":[{"x":"` + escaped + `"}]}`,
 		}[shape])
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,28 +21,26 @@ func TestRefusalsOfTheTokenEndpoint(t *testing.T) {
 	app := newApp(t, nil)
 	const prefix = "okta: GET /api/v1/users/00uann/grants/oagann01: POST /oauth2/v1/token: "
 	for name, c := range map[string]struct {
-		change func(*okta.ServiceApp)
-		is     error
-		status int
-		code   string
-		text   string
+		change      func(*okta.ServiceApp)
+		status      int
+		code        string
+		description string
 	}{
 		"unknown key": {
-			func(a *okta.ServiceApp) { a.PrivateKey = okta.Signer(keys()["P-384"]) }, okta.ErrUnauthorized, 401,
-			"invalid_client",
-			"401 invalid_client: The client_assertion signature is invalid. [request ",
+			func(a *okta.ServiceApp) { a.PrivateKey = okta.Signer(keys()["P-384"]) },
+			401, "invalid_client", "The client_assertion signature is invalid.",
 		},
 		"unknown key ID": {
-			func(a *okta.ServiceApp) { a.KeyID = "other" }, okta.ErrUnauthorized, 401, "invalid_client",
-			"401 invalid_client: The client_assertion JWT kid is invalid. [request ",
+			func(a *okta.ServiceApp) { a.KeyID = "other" },
+			401, "invalid_client", "The client_assertion JWT kid is invalid.",
 		},
 		"wrong client ID": {
-			func(a *okta.ServiceApp) { a.ClientID = "0oaother" }, okta.ErrUnauthorized, 401, "invalid_client",
-			"401 invalid_client: The subject of the client_assertion is no known client. [request ",
+			func(a *okta.ServiceApp) { a.ClientID = "0oaother" },
+			401, "invalid_client", "The subject of the client_assertion is no known client.",
 		},
 		"scope not granted": {
-			func(a *okta.ServiceApp) { a.Scopes = []string{usersRead, "okta.apps.manage"} }, nil, 400, "invalid_scope",
-			"400 invalid_scope: One or more scopes are not granted to the app. [request ",
+			func(a *okta.ServiceApp) { a.Scopes = []string{usersRead, "okta.apps.manage"} },
+			400, "invalid_scope", "One or more scopes are not granted to the app.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,24 +50,26 @@ func TestRefusalsOfTheTokenEndpoint(t *testing.T) {
 			network := overNetwork(t)
 			client := newClient(t, network, refused.configure)
 			err := getGrant(t.Context(), client)
-			require.ErrorContains(t, err, prefix+c.text)
+			require.ErrorContains(t, err, sprint("%s%d %s: %s [request ", prefix, c.status, c.code, c.description))
 			apiErr := requireError(t, err)
 			assert.Equal(t, c.status, apiErr.StatusCode)
 			assert.Equal(t, c.code, apiErr.OAuth.Code)
 			assert.NotEmpty(t, apiErr.RequestID)
 			assert.Equal(t, http.MethodPost, apiErr.Method)
 			assert.Equal(t, tokenPath, apiErr.Path)
-			assert.Equal(t, c.is != nil, errors.Is(err, okta.ErrUnauthorized))
-			assert.Len(t, network.requests(), 1, "not tried again")
+			assert.Equal(t, c.status == 401, errors.Is(err, okta.ErrUnauthorized))
+			assert.Len(t, network.requests(), 1, "not retried")
 			require.Error(t, getGrant(t.Context(), client))
-			assert.Len(t, network.requests(), 2, "but by the next call")
+			assert.Len(t, network.requests(), 2, "until the next call")
 		})
 	}
 }
 
 func TestTokenEndpointThatIsNotFoundIsNoMissingGrant(t *testing.T) {
 	t.Parallel()
-	for name, body := range map[string]string{"Okta's": notFoundJSON, "no such path": `{"errorCode":"E0000008"}`, "HTML": "<html>", "nothing": ""} {
+	for name, body := range map[string]string{
+		"Okta's": notFoundJSON, "no such path": `{"errorCode":"E0000008"}`, "HTML": "<html>", "nothing": "",
+	} {
 		app := newApp(t, nil)
 		for _, call := range []func(context.Context, *okta.Client) error{get, revoke, revokeAll} {
 			server := play(reply(404, body, "X-Okta-Request-Id: req-1"))
@@ -79,11 +80,11 @@ func TestTokenEndpointThatIsNotFoundIsNoMissingGrant(t *testing.T) {
 			assert.Equal(t, "req-1", apiErr.RequestID)
 			assert.Len(t, server.requests(), 1)
 		}
-		// Nor is it when an attempt of the revoke may have been carried out.
+		// It is none either after an attempt of the revoke whose outcome is unknown.
 		app.org.Next(nil, oktatest.Reply(401, nil, ""), oktatest.Reply(404, nil, body))
 		err := newClient(t, overNetwork(t), app.configure).UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID)
 		require.NotErrorIs(t, err, okta.ErrNotFound)
-		require.ErrorIs(t, err, okta.ErrUnauthorized, "the answer of the API before")
+		require.ErrorIs(t, err, okta.ErrUnauthorized, "the last response of the API")
 		require.ErrorContains(t, err, "POST /oauth2/v1/token: 404")
 	}
 }
@@ -105,7 +106,7 @@ func TestResponsesToTokenRequestsThatAreNotOAuth(t *testing.T) {
 	err = fetch(reply(204, ""))
 	require.ErrorContains(t, err, "POST does not respond with this status")
 
-	err = fetch(reply(401, `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`))
+	err = fetch(reply(401, invalidTokenJSON))
 	require.ErrorContains(t, err, "401 E0000011: Invalid token provided")
 
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -115,84 +116,79 @@ func TestResponsesToTokenRequestsThatAreNotOAuth(t *testing.T) {
 	}
 }
 
-const hiddenToken = "eyJhbGciOi.hidden-token.value"
-
 func TestMalformedTokenResponses(t *testing.T) {
 	t.Parallel()
+	const (
+		token     = `{"access_token":"eyJhbGciOi.hidden-token.value`
+		notObject = "it is not a JSON object"
+		noToken   = "it contains no access_token"
+		badToken  = "its access_token contains a character that no token has"
+		badType   = "its token_type is not one that was asked for"
+	)
 	app := newApp(t, nil)
-	demands := app
-	demands.config.DPoP = true
 	for name, c := range map[string]struct {
-		app        serviceApp
 		body, text string
+		dpop       bool
 	}{
-		"HTML":                   {app, "<html>" + hiddenToken, "it is not a JSON object"},
-		"empty":                  {app, "", "it is not a JSON object"},
-		"null":                   {app, "null", "it is not a JSON object"},
-		"array":                  {app, `[{"access_token":"` + hiddenToken + `"}]`, "it is not a JSON object"},
-		"cut":                    {app, `{"access_token":"` + hiddenToken + `"`, "it is not a JSON object"},
-		"two objects":            {app, `{"access_token":"` + hiddenToken + `"}{}`, "it is not a JSON object"},
-		"NaN":                    {app, `{"access_token":"` + hiddenToken + `","token_type":"Bearer","expires_in":NaN}`, "it is not a JSON object"},
-		"no token":               {app, `{"token_type":"Bearer","expires_in":3600}`, "it contains no access_token"},
-		"empty token":            {app, `{"access_token":"","token_type":"Bearer"}`, "it contains no access_token"},
-		"token is a number":      {app, `{"access_token":12345678,"token_type":"Bearer"}`, "it contains no access_token"},
-		"another spelling":       {app, `{"ACCESS_TOKEN":"` + hiddenToken + `","token_type":"Bearer"}`, "it contains no access_token"},
-		"token with a line end":  {app, `{"access_token":"` + hiddenToken + `\r\nX: y","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
-		"token with a space":     {app, `{"access_token":"` + hiddenToken + ` b","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
-		"token beyond ASCII":     {app, `{"access_token":"` + hiddenToken + `é","token_type":"Bearer"}`, "its access_token contains a character that no token has"},
-		"no type":                {app, `{"access_token":"` + hiddenToken + `","expires_in":3600}`, "its token_type is not one that was asked for"},
-		"unknown type":           {app, `{"access_token":"` + hiddenToken + `","token_type":"mac"}`, "its token_type is not one that was asked for"},
-		"type is a number":       {app, `{"access_token":"` + hiddenToken + `","token_type":1}`, "its token_type is not one that was asked for"},
-		"DPoP without a proof":   {app, `{"access_token":"` + hiddenToken + `","token_type":"DPoP"}`, "its token_type is not one that was asked for"},
-		"Bearer though demanded": {demands, `{"access_token":"` + hiddenToken + `","token_type":"Bearer"}`, "its token is not bound, which ServiceApp.DPoP requires"},
+		"HTML":                  {body: "<html>" + token, text: notObject},
+		"empty":                 {body: "", text: notObject},
+		"null":                  {body: "null", text: notObject},
+		"array":                 {body: "[" + token + `"}]`, text: notObject},
+		"cut":                   {body: token + `"`, text: notObject},
+		"two objects":           {body: token + `"}{}`, text: notObject},
+		"NaN":                   {body: token + `","token_type":"Bearer","expires_in":NaN}`, text: notObject},
+		"number too large":      {body: token + `","token_type":"Bearer","expires_in":1e999}`, text: notObject},
+		"no token":              {body: `{"token_type":"Bearer","expires_in":3600}`, text: noToken},
+		"empty token":           {body: `{"access_token":"","token_type":"Bearer"}`, text: noToken},
+		"token is a number":     {body: `{"access_token":12345678,"token_type":"Bearer"}`, text: noToken},
+		"another spelling":      {body: strings.ToUpper(token) + `","token_type":"Bearer"}`, text: noToken},
+		"token with a line end": {body: token + `\r\nX: y","token_type":"Bearer"}`, text: badToken},
+		"token with a space":    {body: token + ` b","token_type":"Bearer"}`, text: badToken},
+		"token beyond ASCII":    {body: token + `é","token_type":"Bearer"}`, text: badToken},
+		"no type":               {body: token + `","expires_in":3600}`, text: badType},
+		"unknown type":          {body: token + `","token_type":"mac"}`, text: badType},
+		"type is a number":      {body: token + `","token_type":1}`, text: badType},
+		"DPoP without a proof":  {body: token + `","token_type":"DPoP"}`, text: badType},
+		"Bearer with ServiceApp.DPoP": {
+			body: token + `","token_type":"Bearer"}`, text: "its token is not bound, which ServiceApp.DPoP requires", dpop: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			app := app
+			app.config.DPoP = c.dpop
 			var logged bytes.Buffer
-			server := play(reply(200, c.body, "X-Okta-Request-Id: req-1"))
+			var seen []okta.Attempt
 			logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-			var observed []okta.Attempt
-			err := getGrant(t.Context(), newClient(t, server, c.app.configure, noRetries, func(c *okta.Config) {
-				c.Logger, c.OnAttempt = logger, func(_ context.Context, r okta.Attempt) { observed = append(observed, r) }
-			}))
+			server := play(reply(200, c.body, "X-Okta-Request-Id: req-1"))
+			client := newClient(t, server, app.configure, noRetries, observe(&seen), func(c *okta.Config) { c.Logger = logger })
+			err := getGrant(t.Context(), client)
 			require.ErrorContains(t, err, "POST /oauth2/v1/token: 200 OK: unusable response: "+c.text+" [request req-1]")
 			apiErr := requireError(t, err)
 			assert.Equal(t, 200, apiErr.StatusCode)
 			assert.Len(t, server.requests(), 1)
-			logger.Info("x", "error", err, "answer", apiErr)
+
+			logger.Info("x", "error", err, "response", apiErr)
 			var failed failure
 			assert.Equal(&failed, []any{"other"}, []any{err})
-			all := logged.String() + string(failed) + string(apiErr.Body) + sprint("%v %+v %#v %s %q", err, err, err, err, err) +
-				sprint("%v %+v %#v", apiErr, apiErr, *apiErr) + sprint("%+v %#v", observed, observed)
-			assert.NotContains(t, all, "hidden")
-			assert.NotContains(t, all, sprint("%x", "hidden"))
+			shown := logged.String() + string(failed) + string(apiErr.Body) + sprint("%+v %#v", seen, seen) +
+				sprint("%v %+v %#v %s %q", err, err, err, err, err) + sprint("%v %+v %#v", apiErr, apiErr, *apiErr)
+			assert.NotContains(t, strings.ToLower(shown), "hidden")
+			assert.NotContains(t, shown, sprint("%x", "hidden"))
 		})
 	}
 }
 
-func TestTokenTypeIsReadInAnyCase(t *testing.T) {
+func TestTokenTypeInAnyCase(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
-	for _, kind := range []string{"bearer", "BEARER", "Bearer"} {
-		server := play(reply(200, `{"access_token":"abcdefghij","token_type":"`+kind+`","unknown":[{}]}`), reply(200, grantJSON))
+	for kind, scheme := range map[string]string{
+		"bearer": "Bearer", "BEARER": "Bearer", "Bearer": "Bearer", "dpop": "DPoP", "DPOP": "DPoP", "DPoP": "DPoP",
+	} {
+		app.config.DPoP = scheme == "DPoP"
+		body := `{"access_token":"abcdefghij","token_type":"` + kind + `","unknown":[{}]}`
+		server := play(reply(200, body), reply(200, grantJSON))
 		require.NoError(t, get(t.Context(), newClient(t, server, app.configure)))
-		assert.Equal(t, "Bearer abcdefghij", server.requests()[1].Header.Get("Authorization"))
-	}
-	app.config.DPoP = true
-	for _, kind := range []string{"dpop", "DPOP", "DPoP"} {
-		server := play(reply(200, `{"access_token":"abcdefghij","token_type":"`+kind+`"}`), reply(200, grantJSON))
-		require.NoError(t, get(t.Context(), newClient(t, server, app.configure)))
-		assert.Equal(t, "DPoP abcdefghij", server.requests()[1].Header.Get("Authorization"))
-	}
-}
-
-func TestExpiresInBeyondAllNumbers(t *testing.T) {
-	t.Parallel()
-	app := newApp(t, nil)
-	server := play(reply(200, `{"access_token":"`+hiddenToken+`","token_type":"Bearer","expires_in":1e999}`), reply(200, grantJSON))
-	err := get(t.Context(), newClient(t, server, app.configure, noRetries))
-	if err != nil {
-		require.ErrorContains(t, err, "unusable response")
-		assert.NotContains(t, sprint("%v %#v", err, requireError(t, err)), "hidden")
+		assert.Equal(t, scheme+" abcdefghij", server.last().Header.Get("Authorization"))
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -27,7 +26,8 @@ func TestTokenRequest(t *testing.T) {
 	app := newApp(t, nil)
 	network := overNetwork(t)
 	before := time.Now().Unix()
-	require.NoError(t, getGrant(t.Context(), newClient(t, network, app.configure, func(c *okta.Config) { c.UserAgent = "acme/1" })))
+	client := newClient(t, network, app.configure, func(c *okta.Config) { c.UserAgent = "acme/1" })
+	require.NoError(t, getGrant(t.Context(), client))
 	require.Len(t, network.requests(), 2)
 
 	s := network.requests()[0]
@@ -74,7 +74,8 @@ func TestTokenAttemptsHaveTheirOwnAssertionAndProof(t *testing.T) {
 		oktatest.Reply(503, nil, ""), nil, oktatest.Reply(429, nil, limitedJSON), oktatest.Drop(), nil,
 		oktatest.DropResponse(), oktatest.CutBody(20),
 	)
-	require.NoError(t, getGrant(t.Context(), newClient(t, network, app.configure, noRateLimiter, func(c *okta.Config) { c.Retry.MaxRetries = 9 })))
+	client := newClient(t, network, app.configure, noRateLimiter, func(c *okta.Config) { c.Retry.MaxRetries = 9 })
+	require.NoError(t, getGrant(t.Context(), client))
 	assert.Equal(t, []int{503, 400, 429, 0, 400, 0, 200, 200}, statuses(network.tokenRequests()))
 	network.requireNoReuse(t)
 	for i, s := range network.tokenRequests() {
@@ -93,7 +94,7 @@ func TestTokenURLOfAnotherOrigin(t *testing.T) {
 	network := overNetwork(t)
 	client := newClient(t, network, app.configure)
 	err := getGrant(t.Context(), client)
-	require.ErrorIs(t, err, okta.ErrUnauthorized, "the one org does not know the other's tokens")
+	require.ErrorIs(t, err, okta.ErrUnauthorized, "a token of the other org")
 
 	assert.NotEmpty(t, network.tokenRequests())
 	for _, s := range network.tokenRequests() {
@@ -114,7 +115,7 @@ func TestTokenURLOfAnotherOrigin(t *testing.T) {
 	}
 }
 
-// What the program does with its values afterwards is nothing to the client.
+// A program may change its values afterwards.
 func TestServiceAppIsCopied(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
@@ -125,7 +126,7 @@ func TestServiceAppIsCopied(t *testing.T) {
 	require.NoError(t, getGrant(t.Context(), client))
 }
 
-// A token that takes longer than an attempt must not use up the attempt, which would then count as sent.
+// A fetch that takes longer than AttemptTimeout must not end an attempt, which would then count as sent.
 func TestAttemptBeginsAfterTheFetch(t *testing.T) {
 	t.Parallel()
 	bubble(t, nil, func(t *testing.T, app *bubbleApp, _ *okta.Client) {
@@ -137,7 +138,7 @@ func TestAttemptBeginsAfterTheFetch(t *testing.T) {
 		}), app.configure, defaultRetries)
 		app.org.Next(oktatest.Reply(429, http.Header{"Retry-After": {"40"}}, limitedJSON))
 		err := client.UserGrants.Revoke(t.Context(), ann, "unknown")
-		require.ErrorIs(t, err, okta.ErrNotFound, "nothing was sent before, so nothing can have been revoked before")
+		require.ErrorIs(t, err, okta.ErrNotFound, "no earlier attempt was sent")
 		assert.Equal(t, 1, requireError(t, err).Attempts)
 	})
 }
@@ -153,8 +154,8 @@ func TestInvalidCallsFetchNoToken(t *testing.T) {
 	require.ErrorIs(t, get(ctx, client), context.Canceled)
 }
 
-// The values of the context of whoever began the fetch are there for its transport, and its end is not.
-func TestFetchHasTheValuesOfItsFirstCaller(t *testing.T) {
+// Traces need the values of a context.
+func TestFetchHasTheContextValuesOfItsFirstCall(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
@@ -168,20 +169,15 @@ func TestFetchHasTheValuesOfItsFirstCaller(t *testing.T) {
 	})
 }
 
-// Request, answer and failure of the sign-in come to the observers as those of any call do.
 func TestFetchIsObserved(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, requireDPoP)
-	var mu sync.Mutex
+	var attempts []okta.Attempt
+	require.NoError(t, getGrant(t.Context(), newClient(t, overNetwork(t), app.configure, observe(&attempts))))
 	var seen []string
-	client := newClient(t, overNetwork(t), app.configure, func(c *okta.Config) {
-		c.OnAttempt = func(_ context.Context, r okta.Attempt) {
-			mu.Lock()
-			defer mu.Unlock()
-			seen = append(seen, sprint("%s %s %d %d %v", r.Method, r.Path, r.StatusCode, r.Number, r.RequestID != ""))
-		}
-	})
-	require.NoError(t, getGrant(t.Context(), client))
+	for _, a := range attempts {
+		seen = append(seen, sprint("%s %s %d %d %v", a.Method, a.Path, a.StatusCode, a.Number, a.RequestID != ""))
+	}
 	assert.Equal(t, []string{
 		"POST /oauth2/v1/token 400 1 true", "POST /oauth2/v1/token 400 2 true", "POST /oauth2/v1/token 200 3 true",
 		"GET /api/v1/users/00uann/grants/oagann01 200 1 true",
@@ -198,7 +194,8 @@ func TestFetchIsLogged(t *testing.T) {
 	app.org.Next(oktatest.Reply(503, nil, ""))
 	require.NoError(t, getGrant(t.Context(), client))
 	assert.Equal(t, 2, strings.Count(logged.String(), `msg="okta: attempt" method=POST path=/oauth2/v1/token`))
-	assert.Equal(t, 1, strings.Count(logged.String(), `level=WARN msg="okta: retry" method=POST path=/oauth2/v1/token status=503`))
+	retry := `level=WARN msg="okta: retry" method=POST path=/oauth2/v1/token status=503`
+	assert.Equal(t, 1, strings.Count(logged.String(), retry))
 }
 
 func TestTokenRequestsAreRetried(t *testing.T) {
@@ -210,7 +207,7 @@ func TestTokenRequestsAreRetried(t *testing.T) {
 		"429 with Retry-After": {oktatest.Reply(429, http.Header{"Retry-After": {"7"}}, limitedJSON), 7, 8},
 		"503":                  {oktatest.Reply(503, nil, ""), 0.5, 1},
 		"lost":                 {oktatest.Drop(), 0.5, 1},
-		"answer lost":          {oktatest.DropResponse(), 0.5, 1},
+		"response lost":        {oktatest.DropResponse(), 0.5, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

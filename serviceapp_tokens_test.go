@@ -66,7 +66,9 @@ func TestFirstCallsFetchOneTokenOverConnections(t *testing.T) {
 
 func TestFailedFetchFailsForAllWaitingCalls(t *testing.T) {
 	t.Parallel()
-	for name, option := range map[string]func(*okta.Config){"rate limiter": func(*okta.Config) {}, "no rate limiter": noRateLimiter} {
+	for name, option := range map[string]func(*okta.Config){
+		"rate limiter": func(*okta.Config) {}, "no rate limiter": noRateLimiter,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, nil, func(t *testing.T, app *bubbleApp, _ *okta.Client) {
@@ -94,7 +96,7 @@ func TestWaitingCallEndsWithItsContext(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		app.latency = 10 * time.Second
 		start := time.Now()
-		// The first caller began the fetch, which goes on without it.
+		// The first call began the fetch, which goes on without it.
 		first, cancel := context.WithCancelCause(t.Context())
 		second, stop := context.WithTimeout(t.Context(), 2*time.Second)
 		defer stop()
@@ -103,7 +105,7 @@ func TestWaitingCallEndsWithItsContext(t *testing.T) {
 			err := getGrant(first, client)
 			assert.Equal(t, time.Second, time.Since(start))
 			if assert.ErrorIs(t, err, context.Canceled) {
-				assert.ErrorContains(t, err, "shutting down", "the cause is told")
+				assert.ErrorContains(t, err, "shutting down", "the cause")
 			}
 		})
 		synctest.Wait()
@@ -126,7 +128,7 @@ func TestWaitingCallEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A token endpoint that is slower than the callers' deadlines must not keep a loop of calls from ever authenticating.
+// A loop of calls authenticates even if the token endpoint is slower than the deadline of each.
 func TestFetchOutlivesTheDeadlinesOfItsCalls(t *testing.T) {
 	t.Parallel()
 	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
@@ -219,7 +221,7 @@ func TestExpiredTokensAreNotSent(t *testing.T) {
 				}
 				calls.Wait()
 				for _, s := range app.apiRequests() {
-					require.Equal(t, 200, s.status, "no token is used beyond its end")
+					require.Equal(t, 200, s.status, "no expired token is sent")
 				}
 				assert.InDelta(t, 60/1.6, len(app.tokenRequests()), 15)
 				app.requireNoReuse(t)
@@ -271,16 +273,16 @@ func TestTokenIsSentWhileItsRefreshFails(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 					require.NoError(t, getGrant(ctx, client), "after %v", time.Since(start))
 					cancel()
-					require.Less(t, time.Since(before), 100*time.Millisecond, "a renewal that is not urgent holds nobody up")
+					require.Less(t, time.Since(before), 100*time.Millisecond, "no call waits for the refresh")
 					require.NoError(t, pause(t.Context(), time.Second))
 				}
 				requests := len(app.tokenRequests())
-				assert.Greater(t, requests, 3, "it is tried again")
+				assert.Greater(t, requests, 3, "it is retried")
 				assert.Less(t, requests, 120, "but not with every call")
 
 				require.NoError(t, pause(t.Context(), 200*time.Second))
 				err := getGrant(t.Context(), client)
-				require.Error(t, err, "the end of the token is the end")
+				require.Error(t, err, "an expired token is not sent")
 				if apiErr, ok := errors.AsType[*okta.Error](err); ok {
 					assert.Equal(t, tokenPath, apiErr.Path)
 				}
@@ -342,9 +344,9 @@ func TestExpiresIn(t *testing.T) {
 					require.NoError(t, getGrant(t.Context(), client))
 					require.NoError(t, pause(t.Context(), want/100))
 				}
-				renewed := app.tokenRequests()[1].at.Sub(start)
-				assert.GreaterOrEqual(t, renewed, want*7/10)
-				assert.LessOrEqual(t, renewed, want*92/100)
+				refreshed := app.tokenRequests()[1].at.Sub(start)
+				assert.GreaterOrEqual(t, refreshed, want*7/10)
+				assert.LessOrEqual(t, refreshed, want*92/100)
 			})
 		})
 	}
@@ -355,7 +357,7 @@ func TestExpiredTokenIsRefreshedByTheNextCall(t *testing.T) {
 	bubble(t, tokensLive(10*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
 		require.NoError(t, getGrant(t.Context(), client))
 		require.NoError(t, pause(t.Context(), 24*time.Hour))
-		assert.Len(t, app.tokenRequests(), 1, "nothing is renewed that nobody asks for")
+		assert.Len(t, app.tokenRequests(), 1, "no refresh without a call")
 		require.NoError(t, getGrant(t.Context(), client))
 		assert.Len(t, app.tokenRequests(), 2)
 	})

@@ -3,6 +3,7 @@ package okta_test
 import (
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,10 @@ import (
 	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/oktatest"
 )
+
+func bearerJSON(n int) string {
+	return sprint(`{"access_token":"abcdefgh-%d","token_type":"Bearer","expires_in":3600}`, n)
+}
 
 func TestRevokedTokenIsRefreshed(t *testing.T) {
 	t.Parallel()
@@ -29,8 +34,8 @@ func TestRevokedTokenIsRefreshed(t *testing.T) {
 				func() error { return getGrant(t.Context(), client) },
 				func() error { return client.UserGrants.Revoke(t.Context(), ann, oktatest.DemoGrantID) },
 				func() error { return client.UserGrants.RevokeAll(t.Context(), ann) },
-				func() error { // a POST, which is not tried again for anything else
-					err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "users"}, Body: map[string]string{"a": "b"}}, nil)
+				func() error { // a POST, which is retried after a 401 and a 429 only
+					err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "users"}}, nil)
 					require.NotErrorIs(t, err, okta.ErrUnauthorized)
 					return nil
 				},
@@ -51,12 +56,11 @@ func TestPostIsRetriedWithItsBodyAfterA401(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
 	var bodies []string
-	token := `{"access_token":"abcdefgh-%d","token_type":"Bearer","expires_in":3600}`
 	n := 0
 	server := play(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Path == tokenPath {
 			n++
-			return reply(200, sprint(token, n))(req)
+			return reply(200, bearerJSON(n))(req)
 		}
 		body, err := io.ReadAll(req.Body)
 		bodies = append(bodies, req.Header.Get("Authorization")+" "+string(body))
@@ -66,7 +70,8 @@ func TestPostIsRetriedWithItsBodyAfterA401(t *testing.T) {
 		require.NoError(t, err)
 		return reply(200, "{}")(req)
 	})
-	require.NoError(t, newClient(t, server, app.configure).Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"x"}, Body: 1}, nil))
+	post := okta.Request{Method: http.MethodPost, Path: []string{"x"}, Body: 1}
+	require.NoError(t, newClient(t, server, app.configure).Do(t.Context(), post, nil))
 	assert.Equal(t, []string{"Bearer abcdefgh-1 1", "Bearer abcdefgh-2 1"}, bodies)
 }
 
@@ -78,14 +83,7 @@ func TestPermanent401IsRefreshedOnce(t *testing.T) {
 			bubble(t, option, func(t *testing.T, app *bubbleApp, client *okta.Client) {
 				require.NoError(t, getGrant(t.Context(), client))
 				before := len(app.tokenRequests())
-				mean := func(w http.ResponseWriter, r *http.Request, org http.Handler) {
-					if r.Method == http.MethodPost {
-						org.ServeHTTP(w, r)
-						return
-					}
-					oktatest.Reply(401, nil, `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`)(w, r, org)
-				}
-				app.org.Next(mean, mean, mean, mean)
+				app.org.Next(slices.Repeat([]oktatest.Fault{onlyAPI(oktatest.Reply(401, nil, invalidTokenJSON))}, 4)...)
 				err := getGrant(t.Context(), client)
 				require.ErrorIs(t, err, okta.ErrUnauthorized)
 				apiErr := requireError(t, err)
@@ -124,7 +122,7 @@ func TestConcurrent401sFetchOneToken(t *testing.T) {
 	})
 }
 
-// A call that is slow to learn that its token was no good must not take away the one that has come since.
+// A call whose token was refused late must not drop the token that was fetched meanwhile.
 func TestLate401KeepsTheNewToken(t *testing.T) {
 	t.Parallel()
 	bubble(t, nil, func(t *testing.T, app *bubbleApp, client *okta.Client) {
@@ -159,7 +157,7 @@ func TestFailedRefreshAfterA401KeepsTheResponse(t *testing.T) {
 	})
 }
 
-// A service app that was just deactivated gets tokens that the API refuses. Fetching one for each call helps nobody.
+// A service app that was just deactivated gets tokens that the API refuses.
 func TestRefreshesBackOffWhileNewTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
@@ -169,16 +167,16 @@ func TestRefreshesBackOffWhileNewTokensAreRefused(t *testing.T) {
 			switch {
 			case req.URL.Path == tokenPath:
 				fetched++
-				return reply(200, sprint(`{"access_token":"abcdefgh-%d","token_type":"Bearer","expires_in":3600}`, fetched))(req)
+				return reply(200, bearerJSON(fetched))(req)
 			case deactivated, req.Header.Get("Authorization") == "Bearer abcdefgh-3":
-				return reply(401, `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`)(req)
+				return reply(401, invalidTokenJSON)(req)
 			}
 			return reply(200, grantJSON)(req)
 		}), app.configure)
 		for range 1000 {
 			err := get(t.Context(), client)
 			require.ErrorIs(t, err, okta.ErrUnauthorized)
-			assert.Equal(t, okta.CodeInvalidToken, requireError(t, err).Code, "what the API said is not lost")
+			assert.Equal(t, okta.CodeInvalidToken, requireError(t, err).Code, "the response of the API")
 		}
 		assert.Equal(t, 2, fetched)
 

@@ -3,12 +3,9 @@ package okta_test
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -83,51 +80,13 @@ func TestKeyAfterACertificate(t *testing.T) {
 	require.NoError(t, getGrant(t.Context(), newClient(t, overNetwork(t), app.configure)))
 }
 
+// The package jws has the tests of all the keys that are refused.
 func TestInvalidServiceApps(t *testing.T) {
 	t.Parallel()
-	for name, c := range badApps(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(keys()["P-256"]), Scopes: []string{usersRead}}
-			c.change(&app)
-			client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: app})
-			require.ErrorIs(t, err, okta.ErrInvalidArgument)
-			assert.Nil(t, client)
-			assert.Equal(t, "okta: invalid argument: Config.Credentials: ServiceApp."+c.text, err.Error())
-			for _, form := range []string{"%v", "%+v", "%#v"} {
-				assert.NotContains(t, sprint(form, err), "MII")
-				assert.NotContains(t, sprint(form, err), "hidden")
-			}
-			pointer := okta.Config{OrgURL: orgURL, Credentials: &app}
-			_, err = okta.NewClient(pointer)
-			require.ErrorIs(t, err, okta.ErrInvalidArgument)
-		})
-	}
-}
-
-type badApp struct {
-	change func(*okta.ServiceApp)
-	text   string
-}
-
-// signerOf is a signer of any public key.
-type signerOf struct {
-	crypto.Signer
-	public crypto.PublicKey
-}
-
-func (s signerOf) Public() crypto.PublicKey { return s.public }
-
-func badApps(t *testing.T) map[string]badApp {
-	t.Helper()
 	small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // as one that is refused
-	require.NoError(t, err)
-	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	require.NoError(t, err)
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
-	public, err := x509.MarshalPKIXPublicKey(keys()["RSA"].Public())
-	publicPEM := pemBlock(t, "PUBLIC KEY", public, err)
 	garbage := pemBlock(t, "PRIVATE KEY", []byte("hidden"), nil)
 	key := func(k okta.PrivateKey) func(*okta.ServiceApp) { return func(a *okta.ServiceApp) { a.PrivateKey = k } }
 	tokenURL := func(u string) func(*okta.ServiceApp) { return func(a *okta.ServiceApp) { a.TokenURL = u } }
@@ -135,62 +94,63 @@ func badApps(t *testing.T) map[string]badApp {
 	const (
 		noClientID = "ClientID is empty or contains a character that no client ID has"
 		badScope   = "Scopes contains an empty scope, or one with a character that no scope has"
-		neither    = "PrivateKey: the key is neither RSA nor ECDSA"
-		isNil      = "PrivateKey: the signer is nil"
-		noPublic   = "PrivateKey: the signer has no public key"
-		encrypted  = "PrivateKey: the PEM block is encrypted"
-		unreadable = "PrivateKey: the PEM block cannot be read"
 		badJWK     = "PrivateKey: the JWK cannot be read"
-		notPrivate = "PrivateKey: the JWK is not a private RSA or EC key"
+		noPEM      = "PrivateKey: no PEM block was found"
 		tooShort   = "PrivateKey: the RSA key has fewer than 2048 bits"
-		badCurve   = "PrivateKey: the key's curve is not P-256, P-384 or P-521"
+		neither    = "PrivateKey: the key is neither RSA nor ECDSA"
+		plain      = "TokenURL is http, which would show the credentials to the network: use https"
+		userInfo   = "TokenURL contains a user name or password: authenticate with Config.Credentials"
+		badPort    = "TokenURL has a port that is not between 1 and 65535"
+		noScheme   = "TokenURL must begin with https://"
 	)
-	return map[string]badApp{
+	for name, c := range map[string]struct {
+		change func(*okta.ServiceApp)
+		text   string
+	}{
 		"no client ID":          {func(a *okta.ServiceApp) { a.ClientID = "" }, noClientID},
 		"client ID of two":      {func(a *okta.ServiceApp) { a.ClientID = "0oa1 0oa2" }, noClientID},
 		"client ID with line":   {func(a *okta.ServiceApp) { a.ClientID = "0oa1\n" }, noClientID},
 		"no key":                {key(okta.PrivateKey{}), "PrivateKey is missing: use PEM, JWK or Signer"},
-		"empty PEM":             {key(okta.PEM("")), "PrivateKey: no PEM block was found"},
-		"no PEM":                {key(okta.PEM("hidden")), "PrivateKey: no PEM block was found"},
-		"garbage":               {key(okta.PEM(garbage)), unreadable},
-		"wrong form":            {key(okta.PEM(strings.ReplaceAll(pkcs8(t, keys()["RSA"]), "PRIVATE", "EC PRIVATE"))), unreadable},
-		"public PEM":            {key(okta.PEM(publicPEM)), "PrivateKey: the PEM block is not a private key"},
-		"encrypted PKCS#8":      {key(okta.PEM(pemBlock(t, "ENCRYPTED PRIVATE KEY", []byte("hidden"), nil))), encrypted},
-		"encrypted PKCS#1":      {key(okta.PEM("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\naGlkZGVu\n-----END RSA PRIVATE KEY-----\n")), encrypted},
+		"no PEM":                {key(okta.PEM("hidden")), noPEM},
+		"JWK as PEM":            {key(okta.PEM(jwk(t, keys()["RSA"], ""))), noPEM},
+		"garbage":               {key(okta.PEM(garbage)), "PrivateKey: the PEM block cannot be read"},
+		"no JWK":                {key(okta.JWK("")), badJWK},
+		"PEM as JWK":            {key(okta.JWK(pkcs8(t, keys()["RSA"]))), badJWK},
+		"JWK with half a key":   {key(okta.JWK(`{"kty":"RSA","n":"AQAB","e":"AQAB","d":"hidden"}`)), badJWK},
 		"RSA 1024":              {key(okta.PEM(pkcs8(t, small))), tooShort},
 		"RSA 1024 as JWK":       {key(okta.JWK(jwk(t, small, ""))), tooShort},
 		"RSA 1024 as signer":    {key(okta.Signer(vault{small})), tooShort},
-		"P-224":                 {key(okta.PEM(pkcs8(t, p224))), badCurve},
-		"P-224 signer":          {key(okta.Signer(p224)), badCurve},
 		"Ed25519":               {key(okta.PEM(pkcs8(t, edwards))), neither},
-		"Ed25519 JWK":           {key(okta.JWK(jwk(t, edwards, ""))), neither},
-		"no JWK":                {key(okta.JWK("")), badJWK},
-		"PEM as JWK":            {key(okta.JWK(pkcs8(t, keys()["RSA"]))), badJWK},
-		"JWK as PEM":            {key(okta.PEM(jwk(t, keys()["RSA"], ""))), "PrivateKey: no PEM block was found"},
-		"public JWK":            {key(okta.JWK(jwk(t, keys()["P-256"].Public(), ""))), notPrivate},
-		"symmetric JWK":         {key(okta.JWK(jwk(t, []byte("hidden hidden hidden hidden"), ""))), notPrivate},
-		"JWK with half a key":   {key(okta.JWK(`{"kty":"RSA","n":"AQAB","e":"AQAB","d":"hidden"}`)), badJWK},
-		"nil signer":            {key(okta.Signer(nil)), isNil},
-		"typed nil RSA":         {key(okta.Signer((*rsa.PrivateKey)(nil))), isNil},
-		"typed nil EC":          {key(okta.Signer((*ecdsa.PrivateKey)(nil))), isNil},
-		"typed nil vault":       {key(okta.Signer((*vault)(nil))), isNil},
-		"typed nil Ed25519":     {key(okta.Signer(ed25519.PrivateKey(nil))), isNil},
-		"empty RSA":             {key(okta.Signer(&rsa.PrivateKey{})), tooShort},
-		"empty EC":              {key(okta.Signer(&ecdsa.PrivateKey{})), badCurve},
-		"no public key":         {key(okta.Signer(signerOf{public: nil})), noPublic},
-		"typed nil public RSA":  {key(okta.Signer(signerOf{public: (*rsa.PublicKey)(nil)})), noPublic},
-		"typed nil public EC":   {key(okta.Signer(signerOf{public: (*ecdsa.PublicKey)(nil)})), noPublic},
+		"Ed25519 as JWK":        {key(okta.JWK(jwk(t, edwards, ""))), neither},
+		"nil signer":            {key(okta.Signer(nil)), "PrivateKey: the signer is nil"},
+		"nil vault":             {key(okta.Signer((*vault)(nil))), "PrivateKey: the signer is nil"},
 		"no scopes":             {scopes(), "Scopes is empty"},
 		"empty scope":           {scopes(usersRead, ""), badScope},
 		"two scopes in one":     {scopes("okta.users.read okta.users.manage"), badScope},
-		"token URL http":        {tokenURL("http://acme.okta.com/oauth2/v1/token"), "TokenURL is http, which would show the credentials to the network: use https"},
+		"token URL http":        {tokenURL("http://acme.okta.com/oauth2/v1/token"), plain},
 		"token URL query":       {tokenURL("https://acme.okta.com/oauth2/v1/token?hidden=1"), "TokenURL contains a query"},
 		"token URL fragment":    {tokenURL("https://acme.okta.com/oauth2/v1/token#hidden"), "TokenURL contains a fragment"},
-		"token URL userinfo":    {tokenURL("https://u:hidden@acme.okta.com/oauth2/v1/token"), "TokenURL contains a user name or password: authenticate with Config.Credentials"},
-		"token URL path":        {tokenURL("/oauth2/v1/token"), "TokenURL must begin with https://"},
+		"token URL userinfo":    {tokenURL("https://u:hidden@acme.okta.com/oauth2/v1/token"), userInfo},
+		"token URL path":        {tokenURL("/oauth2/v1/token"), noScheme},
+		"token URL other":       {tokenURL("ftp://acme.okta.com/"), noScheme},
 		"token URL unparsable":  {tokenURL("https://acme.okta.com:hidden"), "TokenURL is not a URL"},
-		"token URL other":       {tokenURL("ftp://acme.okta.com/"), "TokenURL must begin with https://"},
-		"token URL with a port": {tokenURL("https://acme.okta.com:0/"), "TokenURL has a port that is not between 1 and 65535"},
+		"token URL with a port": {tokenURL("https://acme.okta.com:0/"), badPort},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(keys()["P-256"]), Scopes: []string{usersRead}}
+			c.change(&app)
+			for _, credentials := range []okta.Credentials{app, &app} {
+				client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: credentials})
+				require.ErrorIs(t, err, okta.ErrInvalidArgument)
+				assert.Nil(t, client)
+				require.EqualError(t, err, "okta: invalid argument: Config.Credentials: ServiceApp."+c.text)
+				for _, form := range []string{"%v", "%+v", "%#v"} {
+					assert.NotContains(t, sprint(form, err), "MII")
+					assert.NotContains(t, sprint(form, err), "hidden")
+				}
+			}
+		})
 	}
 }
 

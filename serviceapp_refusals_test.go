@@ -150,7 +150,8 @@ func TestMalformedTokenResponses(t *testing.T) {
 		"type is a number":      {body: token + `","token_type":1}`, text: badType},
 		"DPoP without a proof":  {body: token + `","token_type":"DPoP"}`, text: badType},
 		"Bearer with ServiceApp.DPoP": {
-			body: token + `","token_type":"Bearer"}`, text: "its token is not bound, which ServiceApp.DPoP requires", dpop: true,
+			body: token + `","token_type":"Bearer"}`, dpop: true,
+			text: "its token is not bound, which ServiceApp.DPoP requires",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -68,7 +68,7 @@ func TestOtherSuccessStatusesAreErrors(t *testing.T) {
 	for _, status := range []int{200, 201, 202, 206} {
 		server := play(reply(status, `<html>welcome</html>`))
 		err := newClient(t, server).UserGrants.Revoke(t.Context(), "u", "g")
-		assert.Equal(t, status, requireError(t, err).StatusCode, "only 204 says that it is revoked")
+		assert.Equal(t, status, requireError(t, err).StatusCode, "only a 204 is success")
 		assert.Len(t, server.requests(), 1)
 	}
 }

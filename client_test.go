@@ -85,7 +85,7 @@ func TestDoIsRetriedLikeAnyCall(t *testing.T) {
 		server := play(reply(503, ""), reply(404, notFoundJSON))
 		req := okta.Request{Method: http.MethodDelete, Path: []string{"api", "v1", "x"}}
 		err := newClient(t, server).Do(t.Context(), req, nil)
-		require.ErrorIs(t, err, okta.ErrNotFound, "what Do deletes may be a collection")
+		require.ErrorIs(t, err, okta.ErrNotFound, "Do may delete a collection")
 		assert.Len(t, server.requests(), 2)
 	})
 }

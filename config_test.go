@@ -137,15 +137,15 @@ func TestHTTPClientsJarIsUsed(t *testing.T) {
 	jar := &jar{}
 	client := newClient(t, play(reply(200, grantJSON)), func(c *okta.Config) { c.HTTPClient.Jar = jar })
 	require.NoError(t, get(t.Context(), client))
-	assert.Equal(t, 1, jar.asked)
+	assert.Equal(t, 1, jar.read)
 }
 
-type jar struct{ asked int }
+type jar struct{ read int }
 
 func (j *jar) SetCookies(*url.URL, []*http.Cookie) {}
 
 func (j *jar) Cookies(*url.URL) []*http.Cookie {
-	j.asked++
+	j.read++
 	return nil
 }
 

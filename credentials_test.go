@@ -132,7 +132,7 @@ func TestErrAuthentication(t *testing.T) {
 	require.NotErrorIs(t, err, okta.ErrAuthentication, "a response of the API")
 }
 
-func TestCredentialsGoToTheOrgAlone(t *testing.T) {
+func TestCredentialsAreSentToTheOrgOnly(t *testing.T) {
 	t.Parallel()
 	server := play(
 		reply(http.StatusOK, `[]`, `Link: <https://evil.example/api/v1/users/u/grants?after=1>; rel="next"`),

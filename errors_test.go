@@ -97,7 +97,7 @@ func TestErrorOfAnyOtherBody(t *testing.T) {
 	}
 }
 
-func TestErrorSurvivesOddMembers(t *testing.T) {
+func TestErrorWithInvalidMembers(t *testing.T) {
 	t.Parallel()
 	err := failedGet(t, reply(http.StatusBadRequest,
 		`{"errorCode":"E9999999","errorSummary":"new","errorLink":7,`+

@@ -276,7 +276,7 @@ func statuses(requests []sent) []int {
 	return list
 }
 
-// rawServer serves connection after connection with what serve writes, and returns its URL.
+// rawServer calls serve for each connection, which is number n, and returns its URL.
 func rawServer(t *testing.T, serve func(n int, conn net.Conn, request string)) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

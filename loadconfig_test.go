@@ -145,7 +145,7 @@ func TestLoadConfigWithoutAnything(t *testing.T) {
 	}
 }
 
-func TestLoadConfigReadsItsPlaces(t *testing.T) {
+func TestLoadConfigReadsTheDefaultFiles(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("USERPROFILE", home) // the same on Windows
@@ -210,7 +210,7 @@ func TestLoadConfigModes(t *testing.T) {
 	}
 }
 
-// The key with which the assertion is signed is that of the app, in whatever form Okta's users have it.
+// Okta's users have the key of an app in any of these forms.
 func TestLoadConfigKeys(t *testing.T) {
 	t.Parallel()
 	key := keys()["P-256"]

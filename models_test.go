@@ -93,7 +93,7 @@ func TestLinksAllKeepsOrderAndArrays(t *testing.T) {
 	}
 }
 
-func TestMalformedLinksAreLeftOut(t *testing.T) {
+func TestInvalidLinksAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, malformed := range []string{
 		`"https://a"`, `7`, `null`, `true`, `{}`, `{"href":7}`, `{"href":""}`, `{"href":null}`, `{"title":"T"}`,
@@ -155,7 +155,7 @@ func readGrants(t *testing.T, body string) (*okta.Page[okta.OAuth2ScopeConsentGr
 	return clientFor(t, body).UserGrants.List(t.Context(), "u", nil)
 }
 
-func TestOddMemberDoesNotFailThePage(t *testing.T) {
+func TestInvalidMemberDoesNotFailThePage(t *testing.T) {
 	t.Parallel()
 	for member, values := range map[string][]string{
 		"created":     {`""`, `"yesterday"`, `7`, `{}`, `[]`, `true`, `null`},
@@ -177,7 +177,7 @@ func TestOddMemberDoesNotFailThePage(t *testing.T) {
 	assert.Equal(t, []okta.OAuth2ScopeConsentGrant{{ID: "1", Links: "[7]"}}, page.Items)
 }
 
-func TestOddMembersOfOtherModelsAreLeftOut(t *testing.T) {
+func TestInvalidMembersOfOtherModelsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	grant, err := clientFor(t, `{"id":"1","created":"","createdBy":"00u1"}`).UserGrants.Get(t.Context(), "u", "g", nil)
 	require.NoError(t, err)
@@ -204,7 +204,7 @@ func TestOddMembersOfOtherModelsAreLeftOut(t *testing.T) {
 	assert.Equal(t, []okta.OAuth2Client{{ClientID: "1"}}, clients.Items)
 }
 
-func TestMembersThatDecisionsHangOnAreStrict(t *testing.T) {
+func TestEssentialMembersAreStrict(t *testing.T) {
 	t.Parallel()
 	for _, member := range []string{"id", "clientId", "userId", "scopeId", "issuer", "status", "source"} {
 		for _, value := range []string{`7`, `{}`, `[]`, `["x"]`, `true`} {

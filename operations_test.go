@@ -29,7 +29,7 @@ type operation struct {
 	scope    string
 	query    string // of a call with every option
 	response string // of Okta
-	want     any    // what the method makes of it
+	want     any    // result of the method
 
 	service, name string
 	call          func(ctx context.Context, c *okta.Client, ids ...string) (any, error)
@@ -65,7 +65,7 @@ var (
 
 const listQuery = "after=c%261&expand=scope&limit=7"
 
-// items returns what a page holds, as the table of operations states it.
+// items returns the items of a page, without their type.
 func items[T any](page *okta.Page[T], err error) (any, error) {
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func items[T any](page *okta.Page[T], err error) (any, error) {
 	return page.Items, nil
 }
 
-// value hides the type of what a method returns.
+// value returns the result of a method, without its type.
 func value[T any](v *T, err error) (any, error) {
 	if err != nil {
 		return nil, err
@@ -211,7 +211,7 @@ var operations = []operation{
 	},
 }
 
-// The objects that Okta responds with in the table, with every documented member, and what they decode to.
+// Objects with every documented member, as JSON and decoded.
 var (
 	grantJSON = `{
 		"id": "oag1", "clientId": "0oa1", "userId": "00u1", "scopeId": "okta.users.read", "issuer": "https://acme.okta.com",
@@ -295,7 +295,7 @@ func tokenJSON(clientMember string) string {
 	}`
 }
 
-func TestOperationsSendAndDecodeExactly(t *testing.T) {
+func TestOperations(t *testing.T) {
 	t.Parallel()
 	require.Len(t, operations, 15)
 	for _, op := range operations {
@@ -351,7 +351,7 @@ func TestOperationsDefaults(t *testing.T) {
 	}
 }
 
-func TestBadOptionsSendNothing(t *testing.T) {
+func TestInvalidOptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, refuse(t))
 	ctx := t.Context()
@@ -391,7 +391,7 @@ func TestBadOptionsSendNothing(t *testing.T) {
 	require.ErrorIs(t, err, okta.ErrInvalidArgument)
 }
 
-func TestHostileIDsNeverLeave(t *testing.T) {
+func TestHostileIDsAreRefused(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, refuse(t))
 	hostile := []string{
@@ -412,7 +412,7 @@ func TestHostileIDsNeverLeave(t *testing.T) {
 	}
 }
 
-func TestOddIDsArriveAsTheyAre(t *testing.T) {
+func TestUnusualIDsAreEscaped(t *testing.T) {
 	t.Parallel()
 	odd := map[string]string{
 		"a%2Fb": "a%252Fb", "joe@acme.com": "joe@acme.com", "a?b": "a%3Fb", "a#b": "a%23b", "a b": "a%20b",

@@ -148,7 +148,7 @@ func TestPageMetadata(t *testing.T) {
 	assert.NotNil(t, page.Items)
 }
 
-func TestEmptyPageWithNextLinkGoesOn(t *testing.T) {
+func TestEmptyPageWithANextLink(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, play(
 		reply(http.StatusOK, `[]`, `Link: <?after=1>; rel="next"`),
@@ -160,7 +160,7 @@ func TestEmptyPageWithNextLinkGoesOn(t *testing.T) {
 	assert.Equal(t, []string{"last"}, ids(t, page))
 }
 
-func TestCursorSeenBeforeIsAnError(t *testing.T) {
+func TestRepeatedCursorIsAnError(t *testing.T) {
 	t.Parallel()
 	loops := map[string][]string{
 		"to itself":            {"a", "a"},
@@ -171,11 +171,12 @@ func TestCursorSeenBeforeIsAnError(t *testing.T) {
 	for name, cursors := range loops {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var steps []responder
+			var responders []responder
 			for _, cursor := range cursors {
-				steps = append(steps, reply(http.StatusOK, `[{"id":"x"}]`, `Link: <?after=`+cursor+`>; rel="next"`))
+				link := `Link: <?after=` + cursor + `>; rel="next"`
+				responders = append(responders, reply(http.StatusOK, `[{"id":"x"}]`, link))
 			}
-			server := play(steps...)
+			server := play(responders...)
 			client := newClient(t, server)
 			var last error
 			page, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{After: "start"})
@@ -191,7 +192,7 @@ func TestCursorSeenBeforeIsAnError(t *testing.T) {
 	}
 }
 
-func TestBadNextLinkIsAnError(t *testing.T) {
+func TestInvalidNextLinkIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, link := range map[string]string{
 		"no closing bracket": `<https://acme.okta.com/x?after=SECRETCURSOR; rel="next"`,
@@ -262,7 +263,7 @@ func TestCollectReturnsAllOrNothing(t *testing.T) {
 	assert.Nil(t, all)
 }
 
-func TestStoppingEarlyReadsNoFurther(t *testing.T) {
+func TestEarlyBreakReadsNoFurtherPage(t *testing.T) {
 	t.Parallel()
 	server := play(book(9, nextLink))
 	client := newClient(t, server)
@@ -314,7 +315,7 @@ func TestPagesPassOnTheirContext(t *testing.T) {
 	assert.Equal(t, "two", server.requests()[1].Context().Value(key{}))
 }
 
-// What happens between two readings of a list must not make the second one fail.
+// A list may change between two readings of it.
 func TestListIsReadTwiceWithRevokesInBetween(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t)
@@ -336,8 +337,7 @@ func TestListIsReadTwiceWithRevokesInBetween(t *testing.T) {
 	}
 }
 
-// The cursor of a next link is taken from a query that is not well-formed, too.
-func TestCursorOfAQueryThatIsNotWellFormed(t *testing.T) {
+func TestCursorOfAMalformedQuery(t *testing.T) {
 	t.Parallel()
 	for query, cursor := range map[string]string{
 		"after=a&x=1;2":         "a",
@@ -367,7 +367,7 @@ func TestCursorOfAQueryThatIsNotWellFormed(t *testing.T) {
 	}
 }
 
-// The filters of a list are its own: what the caller does with the query afterwards does not matter.
+// A caller may change its query afterwards.
 func TestQueryIsCopiedDeeply(t *testing.T) {
 	t.Parallel()
 	server := play(reply(200, `[{"id":"1"}]`, `Link: <?after=1>; rel="next"`), reply(200, `[]`))

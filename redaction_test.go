@@ -104,7 +104,7 @@ func TestTransportErrorsShowNoQuery(t *testing.T) {
 	assert.Contains(t, err.Error(), "okta: GET /api/v1/users/u/grants: dial tcp")
 }
 
-// net/http quotes what it cannot read of a response. What it quotes may be a secret that no request had.
+// net/http quotes invalid parts of a response, which may hold a secret that no request had.
 func TestQuotesOfTransportsAreNotShown(t *testing.T) {
 	t.Parallel()
 	const fresh = "SECRET-of-the-response"

@@ -28,7 +28,7 @@ func TestNonceRotatesBetweenCalls(t *testing.T) {
 		app.org.RotateDPoPNonce() // the old one is good for one more call, and its response has the new one
 		require.NoError(t, getGrant(t.Context(), client))
 		app.org.RotateDPoPNonce()
-		app.org.RotateDPoPNonce() // the old one is no good
+		app.org.RotateDPoPNonce() // the old one is refused
 		require.NoError(t, client.UserGrants.RevokeAllForClient(t.Context(), ann, calendar))
 		app.org.RotateDPoPNonce()
 		app.org.RotateDPoPNonce()

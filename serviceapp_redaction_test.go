@@ -103,7 +103,7 @@ func echo(status int, shape string) oktatest.Fault {
 	}
 }
 
-// requireNoSecrets looks in a text for what was sent as a credential, and for the key.
+// requireNoSecrets checks that a text contains neither the key nor a credential that was sent.
 func requireNoSecrets(t *testing.T, text string, sent *recorder, key crypto.Signer) {
 	t.Helper()
 	secrets := map[string]bool{}

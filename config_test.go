@@ -2,14 +2,17 @@ package okta_test
 
 import (
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/oauth2"
 
 	"github.com/grantkit/okta"
 )
@@ -95,14 +98,14 @@ func TestNewClientAccepts(t *testing.T) {
 		server := play(reply(200, grantJSON))
 		client := newClient(t, server, func(c *okta.Config) { c.OrgURL = address })
 		require.NoError(t, get(t.Context(), client), address)
-		assert.Equal(t, want+"/api/v1/users/u/grants/g", server.requests[0].URL.String())
+		assert.Equal(t, want+"/api/v1/users/u/grants/g", server.requests()[0].URL.String())
 	}
 	server := play(reply(200, grantJSON))
 	client := newClient(t, server, func(c *okta.Config) { c.OrgURL, c.AllowInsecureHTTP = "http://okta.internal", true })
 	require.NoError(t, get(t.Context(), client))
 }
 
-func TestRetryWaitsThatAreSetAloneMoveTheOtherDefault(t *testing.T) {
+func TestOneRetryWaitMovesTheDefaultOfTheOther(t *testing.T) {
 	t.Parallel()
 	for _, retry := range []okta.Retry{{MaxWait: time.Millisecond}, {MinWait: time.Hour}} {
 		_, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(apiToken), Retry: retry})
@@ -125,8 +128,8 @@ func TestNewClientCopiesItsConfig(t *testing.T) {
 	config.OrgURL, config.Credentials = "https://evil.example", okta.APIToken("other")
 	given.Transport = other
 	require.NoError(t, get(t.Context(), client))
-	assert.Equal(t, "acme.okta.com", server.requests[0].URL.Host)
-	assert.Equal(t, "SSWS "+apiToken, server.requests[0].Header.Get("Authorization"))
+	assert.Equal(t, "acme.okta.com", server.requests()[0].URL.Host)
+	assert.Equal(t, "SSWS "+apiToken, server.requests()[0].Header.Get("Authorization"))
 }
 
 func TestHTTPClientsJarIsUsed(t *testing.T) {
@@ -134,38 +137,85 @@ func TestHTTPClientsJarIsUsed(t *testing.T) {
 	jar := &jar{}
 	client := newClient(t, play(reply(200, grantJSON)), func(c *okta.Config) { c.HTTPClient.Jar = jar })
 	require.NoError(t, get(t.Context(), client))
-	assert.Equal(t, 1, jar.asked)
+	assert.Equal(t, 1, jar.read)
 }
 
-func TestDefaultHTTPClientReusesItsConnections(t *testing.T) {
-	t.Parallel()
-	connections := map[string]bool{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		connections[r.RemoteAddr] = true
-		_, _ = w.Write([]byte(grantJSON))
-	}))
-	t.Cleanup(server.Close)
-	client, err := okta.NewClient(okta.Config{OrgURL: server.URL, Credentials: okta.APIToken(apiToken)})
-	require.NoError(t, err)
-	for range 20 {
-		require.NoError(t, get(t.Context(), client))
-	}
-	assert.Len(t, connections, 1)
+type jar struct{ read int }
+
+func (j *jar) SetCookies(*url.URL, []*http.Cookie) {}
+
+func (j *jar) Cookies(*url.URL) []*http.Cookie {
+	j.read++
+	return nil
 }
 
-func TestTokenSource(t *testing.T) {
+func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
-	server := play(reply(200, grantJSON))
-	tokens := []string{"one", "two"}
-	client := newClient(t, server, func(c *okta.Config) {
-		c.Credentials = okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) {
-			next := tokens[0]
-			tokens = tokens[1:]
-			return &oauth2.Token{AccessToken: next}, nil
+	for name, own := range map[string]*http.Client{"without a client": nil, "without a transport": {}} {
+		connections := map[string]bool{}
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			connections[r.RemoteAddr] = true
+			_, _ = w.Write([]byte(grantJSON))
 		}))
+		t.Cleanup(server.Close)
+		client := newClient(t, nil, atURL(server.URL), func(c *okta.Config) { c.HTTPClient = own })
+		for range 20 {
+			require.NoError(t, get(t.Context(), client))
+		}
+		assert.Len(t, connections, 1, name)
+	}
+}
+
+func TestWrapTransportKeepsThePool(t *testing.T) {
+	t.Parallel()
+	var connections, traced atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	client := newClient(t, nil, atURL(server.URL), func(c *okta.Config) {
+		c.WrapTransport = func(next http.RoundTripper) http.RoundTripper {
+			return responder(func(req *http.Request) (*http.Response, error) {
+				traced.Add(1)
+				return next.RoundTrip(req)
+			})
+		}
 	})
-	require.NoError(t, get(t.Context(), client))
-	require.NoError(t, get(t.Context(), client))
-	assert.Equal(t, "Bearer one", server.requests[0].Header.Get("Authorization"))
-	assert.Equal(t, "Bearer two", server.requests[1].Header.Get("Authorization"))
+	const workers, rounds = 16, 20
+	for range rounds {
+		var calls sync.WaitGroup
+		for range workers {
+			calls.Go(func() { assert.NoError(t, revoke(t.Context(), client)) })
+		}
+		calls.Wait()
+	}
+	assert.EqualValues(t, workers*rounds, traced.Load())
+	assert.LessOrEqual(t, connections.Load(), int32(2*workers), "net/http's own default keeps two")
+}
+
+func TestWrapTransportGetsTheTransportOfHTTPClient(t *testing.T) {
+	t.Parallel()
+	own := play(reply(204, ""))
+	var given http.RoundTripper
+	client := newClient(t, own, func(c *okta.Config) {
+		c.WrapTransport = func(next http.RoundTripper) http.RoundTripper { given = next; return next }
+	})
+	require.NoError(t, revoke(t.Context(), client))
+	assert.Same(t, own, given)
+}
+
+func TestWrapTransportThatReturnsNil(t *testing.T) {
+	t.Parallel()
+	_, err := okta.NewClient(okta.Config{
+		OrgURL: orgURL, Credentials: okta.APIToken(apiToken),
+		WrapTransport: func(http.RoundTripper) http.RoundTripper { return nil },
+	})
+	require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	require.ErrorContains(t, err, "WrapTransport")
 }

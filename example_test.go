@@ -119,12 +119,12 @@ func ExampleUserGrants() {
 		return
 	}
 	_, err = client.UserGrants.Get(ctx, oktatest.DemoUserID, oktatest.DemoGrantID, nil)
-	fmt.Println("gone:", errors.Is(err, okta.ErrNotFound))
+	fmt.Println("not found:", errors.Is(err, okta.ErrNotFound))
 	// Output:
 	// oagann08 0oacalendar calendar.read ACTIVE
 	// oagann23 0oanotes calendar.read ACTIVE
 	// oagann38 0oareports calendar.read ACTIVE
-	// gone: true
+	// not found: true
 }
 
 func ExampleUserOAuth() {
@@ -155,13 +155,14 @@ func ExampleAuthorizationServerClients() {
 	defer end()
 	ctx := context.Background()
 
-	clients, err := client.AuthorizationServerClients.List(ctx, oktatest.DemoAuthorizationServerID)
+	servers := client.AuthorizationServerClients
+	clients, err := servers.List(ctx, oktatest.DemoAuthorizationServerID)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	for _, c := range clients.Items {
-		tokens, err := client.AuthorizationServerClients.ListRefreshTokens(ctx, oktatest.DemoAuthorizationServerID, c.ClientID, nil)
+		tokens, err := servers.ListRefreshTokens(ctx, oktatest.DemoAuthorizationServerID, c.ClientID, nil)
 		if err != nil {
 			fmt.Println(err)
 			return

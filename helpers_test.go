@@ -1,15 +1,33 @@
 package okta_test
 
 import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
 
 	"github.com/grantkit/okta"
 )
@@ -17,15 +35,29 @@ import (
 const (
 	orgURL   = "https://acme.okta.com"
 	apiToken = "00secret-token-value"
+
+	deniedJSON = `{"errorCode":"E0000006","errorSummary":"You do not have permission to perform the requested action",` +
+		`"errorLink":"E0000006","errorId":"sampleNUSD_8fdkFd8fs8SDBK",` +
+		`"errorCauses":[{"errorSummary":"not an admin"},{"errorSummary":"nor a reader"}]}`
+	notFoundJSON = `{"errorCode":"E0000007",` +
+		`"errorSummary":"Not found: Resource not found: oag1 (OAuth2ScopeConsentGrant)"}`
+	invalidTokenJSON = `{"errorCode":"E0000011","errorSummary":"Invalid token provided"}`
+	readOnlyJSON     = `{"errorCode":"E0000010","errorSummary":"Read-only mode"}`
+	limitedJSON      = `{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due to too many requests."}`
 )
 
-// newClient returns a client of orgURL that sends through transport. The options change its configuration.
+var (
+	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+)
+
+// newClient returns a client of orgURL that sends through transport, or over the network where transport is nil.
+// The options change its configuration.
 func newClient(t testing.TB, transport http.RoundTripper, options ...func(*okta.Config)) *okta.Client {
 	t.Helper()
-	config := okta.Config{
-		OrgURL:      orgURL,
-		Credentials: okta.APIToken(apiToken),
-		HTTPClient:  &http.Client{Transport: transport},
+	config := okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(apiToken)}
+	if transport != nil {
+		config.HTTPClient = &http.Client{Transport: transport}
 	}
 	for _, option := range options {
 		option(&config)
@@ -35,64 +67,101 @@ func newClient(t testing.TB, transport http.RoundTripper, options ...func(*okta.
 	return client
 }
 
-func noRetries(c *okta.Config) { c.Retry.MaxRetries = -1 }
+// atURL is for servers that the network leads to.
+func atURL(address string) func(*okta.Config) {
+	return func(c *okta.Config) {
+		c.OrgURL = address
+		quickRetries(c)
+	}
+}
 
-// quickRetries keeps the waits of tests over real connections short.
+// quickRetries keeps waits short where the clock is real.
 func quickRetries(c *okta.Config) {
 	c.Retry.MinWait, c.Retry.MaxWait = time.Millisecond, 10*time.Millisecond
 }
 
-// step answers one request of a script.
-type step func(*http.Request) (*http.Response, error)
+func defaultRetries(c *okta.Config) { c.Retry = okta.Retry{} }
 
-// script is a transport that answers request after request with its steps, the last of which repeats. It works within a
-// synctest bubble, where no socket does.
-type script struct {
-	steps []step
+func noRetries(c *okta.Config) { c.Retry.MaxRetries = -1 }
 
-	mu       sync.Mutex
-	requests []*http.Request
-	times    []time.Time
+func withCredentials(credentials okta.Credentials) func(*okta.Config) {
+	return func(c *okta.Config) { c.Credentials = credentials }
 }
 
-func play(steps ...step) *script { return &script{steps: steps} }
-
-func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
-	s.mu.Lock()
-	n := len(s.requests)
-	s.requests = append(s.requests, req)
-	s.times = append(s.times, time.Now())
-	s.mu.Unlock()
-	return s.steps[min(n, len(s.steps)-1)](req)
-}
-
-// waits returns the time that passed between the requests.
-func (s *script) waits() []time.Duration {
-	var waits []time.Duration
-	for i := 1; i < len(s.times); i++ {
-		waits = append(waits, s.times[i].Sub(s.times[i-1]))
+// observe appends the attempts of a client to seen.
+func observe(seen *[]okta.Attempt) func(*okta.Config) {
+	return func(c *okta.Config) {
+		c.OnAttempt = func(_ context.Context, a okta.Attempt) { *seen = append(*seen, a) }
 	}
-	return waits
 }
 
-// reply answers with a status, a body, and headers given as "Name: value".
-func reply(status int, body string, headers ...string) step {
+func noRateLimiter(c *okta.Config) { c.RateLimiter.Disabled = true }
+
+func get(ctx context.Context, c *okta.Client) error {
+	_, err := c.UserGrants.Get(ctx, "u", "g", nil)
+	return err
+}
+
+func revoke(ctx context.Context, c *okta.Client) error { return c.UserGrants.Revoke(ctx, "u", "g") }
+
+func revokeAll(ctx context.Context, c *okta.Client) error { return c.UserGrants.RevokeAll(ctx, "u") }
+
+func requireError(t *testing.T, err error) *okta.Error {
+	t.Helper()
+	apiErr, ok := errors.AsType[*okta.Error](err)
+	require.True(t, ok, "%v is no *okta.Error", err)
+	return apiErr
+}
+
+// responder is a transport that is one function.
+type responder func(*http.Request) (*http.Response, error)
+
+func (r responder) RoundTrip(req *http.Request) (*http.Response, error) { return r(req) }
+
+// reply responds with a status, a body, and headers given as "Name: value".
+func reply(status int, body string, headers ...string) responder {
 	return func(req *http.Request) (*http.Response, error) {
 		return response(req, status, io.NopCloser(strings.NewReader(body)), headers...), nil
 	}
 }
 
-// replyCut answers with a status and a body that breaks off.
-func replyCut(status int, body string) step {
+// replyCut responds with a status and a body that breaks off.
+func replyCut(status int, body string) responder {
 	return func(req *http.Request) (*http.Response, error) {
 		broken := io.NopCloser(io.MultiReader(strings.NewReader(body), failingReader{}))
 		return response(req, status, broken), nil
 	}
 }
 
+// replyEndless responds with a status and a body that does not end.
+func replyEndless(status int, headers ...string) responder {
+	return func(req *http.Request) (*http.Response, error) {
+		return response(req, status, io.NopCloser(endless{}), headers...), nil
+	}
+}
+
 // lose loses the connection with an error.
-func lose(err error) step {
+func lose(err error) responder {
 	return func(*http.Request) (*http.Response, error) { return nil, err }
+}
+
+// hang does not respond until the request's context ends. Then it returns what net/http does, the context's cause.
+func hang(req *http.Request) (*http.Response, error) {
+	<-req.Context().Done()
+	return nil, context.Cause(req.Context())
+}
+
+// stall responds at once with a body that does not come until the request's context ends.
+func stall(req *http.Request) (*http.Response, error) {
+	return response(req, http.StatusOK, io.NopCloser(stalled{req.Context()})), nil
+}
+
+// refuse is a transport for calls that must not send anything.
+func refuse(t testing.TB) http.RoundTripper {
+	return responder(func(req *http.Request) (*http.Response, error) {
+		t.Errorf("sent %s %s", req.Method, req.URL)
+		return nil, io.ErrClosedPipe
+	})
 }
 
 func response(req *http.Request, status int, body io.ReadCloser, headers ...string) *http.Response {
@@ -111,19 +180,193 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// refuse is a transport for calls that must not be made.
-func refuse(t testing.TB) http.RoundTripper {
-	return play(func(req *http.Request) (*http.Response, error) {
-		t.Errorf("sent %s %s", req.Method, req.URL)
-		return nil, io.ErrClosedPipe
-	})
+// endless is a body of blanks that has no end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
 }
+
+type stalled struct{ context.Context }
+
+func (s stalled) Read([]byte) (int, error) {
+	<-s.Done()
+	return 0, context.Cause(s)
+}
+
+// sent is a request as a transport got it. Its body can be read.
+type sent struct {
+	*http.Request
+
+	form   url.Values // of a token request
+	status int        // of the response, 0 without one
+	at     time.Time
+}
+
+// recorder is a transport that keeps what it sends. It works within a synctest bubble if next does.
+type recorder struct {
+	next http.RoundTripper
+
+	mu   sync.Mutex
+	sent []sent
+}
+
+func record(next http.RoundTripper) *recorder { return &recorder{next: next} }
+
+// play records requests and responds to one after the other with a responder, the last of which repeats.
+func play(responders ...responder) *recorder {
+	var played atomic.Int32
+	return record(responder(func(req *http.Request) (*http.Response, error) {
+		n := int(played.Add(1)) - 1
+		return responders[min(n, len(responders)-1)](req)
+	}))
+}
+
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	copied := sent{Request: req.Clone(req.Context()), at: time.Now()}
+	if req.Body != nil && req.Body != http.NoBody {
+		body, _ := io.ReadAll(req.Body)
+		_ = req.Body.Close()
+		req = req.WithContext(req.Context())
+		req.Body, copied.Body = io.NopCloser(bytes.NewReader(body)), io.NopCloser(bytes.NewReader(body))
+		copied.form, _ = url.ParseQuery(string(body))
+	}
+	r.mu.Lock()
+	n := len(r.sent)
+	r.sent = append(r.sent, copied)
+	r.mu.Unlock()
+	resp, err := r.next.RoundTrip(req)
+	if err == nil && resp != nil {
+		r.mu.Lock()
+		r.sent[n].status = resp.StatusCode
+		r.mu.Unlock()
+	}
+	return resp, err
+}
+
+func (r *recorder) requests() []sent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.sent)
+}
+
+func (r *recorder) last() sent {
+	requests := r.requests()
+	return requests[len(requests)-1]
+}
+
+// waits returns the time that passed between the requests.
+func (r *recorder) waits() []time.Duration {
+	var waits []time.Duration
+	requests := r.requests()
+	for i := 1; i < len(requests); i++ {
+		waits = append(waits, requests[i].at.Sub(requests[i-1].at))
+	}
+	return waits
+}
+
+func statuses(requests []sent) []int {
+	list := []int{}
+	for _, s := range requests {
+		list = append(list, s.status)
+	}
+	return list
+}
+
+// rawServer calls serve for each connection, which is number n, and returns its URL.
+func rawServer(t *testing.T, serve func(n int, conn net.Conn, request string)) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for n := 1; ; n++ {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				serve(n, conn, readHead(conn))
+			}()
+		}
+	}()
+	return "http://" + listener.Addr().String()
+}
+
+// readHead reads a request up to the empty line.
+func readHead(conn net.Conn) string {
+	var head strings.Builder
+	for reader := bufio.NewReader(conn); ; {
+		line, err := reader.ReadString('\n')
+		head.WriteString(line)
+		if err != nil || line == "\r\n" {
+			return head.String()
+		}
+	}
+}
+
+// The server's clock, which differs from that of the client by decades, and ends of its rate limit windows.
+const (
+	serverDate = "Date: Mon, 01 Jun 2026 12:00:00 GMT"
+	serverNow  = "1780315200"
+	in42s      = "1780315242"
+	in60s      = "1780315260"
+	in5m       = "1780315500"
+)
+
+// limits returns the headers of a response whose window is used up until reset.
+func limits(limit, reset string) []string {
+	return []string{
+		serverDate, "X-Rate-Limit-Limit: " + limit, "X-Rate-Limit-Remaining: 0", "X-Rate-Limit-Reset: " + reset,
+	}
+}
+
+type tokenFunc func() (*oauth2.Token, error)
+
+func (f tokenFunc) Token() (*oauth2.Token, error) { return f() }
 
 func sprint(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
-// replyEndless answers with a status and a body that does not end.
-func replyEndless(status int) step {
-	return func(req *http.Request) (*http.Response, error) {
-		return response(req, status, io.NopCloser(endless{})), nil
+// failure collects what a failed assertion prints, which looks into unexported fields and behind pointers.
+type failure string
+
+func (f *failure) Errorf(format string, args ...any) { *f += failure(sprint(format, args...)) }
+
+// keys returns the private keys of the tests by name, since RSA keys take long to generate.
+var keys = sync.OnceValue(func() map[string]crypto.Signer {
+	must := func(key crypto.Signer, err error) crypto.Signer {
+		if err != nil {
+			panic(err)
+		}
+		return key
 	}
+	return map[string]crypto.Signer{
+		"RSA":   must(rsa.GenerateKey(rand.Reader, 2048)),
+		"P-256": must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
+		"P-384": must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
+		"P-521": must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader)),
+	}
+})
+
+func pemBlock(t testing.TB, kind string, der []byte, err error) string {
+	t.Helper()
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+func pkcs8(t testing.TB, key any) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return pemBlock(t, "PRIVATE KEY", der, err)
+}
+
+func jwk(t testing.TB, key any, id string) string {
+	t.Helper()
+	text, err := jose.JSONWebKey{Key: key, KeyID: id}.MarshalJSON()
+	require.NoError(t, err)
+	return string(text)
 }

@@ -2,11 +2,6 @@ package okta_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
 	"log/slog"
 	"net"
@@ -19,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -45,28 +39,6 @@ func write(t *testing.T, text string, mode os.FileMode) string {
 	return name
 }
 
-// keyTexts returns a new private key as PEM and as JWK.
-func keyTexts(t *testing.T) (key *ecdsa.PrivateKey, pemText, jwkText string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	jwk, err := jose.JSONWebKey{Key: key, KeyID: "kid1"}.MarshalJSON()
-	require.NoError(t, err)
-	return key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), string(jwk)
-}
-
-// jwk returns a new private key as a JWK.
-func jwk(t *testing.T, id string) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	text, err := jose.JSONWebKey{Key: key, KeyID: id}.MarshalJSON()
-	require.NoError(t, err)
-	return string(text)
-}
-
 // authorization returns the Authorization header that a client of config sends.
 func authorization(t *testing.T, config okta.Config) string {
 	t.Helper()
@@ -75,7 +47,7 @@ func authorization(t *testing.T, config okta.Config) string {
 	client, err := okta.NewClient(config)
 	require.NoError(t, err)
 	require.NoError(t, get(t.Context(), client))
-	return server.requests[0].Header.Get("Authorization")
+	return server.requests()[0].Header.Get("Authorization")
 }
 
 func TestLoadConfigPrecedence(t *testing.T) {
@@ -173,7 +145,7 @@ func TestLoadConfigWithoutAnything(t *testing.T) {
 	}
 }
 
-func TestLoadConfigReadsItsPlaces(t *testing.T) {
+func TestLoadConfigReadsTheDefaultFiles(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("USERPROFILE", home) // the same on Windows
@@ -196,7 +168,7 @@ func TestLoadConfigReadsItsPlaces(t *testing.T) {
 
 func TestLoadConfigModes(t *testing.T) {
 	t.Parallel()
-	_, pemText, jwkText := keyTexts(t)
+	pemText, jwkText := pkcs8(t, keys()["P-256"]), jwk(t, keys()["P-256"], "kid1")
 	const token, key, set = "OKTA_CLIENT_TOKEN=abc", "OKTA_CLIENT_PRIVATEKEY=", "OKTA_CLIENT_JWK="
 	const mode = "OKTA_CLIENT_AUTHORIZATIONMODE="
 	for name, c := range map[string]struct {
@@ -238,16 +210,16 @@ func TestLoadConfigModes(t *testing.T) {
 	}
 }
 
-// The key with which the assertion is signed is that of the app, in whatever form Okta's users have it.
+// Okta's users have the key of an app in any of these forms.
 func TestLoadConfigKeys(t *testing.T) {
 	t.Parallel()
-	key, pemText, jwkText := keyTexts(t)
-	org := oktatest.NewDemo()
-	t.Cleanup(org.Close)
+	key := keys()["P-256"]
+	pemText, jwkText := pkcs8(t, key), jwk(t, key, "kid1")
+	org := newOrg(t)
 	app := org.AddServiceApp(oktatest.ServiceApp{
 		Keys: []oktatest.ServiceAppKey{{ID: "kid1", Public: key.Public()}}, Scopes: []string{usersRead}, DPoP: true,
 	})
-	set := `{"keys": [` + jwk(t, "other") + `, ` + jwkText + `]}`
+	set := `{"keys": [` + jwk(t, keys()["P-384"], "other") + `, ` + jwkText + `]}`
 	indented := strings.ReplaceAll(pemText, "\n", "\n      ")
 	for name, lines := range map[string]string{
 		"PEM":                   "privateKeyId: kid1\n    privateKey: |\n      " + indented,
@@ -284,7 +256,7 @@ okta:
 func TestLoadConfigDPoP(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{"true": true, "True": true, "false": false, "": false} {
-		config, err := load(t, nil, "OKTA_CLIENT_DPOP="+value, "OKTA_CLIENT_JWK="+jwk(t, ""),
+		config, err := load(t, nil, "OKTA_CLIENT_DPOP="+value, "OKTA_CLIENT_JWK="+jwk(t, keys()["P-384"], ""),
 			"OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
 		require.NoError(t, err)
 		assert.Equal(t, want, config.Credentials.(okta.ServiceApp).DPoP)
@@ -311,7 +283,8 @@ func TestLoadConfigAdminConsole(t *testing.T) {
 
 func TestLoadConfigRefuses(t *testing.T) {
 	t.Parallel()
-	_, pemText, jwkText := keyTexts(t)
+	pemText, jwkText := pkcs8(t, keys()["P-256"]), jwk(t, keys()["P-256"], "kid1")
+	other, sameID := jwk(t, keys()["P-384"], ""), jwk(t, keys()["P-384"], "kid1")
 	set := func(keys ...string) string { return `JWK={"keys": [` + strings.Join(keys, ", ") + "]}" }
 	app := func(more ...string) []string { return append(more, "CLIENTID=0oa1", "SCOPES=a") }
 	for _, c := range []struct {
@@ -348,9 +321,9 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"privateKey (OKTA_CLIENT_PRIVATEKEY) is neither PEM, nor a JWK", app("PRIVATEKEY=MIISECRET")},
 		{"privateKey (OKTA_CLIENT_PRIVATEKEY) cannot be used: ", app("PRIVATEKEY=-----BEGIN PRIVATE KEY-----SECRET")},
 		{"jwk (OKTA_CLIENT_JWK) cannot be used: the JWK cannot be read", app(`JWK={"SECRET"`)},
-		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name one of them", app(set(jwkText, jwk(t, "")))},
-		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, jwk(t, "kid1")), "KID=kid1")},
-		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, jwk(t, "")), "KID=SECRET")},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name one of them", app(set(jwkText, other))},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, sameID), "KID=kid1")},
+		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys", app(set(jwkText, other), "KID=SECRET")},
 		{"jwk (OKTA_CLIENT_JWK) is a set of 0 keys", app(set())},
 	} {
 		for i, variable := range c.environ {
@@ -403,10 +376,9 @@ func TestLoadConfigWarnsOnceOfFilesThatOthersCanRead(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no permission bits")
 	}
-	_, pemText, _ := keyTexts(t)
 	secret := write(t, "okta: {client: {orgUrl: "+orgURL+", token: abcdefgh}}", 0o644)
 	harmless := write(t, "okta: {client: {requestTimeout: 9}}", 0o644)
-	key := write(t, pemText, 0o640)
+	key := write(t, pkcs8(t, keys()["P-256"]), 0o640)
 	for _, c := range []struct {
 		sources okta.ConfigSources
 		want    string
@@ -450,7 +422,7 @@ func TestLoadConfigProxy(t *testing.T) {
 	assert.NotContains(t, sprint("%+v %#v", config, config), "u:p")
 }
 
-// As in okta-sdk-golang v6, rateLimit.maxBackoff cuts a wait short, and the call is retried. It does not make a 429 final.
+// As in okta-sdk-golang v6, rateLimit.maxBackoff shortens a wait. It does not make a 429 final.
 func TestMaxBackoffCutsAWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -93,7 +93,7 @@ func TestLinksAllKeepsOrderAndArrays(t *testing.T) {
 	}
 }
 
-func TestMalformedLinksAreLeftOut(t *testing.T) {
+func TestInvalidLinksAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, malformed := range []string{
 		`"https://a"`, `7`, `null`, `true`, `{}`, `{"href":7}`, `{"href":""}`, `{"href":null}`, `{"title":"T"}`,
@@ -155,7 +155,7 @@ func readGrants(t *testing.T, body string) (*okta.Page[okta.OAuth2ScopeConsentGr
 	return clientFor(t, body).UserGrants.List(t.Context(), "u", nil)
 }
 
-func TestOddMemberDoesNotFailThePage(t *testing.T) {
+func TestInvalidMemberDoesNotFailThePage(t *testing.T) {
 	t.Parallel()
 	for member, values := range map[string][]string{
 		"created":     {`""`, `"yesterday"`, `7`, `{}`, `[]`, `true`, `null`},
@@ -177,7 +177,7 @@ func TestOddMemberDoesNotFailThePage(t *testing.T) {
 	assert.Equal(t, []okta.OAuth2ScopeConsentGrant{{ID: "1", Links: "[7]"}}, page.Items)
 }
 
-func TestOddMembersOfOtherModelsAreLeftOut(t *testing.T) {
+func TestInvalidMembersOfOtherModelsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	grant, err := clientFor(t, `{"id":"1","created":"","createdBy":"00u1"}`).UserGrants.Get(t.Context(), "u", "g", nil)
 	require.NoError(t, err)
@@ -204,7 +204,7 @@ func TestOddMembersOfOtherModelsAreLeftOut(t *testing.T) {
 	assert.Equal(t, []okta.OAuth2Client{{ClientID: "1"}}, clients.Items)
 }
 
-func TestMembersThatDecisionsHangOnAreStrict(t *testing.T) {
+func TestEssentialMembersAreStrict(t *testing.T) {
 	t.Parallel()
 	for _, member := range []string{"id", "clientId", "userId", "scopeId", "issuer", "status", "source"} {
 		for _, value := range []string{`7`, `{}`, `[]`, `["x"]`, `true`} {
@@ -278,4 +278,52 @@ func BenchmarkDecodePageOfGrants(b *testing.B) {
 		require.NoError(b, err)
 		require.Len(b, grants, 200)
 	}
+}
+
+func TestModelsAreEncodedAsOktaSpellsThem(t *testing.T) {
+	t.Parallel()
+	for _, op := range operations {
+		if op.want == nil || strings.HasPrefix(op.response, "[") {
+			continue
+		}
+		var got, want map[string]any
+		require.NoError(t, json.Unmarshal([]byte(encode(t, op.want)), &got))
+		spelled := strings.NewReplacer("client_id", "clientId", ".000Z", "Z").Replace(op.response)
+		require.NoError(t, json.Unmarshal([]byte(spelled), &want))
+		delete(want, "addedNextYear")
+		assert.Equal(t, want, got, op.id)
+	}
+	for _, empty := range []any{okta.OAuth2ScopeConsentGrant{}, okta.OAuth2RefreshToken{}, okta.OAuth2Client{}} {
+		assert.Equal(t, "{}", encode(t, empty))
+	}
+}
+
+func TestUnknownValuesAreKept(t *testing.T) {
+	t.Parallel()
+	page, err := readGrants(t, `[
+		{},
+		{"status":"PAUSED","source":"ROBOT","new":{"a":[1]},"created":null,"_links":null,"_embedded":null,"issuer":null},
+		{"id":"1","createdBy":{"id":"x","type":"Robot","y":1},
+			"_links":{"self":{"href":"h","hints":{"allow":["PATCH"],"z":0}},"more":{"href":"m"}}},
+		{"id":"caf`+"\xe9"+`"}
+	]`)
+	require.NoError(t, err)
+	require.Len(t, page.Items, 4)
+	assert.Equal(t, okta.OAuth2ScopeConsentGrant{}, page.Items[0])
+	assert.Equal(t, okta.OAuth2ScopeConsentGrant{Status: "PAUSED", Source: "ROBOT"}, page.Items[1])
+	assert.Equal(t, "Robot", page.Items[2].CreatedBy.Type)
+	assert.Equal(t, "caf\uFFFD", page.Items[3].ID)
+}
+
+func TestModelsCanBeExtended(t *testing.T) {
+	t.Parallel()
+	type extended struct {
+		okta.OAuth2RefreshToken
+		Extra string `json:"extra"`
+	}
+	client := clientFor(t, `[{"id":"1","extra":"x"}]`)
+	page, err := okta.List[extended](t.Context(), client, okta.Request{Path: []string{"api"}})
+	require.NoError(t, err)
+	assert.Equal(t, "1", page.Items[0].ID)
+	assert.Equal(t, "x", page.Items[0].Extra)
 }

@@ -23,13 +23,13 @@ import (
 
 // operation is one of Okta's documented operations, and the method that stands for it.
 type operation struct {
-	id     string // operationId
-	method string
-	route  string // below /api/v1
-	scope  string
-	query  string // of a call with every option
-	answer string // of Okta
-	want   any    // what the method makes of it
+	id       string // operationId
+	method   string
+	route    string // below /api/v1
+	scope    string
+	query    string // of a call with every option
+	response string // of Okta
+	want     any    // result of the method
 
 	service, name string
 	call          func(ctx context.Context, c *okta.Client, ids ...string) (any, error)
@@ -65,7 +65,7 @@ var (
 
 const listQuery = "after=c%261&expand=scope&limit=7"
 
-// items returns what a page holds, as the table of operations states it.
+// items returns the items of a page, without their type.
 func items[T any](page *okta.Page[T], err error) (any, error) {
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func items[T any](page *okta.Page[T], err error) (any, error) {
 	return page.Items, nil
 }
 
-// value hides the type of what a method returns.
+// value returns the result of a method, without its type.
 func value[T any](v *T, err error) (any, error) {
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func value[T any](v *T, err error) (any, error) {
 var operations = []operation{
 	{
 		id: "getUserGrant", method: http.MethodGet, route: "users/{userId}/grants/{grantId}", scope: usersRead,
-		query: "expand=scope", answer: grantJSON, want: grant,
+		query: "expand=scope", response: grantJSON, want: grant,
 		service: "UserGrants", name: "Get",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return value(c.UserGrants.Get(ctx, ids[0], ids[1], getOptions))
@@ -92,7 +92,8 @@ var operations = []operation{
 	},
 	{
 		id: "listUserGrants", method: http.MethodGet, route: "users/{userId}/grants", scope: usersRead,
-		query: listQuery + "&scopeId=okta.users.read", answer: "[" + grantJSON + "]", want: []okta.OAuth2ScopeConsentGrant{grant},
+		query: listQuery + "&scopeId=okta.users.read", response: "[" + grantJSON + "]",
+		want:    []okta.OAuth2ScopeConsentGrant{grant},
 		service: "UserGrants", name: "List",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.UserGrants.List(ctx, ids[0], &okta.ListUserGrantsOptions{
@@ -101,8 +102,9 @@ var operations = []operation{
 		},
 	},
 	{
-		id: "listGrantsForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/grants", scope: usersRead,
-		query: listQuery, answer: "[" + grantJSON + "]", want: []okta.OAuth2ScopeConsentGrant{grant},
+		id: "listGrantsForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/grants",
+		scope: usersRead,
+		query: listQuery, response: "[" + grantJSON + "]", want: []okta.OAuth2ScopeConsentGrant{grant},
 		service: "UserGrants", name: "ListForClient",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.UserGrants.ListForClient(ctx, ids[0], ids[1], listOptions))
@@ -123,45 +125,51 @@ var operations = []operation{
 		},
 	},
 	{
-		id: "revokeGrantsForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/grants", scope: usersManage,
+		id: "revokeGrantsForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/grants",
+		scope:   usersManage,
 		service: "UserGrants", name: "RevokeAllForClient",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return nil, c.UserGrants.RevokeAllForClient(ctx, ids[0], ids[1])
 		},
 	},
 	{
-		id: "getRefreshTokenForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersRead,
-		query: "expand=scope", answer: tokenJSON("clientId"), want: refreshToken,
+		id: "getRefreshTokenForUserAndClient", method: http.MethodGet,
+		route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersRead,
+		query: "expand=scope", response: tokenJSON("clientId"), want: refreshToken,
 		service: "UserOAuth", name: "GetRefreshToken",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return value(c.UserOAuth.GetRefreshToken(ctx, ids[0], ids[1], ids[2], getOptions))
 		},
 	},
 	{
-		id: "listRefreshTokensForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/tokens", scope: usersRead,
-		query: listQuery, answer: "[" + tokenJSON("clientId") + "]", want: []okta.OAuth2RefreshToken{refreshToken},
+		id: "listRefreshTokensForUserAndClient", method: http.MethodGet, route: "users/{userId}/clients/{clientId}/tokens",
+		scope: usersRead,
+		query: listQuery, response: "[" + tokenJSON("clientId") + "]", want: []okta.OAuth2RefreshToken{refreshToken},
 		service: "UserOAuth", name: "ListRefreshTokens",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.UserOAuth.ListRefreshTokens(ctx, ids[0], ids[1], listOptions))
 		},
 	},
 	{
-		id: "revokeTokenForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersManage,
+		id: "revokeTokenForUserAndClient", method: http.MethodDelete,
+		route: "users/{userId}/clients/{clientId}/tokens/{tokenId}", scope: usersManage,
 		service: "UserOAuth", name: "RevokeRefreshToken",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return nil, c.UserOAuth.RevokeRefreshToken(ctx, ids[0], ids[1], ids[2])
 		},
 	},
 	{
-		id: "revokeTokensForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/tokens", scope: usersManage,
+		id: "revokeTokensForUserAndClient", method: http.MethodDelete, route: "users/{userId}/clients/{clientId}/tokens",
+		scope:   usersManage,
 		service: "UserOAuth", name: "RevokeAllRefreshTokens",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return nil, c.UserOAuth.RevokeAllRefreshTokens(ctx, ids[0], ids[1])
 		},
 	},
 	{
-		id: "listOAuth2ClientsForAuthorizationServer", method: http.MethodGet, route: "authorizationServers/{authServerId}/clients", scope: serversRead,
-		answer: "[" + clientJSON + "]", want: []okta.OAuth2Client{oauthClient},
+		id: "listOAuth2ClientsForAuthorizationServer", method: http.MethodGet,
+		route: "authorizationServers/{authServerId}/clients", scope: serversRead,
+		response: "[" + clientJSON + "]", want: []okta.OAuth2Client{oauthClient},
 		service: "AuthorizationServerClients", name: "List",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.AuthorizationServerClients.List(ctx, ids[0]))
@@ -170,7 +178,7 @@ var operations = []operation{
 	{
 		id: "getRefreshTokenForAuthorizationServerAndClient", method: http.MethodGet,
 		route: "authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}", scope: serversRead,
-		query: "expand=scope", answer: tokenJSON("client_id"), want: refreshToken,
+		query: "expand=scope", response: tokenJSON("client_id"), want: refreshToken,
 		service: "AuthorizationServerClients", name: "GetRefreshToken",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return value(c.AuthorizationServerClients.GetRefreshToken(ctx, ids[0], ids[1], ids[2], getOptions))
@@ -179,7 +187,7 @@ var operations = []operation{
 	{
 		id: "listRefreshTokensForAuthorizationServerAndClient", method: http.MethodGet,
 		route: "authorizationServers/{authServerId}/clients/{clientId}/tokens", scope: serversRead,
-		query: listQuery, answer: "[" + tokenJSON("client_id") + "]", want: []okta.OAuth2RefreshToken{refreshToken},
+		query: listQuery, response: "[" + tokenJSON("client_id") + "]", want: []okta.OAuth2RefreshToken{refreshToken},
 		service: "AuthorizationServerClients", name: "ListRefreshTokens",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
 			return items(c.AuthorizationServerClients.ListRefreshTokens(ctx, ids[0], ids[1], listOptions))
@@ -203,11 +211,12 @@ var operations = []operation{
 	},
 }
 
-// The objects that Okta answers in the table, with every documented member, and what they decode to.
+// Objects with every documented member, as JSON and decoded.
 var (
 	grantJSON = `{
 		"id": "oag1", "clientId": "0oa1", "userId": "00u1", "scopeId": "okta.users.read", "issuer": "https://acme.okta.com",
-		"status": "ACTIVE", "source": "END_USER", "created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z",
+		"status": "ACTIVE", "source": "END_USER",
+		"created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z",
 		"createdBy": {"id": "00u1", "type": "User"}, "_embedded": {"scope": {"id": "okta.users.read"}},
 		"_links": ` + grantLinksJSON + `, "addedNextYear": {"deep": [1, {"x": null}]}
 	}`
@@ -221,7 +230,8 @@ var (
 		Links:       grantLinksJSON,
 	}
 	refreshToken = okta.OAuth2RefreshToken{
-		ID: "oar1", ClientID: "0oa1", UserID: "00u1", Issuer: "https://acme.okta.com/oauth2/aus1", Status: okta.StatusRevoked,
+		ID: "oar1", ClientID: "0oa1", UserID: "00u1", Issuer: "https://acme.okta.com/oauth2/aus1",
+		Status:      okta.StatusRevoked,
 		Scopes:      []string{"offline_access", "openid"},
 		Created:     time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC),
 		LastUpdated: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC),
@@ -250,7 +260,9 @@ const (
 		"client": {"href": "https://acme.okta.com/client", "title": "My App"},
 		"scope": {"href": "https://acme.okta.com/scope", "title": "okta.users.read"},
 		"user": {"href": "https://acme.okta.com/user", "title": "Ann"},
-		"authorizationServer": {"href": "https://acme.okta.com/as", "title": "org", "name": "n", "type": "t", "templated": true}
+		"authorizationServer": {
+			"href": "https://acme.okta.com/as", "title": "org", "name": "n", "type": "t", "templated": true
+		}
 	}`
 	scopeLinksJSON = `{"scope": {"href": "https://acme.okta.com/scope", "title": "openid"}}`
 	tokenLinksJSON = `{
@@ -261,17 +273,20 @@ const (
 		"authorizationServer": {"href": "https://acme.okta.com/as", "title": "Server"}
 	}`
 	clientLinksJSON = `{
-		"self": {"href": "https://acme.okta.com/self"}, "client": {"href": "https://acme.okta.com/client", "title": "My App"},
-		"grants": {"href": "https://acme.okta.com/grants"}, "tokens": {"href": "https://acme.okta.com/tokens", "hints": {"allow": ["GET"]}}
+		"self": {"href": "https://acme.okta.com/self"},
+		"client": {"href": "https://acme.okta.com/client", "title": "My App"},
+		"grants": {"href": "https://acme.okta.com/grants"},
+		"tokens": {"href": "https://acme.okta.com/tokens", "hints": {"allow": ["GET"]}}
 	}`
 )
 
-// tokenJSON names its client as the schema does or as Okta's example answers do.
+// tokenJSON names its client as the schema does or as Okta's examples do.
 func tokenJSON(clientMember string) string {
 	return `{
 		"id": "oar1", "` + clientMember + `": "0oa1", "userId": "00u1", "issuer": "https://acme.okta.com/oauth2/aus1",
 		"status": "REVOKED", "scopes": ["offline_access", "openid"],
-		"created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z", "expiresAt": "2026-03-04T05:06:07.000Z",
+		"created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z",
+		"expiresAt": "2026-03-04T05:06:07.000Z",
 		"_embedded": {"scopes": [{
 			"id": "scp1", "name": "openid", "displayName": "OpenID", "description": "An OpenID request",
 			"_links": ` + scopeLinksJSON + `
@@ -280,7 +295,7 @@ func tokenJSON(clientMember string) string {
 	}`
 }
 
-func TestOperationsSendAndDecodeExactly(t *testing.T) {
+func TestOperations(t *testing.T) {
 	t.Parallel()
 	require.Len(t, operations, 15)
 	for _, op := range operations {
@@ -291,10 +306,10 @@ func TestOperationsSendAndDecodeExactly(t *testing.T) {
 			var sent *http.Request
 			mock.RegisterResponder(op.method, orgURL+op.path(ids...), func(req *http.Request) (*http.Response, error) {
 				sent = req
-				if op.answer == "" {
+				if op.response == "" {
 					return httpmock.NewStringResponse(http.StatusNoContent, ""), nil
 				}
-				return httpmock.NewStringResponse(http.StatusOK, op.answer), nil
+				return httpmock.NewStringResponse(http.StatusOK, op.response), nil
 			})
 			client := newClient(t, mock, noRetries, func(c *okta.Config) { c.UserAgent = "acme/1.0" })
 
@@ -331,12 +346,12 @@ func TestOperationsDefaults(t *testing.T) {
 		},
 	} {
 		require.NoError(t, call(), name)
-		last := mock.requests[len(mock.requests)-1]
+		last := mock.last()
 		assert.Equal(t, "limit=200", last.URL.RawQuery, name)
 	}
 }
 
-func TestBadOptionsSendNothing(t *testing.T) {
+func TestInvalidOptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, refuse(t))
 	ctx := t.Context()
@@ -354,7 +369,8 @@ func TestBadOptionsSendNothing(t *testing.T) {
 			return err
 		},
 		"server tokens": func(limit int, expand okta.Expand) error {
-			_, err := client.AuthorizationServerClients.ListRefreshTokens(ctx, "a", "c", &okta.ListOptions{Limit: limit, Expand: expand})
+			options := &okta.ListOptions{Limit: limit, Expand: expand}
+			_, err := client.AuthorizationServerClients.ListRefreshTokens(ctx, "a", "c", options)
 			return err
 		},
 	}
@@ -375,10 +391,13 @@ func TestBadOptionsSendNothing(t *testing.T) {
 	require.ErrorIs(t, err, okta.ErrInvalidArgument)
 }
 
-func TestHostileIDsNeverLeave(t *testing.T) {
+func TestHostileIDsAreRefused(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, refuse(t))
-	hostile := []string{"", ".", "..", "a\nb", "\x00", "a\tb", "a\x7fb", "\u0085", "\r\nHost: evil", "a/b", "//evil.example", "/", `a\b`, `\`, "a;b", "..;", ";", "\xff", "\xc0\xaf"}
+	hostile := []string{
+		"", ".", "..", "a\nb", "\x00", "a\tb", "a\x7fb", "\u0085", "\r\nHost: evil", "a/b", "//evil.example", "/",
+		`a\b`, `\`, "a;b", "..;", ";", "\xff", "\xc0\xaf",
+	}
 	for _, op := range operations {
 		for position := range op.parameters() {
 			for _, id := range hostile {
@@ -386,19 +405,21 @@ func TestHostileIDsNeverLeave(t *testing.T) {
 				ids[position] = id
 				_, err := op.call(t.Context(), client, ids...)
 				require.ErrorIs(t, err, okta.ErrInvalidArgument, "%s, parameter %d: %q", op.id, position, id)
-				_, isAnswer := err.(*okta.Error) //nolint:errorlint // not even wrapped
-				assert.False(t, isAnswer)
+				_, isError := err.(*okta.Error) //nolint:errorlint // not even wrapped
+				assert.False(t, isError)
 			}
 		}
 	}
 }
 
-func TestOddIDsArriveAsTheyAre(t *testing.T) {
+func TestUnusualIDsAreEscaped(t *testing.T) {
 	t.Parallel()
 	odd := map[string]string{
 		"a%2Fb": "a%252Fb", "joe@acme.com": "joe@acme.com", "a?b": "a%3Fb", "a#b": "a%23b", "a b": "a%20b",
-		"%2e%2e": "%252e%252e", "...": "...", "ü": "%C3%BC", "a+b": "a+b", "o'hara": "o'hara", "a,b": "a,b", "a%3Bb": "a%253Bb",
-		"(a)*!$&=": "(a)*!$&=", `"a"`: "%22a%22", "a|b": "a%7Cb", "a:b": "a:b", "me": "me", "{x}": "%7Bx%7D", "grants": "grants",
+		"%2e%2e": "%252e%252e", "...": "...", "ü": "%C3%BC", "a+b": "a+b", "o'hara": "o'hara", "a,b": "a,b",
+		"a%3Bb":    "a%253Bb",
+		"(a)*!$&=": "(a)*!$&=", `"a"`: "%22a%22", "a|b": "a%7Cb", "a:b": "a:b", "me": "me", "{x}": "%7Bx%7D",
+		"grants": "grants",
 	}
 	var arrived string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -415,10 +436,10 @@ func TestOddIDsArriveAsTheyAre(t *testing.T) {
 				ids[position], want[position] = id, escaped
 				_, err := op.call(t.Context(), client, ids...)
 
-				answer, ok := err.(*okta.Error) //nolint:errorlint // as it is returned
+				apiErr, ok := err.(*okta.Error) //nolint:errorlint // as it is returned
 				require.True(t, ok, "%s with %q: %v", op.id, id, err)
 				assert.Equal(t, op.method+" "+op.path(want...), arrived)
-				assert.Equal(t, op.path(want...), answer.Path)
+				assert.Equal(t, op.path(want...), apiErr.Path)
 			}
 		}
 	}

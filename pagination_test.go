@@ -2,9 +2,10 @@ package okta_test
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -14,8 +15,8 @@ import (
 	"github.com/grantkit/okta"
 )
 
-// book answers with numbered pages of one grant each. The cursor of a page is its number, and links names its headers.
-func book(pages int, link func(next int) []string) step {
+// book responds with numbered pages of one grant each. The number of a page is its cursor; link returns Link headers.
+func book(pages int, link func(next int) []string) responder {
 	return func(req *http.Request) (*http.Response, error) {
 		n, _ := strconv.Atoi(req.URL.Query().Get("after"))
 		var headers []string
@@ -24,12 +25,12 @@ func book(pages int, link func(next int) []string) step {
 				headers = append(headers, "Link: "+l)
 			}
 		}
-		return reply(http.StatusOK, fmt.Sprintf(`[{"id":"grant%d"}]`, n), headers...)(req)
+		return reply(http.StatusOK, sprint(`[{"id":"grant%d"}]`, n), headers...)(req)
 	}
 }
 
 func nextLink(n int) []string {
-	return []string{fmt.Sprintf(`<https://acme.okta.com/api/v1/users/u/grants?after=%d>; rel="next"`, n)}
+	return []string{sprint(`<https://acme.okta.com/api/v1/users/u/grants?after=%d>; rel="next"`, n)}
 }
 
 func ids(t *testing.T, page *okta.Page[okta.OAuth2ScopeConsentGrant]) []string {
@@ -44,49 +45,35 @@ func ids(t *testing.T, page *okta.Page[okta.OAuth2ScopeConsentGrant]) []string {
 
 func TestPagesLinkForms(t *testing.T) {
 	t.Parallel()
-	forms := map[string]func(n int) []string{
-		"a line for each link": func(n int) []string {
-			return append([]string{`<https://acme.okta.com/api/v1/users/u/grants?limit=200>; rel="self"`}, nextLink(n)...)
-		},
-		"two links in one line": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://acme.okta.com/x?a=1,2;b>; rel="self", <https://acme.okta.com/x?after=%d>; rel="next"`, n)}
-		},
-		"unquoted": func(n int) []string { return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>;rel=next`, n)} },
-		"quoted as in a shell": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; rel='next'`, n)}
-		},
-		"upper case": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; REL="NEXT"`, n)}
-		},
-		"several relations": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://acme.okta.com/x?after=%d>; rel="last next"`, n)}
-		},
-		"relative URL": func(n int) []string { return []string{fmt.Sprintf(`</api/v1/users/u/grants?after=%d>; rel="next"`, n)} },
-		"query only":   func(n int) []string { return []string{fmt.Sprintf(`<?after=%d&limit=7#top>; rel="next"`, n)} },
-		"quoted parameters": func(n int) []string {
-			return []string{fmt.Sprintf(`<?after=%d>; title="a, \"b\"; <c>"; rel="next"`, n)}
-		},
-		"another host": func(n int) []string {
-			return []string{fmt.Sprintf(`<https://evil.example/steal?after=%d>; rel="next"`, n)}
-		},
-		"another path": func(n int) []string {
-			return []string{fmt.Sprintf(`</api/v1/users/other/grants?after=%d>; rel="next"`, n)}
-		},
-		"http and a userinfo": func(n int) []string {
-			return []string{fmt.Sprintf(`<http://u:p@acme.okta.com:8080/x?after=%d>; rel="next"`, n)}
-		},
-	}
-	for name, form := range forms {
+	const self = `<https://acme.okta.com/api/v1/users/u/grants?limit=200>; rel="self"`
+	for name, links := range map[string][]string{
+		"a line for each link":  {self, `<https://acme.okta.com/api/v1/users/u/grants?after=%d>; rel="next"`},
+		"two links in one line": {self + `, <https://acme.okta.com/x?after=%d>; rel="next"`},
+		"comma in another link": {`<https://acme.okta.com/x?a=1,2;b>; rel="self", <?after=%d>; rel="next"`},
+		"unquoted relation":     {`<https://acme.okta.com/x?after=%d>;rel=next`},
+		"single quotes":         {`<https://acme.okta.com/x?after=%d>; rel='next'`},
+		"upper case":            {`<https://acme.okta.com/x?after=%d>; REL="NEXT"`},
+		"relative URL":          {`</api/v1/users/u/grants?after=%d>; rel="next"`},
+		"query only":            {`<?after=%d&limit=7#top>; rel="next"`},
+		"another host":          {`<https://evil.example/steal?after=%d>; rel="next"`},
+		"another path":          {`</api/v1/users/other/grants?after=%d>; rel="next"`},
+		"http and a userinfo":   {`<http://u:p@acme.okta.com:8080/x?after=%d>; rel="next"`},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := play(book(3, form))
+			server := play(book(3, func(n int) []string {
+				page := slices.Clone(links)
+				last := len(page) - 1
+				page[last] = sprint(page[last], n)
+				return page
+			}))
 			client := newClient(t, server)
 			page, err := client.UserGrants.List(t.Context(), "u", nil)
 			require.NoError(t, err)
 
 			assert.Equal(t, []string{"grant0", "grant1", "grant2"}, ids(t, page))
-			require.Len(t, server.requests, 3)
-			for _, req := range server.requests {
+			require.Len(t, server.requests(), 3)
+			for _, req := range server.requests() {
 				assert.Equal(t, orgURL+"/api/v1/users/u/grants", "https://"+req.URL.Host+req.URL.Path)
 				assert.Equal(t, "200", req.URL.Query().Get("limit"))
 				assert.NotEmpty(t, req.Header.Get("Authorization"))
@@ -98,7 +85,8 @@ func TestPagesLinkForms(t *testing.T) {
 func TestPagesKeepTheListsOwnQuery(t *testing.T) {
 	t.Parallel()
 	server := play(
-		reply(http.StatusOK, `[{"id":"1"}]`, `Link: <https://other/x?after=c%2F%2B1&extra=e&scopeId=other&limit=1&expand=>; rel="next"`),
+		reply(http.StatusOK, `[{"id":"1"}]`,
+			`Link: <https://other/x?after=c%2F%2B1&extra=e&scopeId=other&limit=1&expand=>; rel="next"`),
 		reply(http.StatusOK, `[{"id":"2"}]`),
 	)
 	client := newClient(t, server)
@@ -111,8 +99,8 @@ func TestPagesKeepTheListsOwnQuery(t *testing.T) {
 	assert.Equal(t, []string{"1", "2"}, ids(t, page))
 	assert.Equal(t, url.Values{
 		"scopeId": {"okta.users.read"}, "expand": {"scope"}, "limit": {"3"}, "after": {"c/+1"}, "extra": {"e"},
-	}, server.requests[1].URL.Query())
-	assert.Equal(t, "start", server.requests[0].URL.Query().Get("after"), "the first request stays as it was")
+	}, server.requests()[1].URL.Query())
+	assert.Equal(t, "start", server.requests()[0].URL.Query().Get("after"), "the first request stays as it was")
 }
 
 func TestPageNext(t *testing.T) {
@@ -160,7 +148,7 @@ func TestPageMetadata(t *testing.T) {
 	assert.NotNil(t, page.Items)
 }
 
-func TestEmptyPageWithNextLinkGoesOn(t *testing.T) {
+func TestEmptyPageWithANextLink(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, play(
 		reply(http.StatusOK, `[]`, `Link: <?after=1>; rel="next"`),
@@ -172,7 +160,7 @@ func TestEmptyPageWithNextLinkGoesOn(t *testing.T) {
 	assert.Equal(t, []string{"last"}, ids(t, page))
 }
 
-func TestCursorSeenBeforeIsAnError(t *testing.T) {
+func TestRepeatedCursorIsAnError(t *testing.T) {
 	t.Parallel()
 	loops := map[string][]string{
 		"to itself":            {"a", "a"},
@@ -183,11 +171,12 @@ func TestCursorSeenBeforeIsAnError(t *testing.T) {
 	for name, cursors := range loops {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var steps []step
+			var responders []responder
 			for _, cursor := range cursors {
-				steps = append(steps, reply(http.StatusOK, `[{"id":"x"}]`, `Link: <?after=`+cursor+`>; rel="next"`))
+				link := `Link: <?after=` + cursor + `>; rel="next"`
+				responders = append(responders, reply(http.StatusOK, `[{"id":"x"}]`, link))
 			}
-			server := play(steps...)
+			server := play(responders...)
 			client := newClient(t, server)
 			var last error
 			page, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{After: "start"})
@@ -196,14 +185,14 @@ func TestCursorSeenBeforeIsAnError(t *testing.T) {
 				}
 			}
 			require.ErrorContains(t, last, "read before")
-			assert.Len(t, server.requests, len(cursors))
-			answer := requireAnswer(t, last)
-			assert.Equal(t, http.StatusOK, answer.StatusCode)
+			assert.Len(t, server.requests(), len(cursors))
+			apiErr := requireError(t, last)
+			assert.Equal(t, http.StatusOK, apiErr.StatusCode)
 		})
 	}
 }
 
-func TestBadNextLinkIsAnError(t *testing.T) {
+func TestInvalidNextLinkIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, link := range map[string]string{
 		"no closing bracket": `<https://acme.okta.com/x?after=SECRETCURSOR; rel="next"`,
@@ -274,7 +263,7 @@ func TestCollectReturnsAllOrNothing(t *testing.T) {
 	assert.Nil(t, all)
 }
 
-func TestStoppingEarlyReadsNoFurther(t *testing.T) {
+func TestEarlyBreakReadsNoFurtherPage(t *testing.T) {
 	t.Parallel()
 	server := play(book(9, nextLink))
 	client := newClient(t, server)
@@ -290,7 +279,7 @@ func TestStoppingEarlyReadsNoFurther(t *testing.T) {
 		require.NoError(t, err)
 		break
 	}
-	assert.Len(t, server.requests, 2)
+	assert.Len(t, server.requests(), 2)
 	assert.Len(t, ids(t, page), 9, "and may begin again")
 }
 
@@ -322,14 +311,15 @@ func TestPagesPassOnTheirContext(t *testing.T) {
 	require.NoError(t, err)
 	_, err = page.Next(context.WithValue(t.Context(), key{}, "two"))
 	require.NoError(t, err)
-	assert.Equal(t, "one", server.requests[0].Context().Value(key{}))
-	assert.Equal(t, "two", server.requests[1].Context().Value(key{}))
+	assert.Equal(t, "one", server.requests()[0].Context().Value(key{}))
+	assert.Equal(t, "two", server.requests()[1].Context().Value(key{}))
 }
 
-// What happens between two readings of a list must not make the second one fail.
+// A list may change between two readings of it.
 func TestListIsReadTwiceWithRevokesInBetween(t *testing.T) {
 	t.Parallel()
-	org, client := startDemo(t)
+	org := newOrg(t)
+	client := newClient(t, nil, atURL(org.URL))
 	page, err := client.UserGrants.List(t.Context(), ann, &okta.ListUserGrantsOptions{Limit: 5})
 	require.NoError(t, err)
 	before := ids(t, page)
@@ -347,8 +337,7 @@ func TestListIsReadTwiceWithRevokesInBetween(t *testing.T) {
 	}
 }
 
-// The cursor of a next link is taken from a query that is not well-formed, too.
-func TestCursorOfAQueryThatIsNotWellFormed(t *testing.T) {
+func TestCursorOfAMalformedQuery(t *testing.T) {
 	t.Parallel()
 	for query, cursor := range map[string]string{
 		"after=a&x=1;2":         "a",
@@ -371,14 +360,14 @@ func TestCursorOfAQueryThatIsNotWellFormed(t *testing.T) {
 		assert.Equal(t, cursor, page.Cursor(), query)
 		_, err = page.Next(t.Context())
 		require.NoError(t, err, query)
-		sent := server.requests[1].URL.Query()
+		sent := server.requests()[1].URL.Query()
 		assert.Equal(t, []string{cursor}, sent["after"], query)
 		assert.Equal(t, "s", sent.Get("scopeId"), query)
 		assert.Equal(t, "200", sent.Get("limit"), query)
 	}
 }
 
-// The filters of a list are its own: what the caller does with the query afterwards does not matter.
+// A caller may change its query afterwards.
 func TestQueryIsCopiedDeeply(t *testing.T) {
 	t.Parallel()
 	server := play(reply(200, `[{"id":"1"}]`, `Link: <?after=1>; rel="next"`), reply(200, `[]`))
@@ -388,5 +377,52 @@ func TestQueryIsCopiedDeeply(t *testing.T) {
 	req.Query["filter"][0], req.Path[2] = "b", "apps"
 	_, err = page.Next(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, orgURL+"/api/v1/users?after=1&filter=a", server.requests[1].URL.String())
+	assert.Equal(t, orgURL+"/api/v1/users?after=1&filter=a", server.requests()[1].URL.String())
+}
+
+func TestNilAndZeroPagesReturnErrors(t *testing.T) {
+	t.Parallel()
+	var none *okta.Page[int]
+	for _, page := range []*okta.Page[int]{none, {}} {
+		assert.False(t, page.HasNext())
+		assert.Empty(t, page.Cursor())
+		_, err := page.Next(t.Context())
+		require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	}
+	_, err := none.Collect(t.Context())
+	require.ErrorIs(t, err, okta.ErrInvalidArgument, "nothing is not an empty list")
+	for _, err := range none.All(t.Context()) {
+		require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	}
+}
+
+// NewPage makes lists of several pages for the tests of code that reads them.
+func TestNewPage(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	last := okta.NewPage([]int{3}, "", nil)
+	fails := true
+	second := okta.NewPage([]int{2}, "after2", func(context.Context) (*okta.Page[int], error) {
+		if fails {
+			return nil, broken
+		}
+		return last, nil
+	})
+	first := okta.NewPage([]int{1}, "after1", func(context.Context) (*okta.Page[int], error) { return second, nil })
+	assert.True(t, first.HasNext())
+	assert.Equal(t, "after1", first.Cursor())
+	_, err := first.Collect(t.Context())
+	require.ErrorIs(t, err, broken)
+	fails = false
+	items, err := first.Collect(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []int{1, 2, 3}, items)
+	assert.Empty(t, last.Cursor())
+	assert.False(t, last.HasNext())
+
+	lost := okta.NewPage([]int{1}, "x", func(context.Context) (*okta.Page[int], error) {
+		return nil, nil //nolint:nilnil // the mistake
+	})
+	_, err = lost.Collect(t.Context())
+	require.ErrorIs(t, err, okta.ErrInvalidArgument)
 }

@@ -1,0 +1,196 @@
+package okta_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grantkit/okta"
+	"github.com/grantkit/okta/oktatest"
+)
+
+func TestFullWindowIsWaitedOut(t *testing.T) {
+	t.Parallel()
+	for name, off := range map[string]bool{"with the rate limiter": false, "without": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			org := newOrg(t)
+			synctest.Test(t, func(t *testing.T) {
+				client := newClient(t, inProcess(org), func(c *okta.Config) { c.RateLimiter.Disabled = off })
+				org.LimitRate(oktatest.BucketUsers, 2, time.Minute)
+				time.Sleep(20 * time.Second) //nolint:forbidigo // the bubble's clock
+				start := time.Now()
+				for range 4 {
+					require.NoError(t, getGrant(t.Context(), client))
+				}
+				assert.InDelta(t, 40, time.Since(start).Seconds(), 1.1, "the rest of the window")
+				refused := map[bool]int{false: 0, true: 1}[off]
+				assert.Len(t, org.Requests(), 4+refused)
+			})
+		})
+	}
+}
+
+func TestConcurrencyLimitIsNoWindow(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t)
+	synctest.Test(t, func(t *testing.T) {
+		org.LimitRate(oktatest.BucketUsers, 0, time.Hour)
+		start := time.Now()
+		err := getGrant(t.Context(), newClient(t, inProcess(org)))
+		require.ErrorIs(t, err, okta.ErrRateLimited)
+		assert.Equal(t, 5, requireError(t, err).Attempts)
+		assert.Less(t, time.Since(start), 16*time.Second)
+	})
+}
+
+// bulk makes calls with workers, and returns how long that took and how many requests were refused.
+func bulk(t *testing.T, org *oktatest.Org, calls, workers int, clients ...*okta.Client) (time.Duration, int) {
+	t.Helper()
+	start := time.Now()
+	jobs := make(chan *okta.Client, calls)
+	for i := range calls {
+		jobs <- clients[i%len(clients)]
+	}
+	close(jobs)
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for client := range jobs {
+				assert.NoError(t, getGrant(t.Context(), client))
+			}
+		})
+	}
+	all.Wait()
+	refused := 0
+	for _, req := range org.Requests() {
+		if req.Status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	return time.Since(start), refused
+}
+
+func TestBulkUsesEachWindow(t *testing.T) {
+	t.Parallel()
+	for _, workers := range []int{1, 16, 128} {
+		t.Run(sprint("%d workers", workers), func(t *testing.T) {
+			t.Parallel()
+			org := newOrg(t)
+			synctest.Test(t, func(t *testing.T) {
+				org.LimitRate(oktatest.BucketUsers, 100, 5*time.Second)
+				took, refused := bulk(t, org, 300, workers, newClient(t, inProcess(org)))
+				assert.Zero(t, refused)
+				assert.InDelta(t, 10, took.Seconds(), 0.1, "two windows to wait for")
+			})
+		})
+	}
+}
+
+func TestMaxUseLeavesTheRestOfEachWindow(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t)
+	synctest.Test(t, func(t *testing.T) {
+		org.LimitRate(oktatest.BucketUsers, 100, time.Minute)
+		client := newClient(t, inProcess(org), func(c *okta.Config) { c.RateLimiter.MaxUse = 0.5 })
+		took, refused := bulk(t, org, 120, 16, client)
+		assert.Zero(t, refused)
+		assert.InDelta(t, 120, took.Seconds(), 1, "fifty in each of three windows")
+		state := client.RateLimits()["/api/v1/users"]
+		assert.Equal(t, 20, state.Used)
+		assert.Equal(t, 80, state.Remaining)
+		assert.Equal(t, 100, state.Limit)
+		assert.Zero(t, state.InFlight+state.Waiting)
+	})
+}
+
+func TestCallThrottledPastItsDeadlineFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t)
+	synctest.Test(t, func(t *testing.T) {
+		org.LimitRate(oktatest.BucketUsers, 1, time.Minute)
+		client := newClient(t, inProcess(org))
+		require.NoError(t, getGrant(t.Context(), client))
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		err := getGrant(ctx, client)
+		require.ErrorIs(t, err, okta.ErrRateLimited)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "/api/v1/users")
+		assert.Zero(t, time.Since(start))
+		assert.Len(t, org.Requests(), 1)
+
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		err = getGrant(ctx, client)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, time.Second, time.Since(start))
+	})
+}
+
+func TestRateLimitError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, play(reply(200, grantJSON, limits("1", in42s)...)))
+		require.NoError(t, get(t.Context(), client))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		limited, ok := errors.AsType[*okta.RateLimitError](get(ctx, client))
+		require.True(t, ok)
+		assert.Equal(t, "/api/v1/users", limited.Bucket)
+		assert.Equal(t, okta.ThrottleWindow, limited.Reason)
+		assert.Equal(t, time.Now().Add(42*time.Second), limited.RetryAt, "by the client's clock")
+	})
+}
+
+// With room for one request in flight, nothing could be sent after one that counts forever.
+func TestFailedAttemptIsNoLongerInFlight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		narrow := []string{
+			serverDate, "X-Rate-Limit-Limit: 2", "X-Rate-Limit-Remaining: 1", "X-Rate-Limit-Reset: " + in42s,
+		}
+		server := play(reply(200, `[]`, narrow...), lose(errRefused), reply(200, `[]`, narrow...))
+		client := newClient(t, server, noRetries)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err := client.UserGrants.List(ctx, "u", nil)
+		require.NoError(t, err)
+		_, err = client.UserGrants.List(ctx, "u", nil)
+		require.ErrorIs(t, err, errRefused)
+		_, err = client.UserGrants.List(ctx, "u", nil)
+		require.NoError(t, err)
+		assert.Zero(t, client.RateLimits()["/api/v1/users"].InFlight)
+	})
+}
+
+func TestBucketsAreApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		used := map[string]int{}
+		server := play(func(req *http.Request) (*http.Response, error) {
+			reset := map[bool]string{true: in42s, false: in60s}[strings.HasSuffix(req.URL.Path, "/grants")]
+			used[req.URL.Path]++
+			headers := append(limits("100", reset), "X-Okta-Request-Id: r")
+			headers[2] = sprint("X-Rate-Limit-Remaining: %d", 100-used[req.URL.Path])
+			return reply(200, `[]`, headers...)(req)
+		})
+		client := newClient(t, server, func(c *okta.Config) { c.RateLimiter.MaxUse = 0.1 })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for range 30 {
+			_, _ = client.UserGrants.List(ctx, "u", nil)
+			_, _ = okta.List[struct{}](ctx, client, okta.Request{Path: []string{"api", "v1", "users", "u"}})
+		}
+		assert.Equal(t, map[string]int{"/api/v1/users/u/grants": 10, "/api/v1/users/u": 10}, used)
+	})
+}

@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -109,7 +110,11 @@ type attempt struct {
 }
 
 func (a *attempt) requestID() string {
-	return a.secrets.Scrub(a.response.Header.Get("X-Okta-Request-Id"))
+	secrets := a.secrets
+	if cursor := a.query.Get("after"); cursor != "" {
+		secrets = append(slices.Clip(secrets), cursor)
+	}
+	return secrets.Scrub(a.response.Header.Get("X-Okta-Request-Id"))
 }
 
 // noResponse stands for a response that did not come: its status is 0.
@@ -390,7 +395,9 @@ func (c *connection) trace(ctx context.Context, traces bool) context.Context {
 
 // stale reports whether a connection that was used before broke before any byte of a response: the server had closed
 // it.
-func (c *connection) stale() bool { return c.reused.Load() && !c.responded.Load() }
+func (a *attempt) stale() bool {
+	return a.connection.reused.Load() && !a.connection.responded.Load() && !errors.Is(a.err, os.ErrDeadlineExceeded)
+}
 
 // decode hands the body of the response to a decoder.
 func decode[T any](a *attempt, decoder func([]byte) (T, error)) (T, error) {

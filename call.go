@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,8 @@ type call struct {
 	path   string          // escaped
 
 	sent    int    // attempts that were sent
-	retries int    // of these, those that the retry policy made
+	retries int    // of these, those that count as retries
+	waits   int    // and those that do not, because the call only waited for its turn
 	firstID string // the first request ID
 	refused *Error // the latest error response that was followed by another attempt
 	lost    error  // why the latest such attempt without a response failed
@@ -104,11 +106,11 @@ func (k *call) setHeader(header http.Header) {
 // revoked it. That the user, the client or the server is not found is another matter.
 func (k *call) alreadyRevoked(refusal *Error) bool {
 	return k.single && refusal != nil && refusal.StatusCode == http.StatusNotFound && refusal.Code == CodeNotFound &&
-		!parents[refusal.Resource]
+		revocable.MatchString(refusal.Resource)
 }
 
-// parents are the resources to which grants and tokens belong.
-var parents = map[string]bool{"User": true, "OAuth2Client": true, "AuthorizationServer": true}
+// revocable matches the resources that can be revoked one by one, and a 404 that names none.
+var revocable = regexp.MustCompile(`^$|Grant|Token`)
 
 // next decides whether another attempt follows a, and after which wait.
 func (k *call) next(a *attempt) (time.Duration, bool) {
@@ -136,6 +138,9 @@ func (k *call) remember(a *attempt) {
 	k.unknown = k.unknown || a.outcomeUnknown()
 }
 
+// maxWaits bounds how often a call is refused without that counting as a retry.
+const maxWaits = 16
+
 func (k *call) plan(a *attempt) (time.Duration, bool) {
 	if a.response != noResponse && k.auth.renew(a.response, a.refusal) {
 		return 0, true
@@ -143,8 +148,8 @@ func (k *call) plan(a *attempt) (time.Duration, bool) {
 	if a.refusal == nil && a.err == nil || !k.repeatable() && a.response.StatusCode != http.StatusTooManyRequests {
 		return 0, false
 	}
-	number := k.retries + 1
-	if a.uncounted {
+	number, counted := k.retries+1, !a.uncounted || k.waits == maxWaits
+	if !counted {
 		number = 1
 	}
 	wait, again := k.engine.retry.Wait(k.ctx, number, retry.Attempt{
@@ -152,15 +157,21 @@ func (k *call) plan(a *attempt) (time.Duration, bool) {
 		Header: a.response.Header,
 		Err:    a.err,
 		Reset:  untilReset(a.response.Header),
-		Stale:  a.connection.stale(),
+		Stale:  a.stale(),
 	})
-	if again && !a.uncounted {
+	switch {
+	case again && counted:
 		k.retries++
+	case again:
+		k.waits++
 	}
-	if a.requeued {
-		wait = 0 // the limiter waits
+	if !a.requeued {
+		return wait, again
 	}
-	return wait, again
+	if k.waits+k.retries > 1 { // a call that is refused again and again must not keep its bucket from serving others
+		k.since = time.Now()
+	}
+	return 0, again // the limiter waits
 }
 
 // result is what the call comes to, with all that is known of a failure. stopped is why no attempt was made, or why

@@ -128,6 +128,8 @@ func TestRevokeThatWasDoneBefore(t *testing.T) {
 		"read-only mode before":           {[]responder{reply(503, readOnlyJSON), missing}, false},
 		"no such user":                    {[]responder{reply(503, ""), reply(404, notFound("u (User)"))}, false},
 		"no such client":                  {[]responder{lose(errReset), reply(404, notFound("c (OAuth2Client)"))}, false},
+		"another kind of client":          {[]responder{reply(503, ""), reply(404, notFound("c (PublicClientApp)"))}, false},
+		"404 that names no kind":          {[]responder{reply(503, ""), reply(404, notFound("g"))}, true},
 		"404 of a proxy":                  {[]responder{lose(errReset), reply(404, "<html>")}, false},
 		"404 of a path that is not there": {[]responder{lose(errReset), reply(404, `{"errorCode":"E0000008"}`)}, false},
 		"403":                             {[]responder{lose(errReset), reply(403, deniedJSON)}, false},

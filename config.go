@@ -213,7 +213,7 @@ func (c Config) retryPolicy() (retry.Policy, error) {
 		MaxRetries: cmp.Or(r.MaxRetries, defaultMaxRetries), MinWait: r.MinWait, MaxWait: r.MaxWait, Cut: c.maxBackoff,
 	}
 	if p.MaxWait == 0 {
-		p.MaxWait = max(defaultMaxWait, p.MinWait)
+		p.MaxWait = max(defaultMaxWait, p.MinWait, p.Cut)
 	}
 	if p.MinWait == 0 {
 		p.MinWait = min(defaultMinWait, p.MaxWait)
@@ -276,6 +276,8 @@ func refuseURL(u *url.URL, address string, allowHTTP bool) string {
 		return "has a port that is not between 1 and 65535"
 	case u.User != nil:
 		return "contains a user name or password: authenticate with Config.Credentials"
+	case strings.Contains(address, " "):
+		return "contains a space"
 	case strings.Contains(address, "?"):
 		return "contains a query"
 	case strings.Contains(address, "#"):

@@ -253,7 +253,7 @@ func (e *Error) LogValue() slog.Value {
 		slog.String("method", e.Method),
 		slog.String("path", e.Path),
 		slog.Int("status", e.StatusCode),
-		slog.String("code", string(e.Code)),
+		slog.String("code", redact.Line(string(e.Code))),
 		slog.String("summary", redact.Line(e.Summary)),
 		slog.String("request_id", e.RequestID),
 		slog.Int("attempts", e.Attempts),
@@ -262,7 +262,8 @@ func (e *Error) LogValue() slog.Value {
 		attrs = append(attrs, slog.String("causes", redact.Line(e.reasons())))
 	}
 	if e.OAuth != nil {
-		attrs = append(attrs, slog.String("oauth_error", e.OAuth.Code), slog.String("scope", e.OAuth.Scope))
+		attrs = append(attrs, slog.String("oauth_error", redact.Line(e.OAuth.Code)),
+			slog.String("scope", redact.Line(e.OAuth.Scope)))
 	}
 	if e.cause != nil {
 		attrs = append(attrs, slog.String("cause", e.cause.Error()))

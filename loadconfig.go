@@ -110,12 +110,16 @@ func (l *loader) checkOwners() {
 		}
 		target := l.settings[owner]
 		named := slices.IndexFunc(l.files, func(f settings.Settings) bool { return f[owner].Place == target.Place })
+		secret := l.settings[key]
+		fromEnvironment := strings.HasPrefix(secret.Place, "OKTA_CLIENT_")
 		for _, file := range l.files[:max(named, 0)] {
-			secret, ok := file[key]
-			if !ok || secret.Place != l.settings[key].Place || file[owner].Text == target.Text {
-				continue
+			switch other := file[owner].Text; {
+			case other == target.Text:
+			case fromEnvironment && other != "":
+				l.fail(owner, "is not the one of a weaker file: with "+secret.Place+", it belongs in the environment")
+			case secret.Place != "" && file[key].Place == secret.Place:
+				l.fail(owner, "is not the one for which "+key+" ("+secret.Place+") is given: both belong in one file")
 			}
-			l.fail(owner, "is not the one for which "+key+" ("+secret.Place+") is given: both belong in one file")
 		}
 	}
 }

@@ -56,9 +56,10 @@ func TestLoadConfigPrecedence(t *testing.T) {
 		" rateLimit: {maxRetries: 1, maxBackoff: 11}}}"
 	strong := "okta: {client: {orgUrl: https://strong.okta.com, requestTimeout: 2," +
 		" rateLimit: {maxBackoff: 12, maxUse: 0.5}}}"
-	config, err := load(t, []string{weak, strong}, "OKTA_CLIENT_REQUESTTIMEOUT=3", "OKTA_CLIENT_TOKEN=strongest")
+	config, err := load(t, []string{weak, strong}, "OKTA_CLIENT_REQUESTTIMEOUT=3", "OKTA_CLIENT_TOKEN=strongest",
+		"OKTA_CLIENT_ORGURL=https://strongest.okta.com")
 	require.NoError(t, err)
-	assert.Equal(t, "https://strong.okta.com", config.OrgURL)
+	assert.Equal(t, "https://strongest.okta.com", config.OrgURL)
 	assert.Equal(t, 3*time.Second, config.AttemptTimeout)
 	assert.Equal(t, okta.Retry{MaxRetries: 1}, config.Retry)
 	assert.Equal(t, okta.RateLimiter{MaxUse: 0.5}, config.RateLimiter)
@@ -93,6 +94,18 @@ func TestLoadConfigKeepsACredentialForItsOrg(t *testing.T) {
 	}
 	_, err := load(t, []string{home}, "OKTA_CLIENT_ORGURL=https://other.okta.com")
 	require.NoError(t, err, "the environment is the user's own")
+
+	token := "OKTA_CLIENT_TOKEN=SECRETTOKEN"
+	_, err = load(t, []string{same, other}, token)
+	require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	require.ErrorContains(t, err, "with OKTA_CLIENT_TOKEN, it belongs in the environment")
+	assert.NotContains(t, err.Error(), "SECRET")
+	for _, files := range [][]string{{same}, {same, same}, {other}} {
+		_, err := load(t, files, token)
+		require.NoError(t, err, "%v", files)
+	}
+	_, err = load(t, []string{same, other}, token, "OKTA_CLIENT_ORGURL=https://acme.okta.com")
+	require.NoError(t, err)
 }
 
 func TestLoadConfigKeepsAPasswordForItsProxy(t *testing.T) {
@@ -108,6 +121,9 @@ func TestLoadConfigKeepsAPasswordForItsProxy(t *testing.T) {
 	assert.NotContains(t, err.Error(), "SECRET")
 	_, err = load(t, []string{home, own})
 	require.NoError(t, err)
+	_, err = load(t, []string{home, own}, "OKTA_CLIENT_PROXY_PASSWORD=SECRET")
+	require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	assert.NotContains(t, err.Error(), "SECRET")
 }
 
 func TestLoadConfigRefusesAClientAssertion(t *testing.T) {
@@ -160,9 +176,10 @@ func TestLoadConfigReadsTheDefaultFiles(t *testing.T) {
 		assert.Equal(t, "SSWS "+file, authorization(t, config))
 	}
 	t.Setenv("OKTA_CLIENT_TOKEN", "environment")
+	t.Setenv("OKTA_CLIENT_ORGURL", "https://environment.example.com")
 	config, err := okta.LoadConfig()
 	require.NoError(t, err)
-	assert.Equal(t, "https://.okta.yaml.example.com", config.OrgURL)
+	assert.Equal(t, "https://environment.example.com", config.OrgURL)
 	assert.Equal(t, "SSWS environment", authorization(t, config))
 }
 

@@ -85,6 +85,9 @@ type RateLimitError struct {
 
 // Error says in which bucket no requests are left, and when that changes.
 func (e *RateLimitError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	if e.RetryAt.IsZero() {
 		return fmt.Sprintf("no requests are left in the rate limit of %s (%s)", e.Bucket, e.Reason)
 	}

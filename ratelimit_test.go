@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,5 +193,48 @@ func TestBucketsAreApart(t *testing.T) {
 			_, _ = okta.List[struct{}](ctx, client, okta.Request{Path: []string{"api", "v1", "users", "u"}})
 		}
 		assert.Equal(t, map[string]int{"/api/v1/users/u/grants": 10, "/api/v1/users/u": 10}, used)
+	})
+}
+
+// always429 refuses requests whose path contains "poison", as a bucket does that is used up, and serves the others.
+func always429(refused *atomic.Int32) http.RoundTripper {
+	return responder(func(req *http.Request) (*http.Response, error) {
+		now := time.Now()
+		headers := []string{
+			"Date: " + now.UTC().Format(http.TimeFormat), "X-Rate-Limit-Limit: 100",
+			sprint("X-Rate-Limit-Reset: %d", now.Truncate(time.Minute).Add(time.Minute).Unix()),
+		}
+		if strings.Contains(req.URL.Path, "poison") {
+			refused.Add(1)
+			return reply(429, limitedJSON, append(headers, "X-Rate-Limit-Remaining: 0")...)(req)
+		}
+		return reply(200, `[]`, append(headers, "X-Rate-Limit-Remaining: 99")...)(req)
+	})
+}
+
+// A call that is refused again and again ends, although its bucket serves others, and does not keep them from being served.
+func TestCallThatIsRefusedForEverEndsAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var refused atomic.Int32
+		client := newClient(t, always429(&refused))
+		start := time.Now()
+		var calls sync.WaitGroup
+		calls.Go(func() {
+			err := client.Do(t.Context(), okta.Request{
+				Method: http.MethodPost, Path: []string{"api", "v1", "users", "poison", "sessions"},
+			}, nil)
+			assert.ErrorIs(t, err, okta.ErrRateLimited)
+		})
+		synctest.Wait()
+		for range 50 {
+			calls.Go(func() {
+				_, err := client.UserGrants.List(t.Context(), "u", nil)
+				assert.NoError(t, err)
+				assert.Less(t, time.Since(start), 5*time.Minute)
+			})
+		}
+		calls.Wait()
+		assert.LessOrEqual(t, refused.Load(), int32(1+16+4))
 	})
 }

@@ -173,6 +173,26 @@ func TestEncodedEchoesOfACursorAreRedacted(t *testing.T) {
 }
 
 // The bound of an error's body must not cut an echo so that it is no longer found.
+// A request ID may be made of the request's URL.
+func TestRequestIDDoesNotShowTheCursor(t *testing.T) {
+	t.Parallel()
+	var seen []okta.Attempt
+	client := newClient(t, play(reply(200, `[]`, "X-Okta-Request-Id: id-of-SECRETCURSOR")), observe(&seen))
+	page, err := client.UserGrants.List(t.Context(), "u", &okta.ListUserGrantsOptions{After: "SECRETCURSOR"})
+	require.NoError(t, err)
+	assert.Equal(t, "id-of-[redacted]", page.RequestID)
+	assert.Equal(t, "id-of-[redacted]", seen[0].RequestID)
+}
+
+// A JSON pointer spells "/" and "~" in its own way.
+func TestCredentialInAJSONPointerIsRedacted(t *testing.T) {
+	t.Parallel()
+	const token = "abcd/efgh~ijkl/mnop"
+	client := newClient(t, play(reply(200, `{"`+token+`":"text"}`)), withCredentials(okta.BearerToken(token)))
+	err := client.Do(t.Context(), okta.Request{Path: []string{"api"}}, &map[string]int{})
+	require.ErrorContains(t, err, `at "/[redacted]" does not fit`)
+}
+
 func TestEchoOfACredentialAtTheBoundIsRedacted(t *testing.T) {
 	t.Parallel()
 	const mebibyte = 1 << 20

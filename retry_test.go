@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -307,13 +308,37 @@ func TestDeleteOnAStaleConnectionIsRetriedAtOnce(t *testing.T) {
 	client := newClient(t, nil, atURL(server), observe(&seen), func(c *okta.Config) {
 		c.Retry = okta.Retry{MinWait: time.Hour, MaxWait: 2 * time.Hour}
 	})
-	require.NoError(t, revoke(t.Context(), client))
-	require.NoError(t, revoke(t.Context(), client))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // too short for a wait
+	defer cancel()
+	require.NoError(t, revoke(ctx, client))
+	require.NoError(t, revoke(ctx, client))
 	<-closed
 	assert.Len(t, seen, 3)
 	for _, a := range seen {
 		assert.Zero(t, a.Wait)
 	}
+}
+
+// A server that takes too long on a connection that was used before has not closed it: the retry waits.
+func TestDeleteThatTimesOutOnAUsedConnectionIsNotRetriedAtOnce(t *testing.T) {
+	t.Parallel()
+	server := rawServer(t, func(n int, conn net.Conn, _ string) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		if n == 1 { // keeps the second request waiting
+			_, _ = io.Copy(io.Discard, conn)
+		}
+	})
+	var seen []okta.Attempt
+	client := newClient(t, nil, atURL(server), observe(&seen), func(c *okta.Config) {
+		c.Retry = okta.Retry{MinWait: 20 * time.Millisecond, MaxWait: time.Second}
+		c.AttemptTimeout = 200 * time.Millisecond
+	})
+	require.NoError(t, revoke(t.Context(), client))
+	require.NoError(t, revoke(t.Context(), client))
+	require.Len(t, seen, 3)
+	require.ErrorIs(t, seen[1].Err, os.ErrDeadlineExceeded)
+	assert.Positive(t, seen[1].Wait)
+	assert.Equal(t, []bool{false, true, false}, []bool{seen[0].WillRetry, seen[1].WillRetry, seen[2].WillRetry})
 }
 
 func TestRetryHeaders(t *testing.T) {

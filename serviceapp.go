@@ -179,6 +179,7 @@ func (c *apiAuthenticator) authenticate(ctx context.Context, req *http.Request) 
 	}
 	c.token = token
 	if token.key == nil {
+		req.Header.Del("DPoP") // of a token before this one
 		return authorize(req, "Bearer", token.value()), nil
 	}
 	proof, err := c.service.prover.Prove(req, dpop.API, token.key, token.value())
@@ -197,7 +198,7 @@ const maxRenewals = 2
 func (c *apiAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	s := c.service
 	fresh := s.prover.Learn(dpop.API, resp.Header)
-	if resp.StatusCode != http.StatusUnauthorized {
+	if accepted(resp) {
 		s.tokens.Accepted(c.token)
 	}
 	if refusal == nil || !refusesAuthentication(resp) {
@@ -211,6 +212,12 @@ func (c *apiAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	}
 	c.renewed++
 	return s.tokens.Refused(c.token)
+}
+
+// accepted reports whether a response says that its token is good. A 429 or a 5xx may come from a gateway.
+func accepted(resp *http.Response) bool {
+	return resp.StatusCode < http.StatusInternalServerError &&
+		resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusTooManyRequests
 }
 
 func refusesAuthentication(resp *http.Response) bool {

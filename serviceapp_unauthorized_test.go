@@ -162,23 +162,30 @@ func TestRefreshesBackOffWhileNewTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
 	synctest.Test(t, func(t *testing.T) {
-		fetched, deactivated := 0, true
+		fetched, deactivated, overloaded := 0, true, false
 		client := newClient(t, responder(func(req *http.Request) (*http.Response, error) {
 			switch {
 			case req.URL.Path == tokenPath:
 				fetched++
 				return reply(200, bearerJSON(fetched))(req)
+			case overloaded:
+				return reply(503, "")(req)
 			case deactivated, req.Header.Get("Authorization") == "Bearer abcdefgh-3":
 				return reply(401, invalidTokenJSON)(req)
 			}
 			return reply(200, grantJSON)(req)
-		}), app.configure)
+		}), app.configure, noRetries)
 		for range 1000 {
 			err := get(t.Context(), client)
 			require.ErrorIs(t, err, okta.ErrUnauthorized)
 			assert.Equal(t, okta.CodeInvalidToken, requireError(t, err).Code, "the response of the API")
 		}
 		assert.Equal(t, 2, fetched)
+		overloaded = true
+		require.Error(t, get(t.Context(), client))
+		overloaded = false
+		require.ErrorIs(t, get(t.Context(), client), okta.ErrUnauthorized)
+		assert.Equal(t, 2, fetched, "a 503 says nothing about the token")
 
 		deactivated = false
 		require.NoError(t, get(t.Context(), client), "the app was activated again")

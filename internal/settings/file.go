@@ -34,6 +34,11 @@ const maxFile = 1 << 20
 
 // readFile reads a file, and reports whether users other than its owner can read it, too.
 func readFile(name string) (text []byte, open bool, err error) {
+	if info, err := os.Stat(name); err != nil {
+		return nil, false, err
+	} else if !info.Mode().IsRegular() { // opening a FIFO would wait for its writer
+		return nil, false, fmt.Errorf("%s is not a regular file", name)
+	}
 	file, err := os.Open(name) //nolint:gosec // the caller's choice
 	if err != nil {
 		return nil, false, err

@@ -15,6 +15,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -246,10 +247,13 @@ func end(dec *jsontext.Decoder) error {
 	return errors.New("more text follows the JSON value")
 }
 
+var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
+
 // readable says where and why the decoder stopped. It does not quote the value there.
 func readable(err error) error {
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		return fmt.Errorf("%s at %q does not fit %v", semantic.JSONKind, semantic.JSONPointer, semantic.GoType)
+		pointer := unescapePointer.Replace(string(semantic.JSONPointer)) // so that a secret in it is found
+		return fmt.Errorf("%s at %q does not fit %v", semantic.JSONKind, pointer, semantic.GoType)
 	}
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return fmt.Errorf("not valid JSON at byte %d: %w", syntactic.ByteOffset, syntactic.Err)

@@ -77,9 +77,9 @@ type Config struct {
 // end after the context's deadline, the call returns its error at once. The first retry does not wait if a DELETE
 // found that the server had closed an idle connection.
 type Retry struct {
-	// MaxRetries is how many retries a call makes. Default: 4; negative: none. A 429 does not count while
-	// Config.RateLimiter knows when the window ends and the bucket serves other requests: such a call only waits for
-	// its turn, for which its context is the bound.
+	// MaxRetries is how many retries a call makes. Default: 4; negative: none. Up to 16 429s do not count while
+	// Config.RateLimiter knows when the window ends and the bucket serves other requests: the call only waits for its
+	// turn.
 	MaxRetries int
 
 	MinWait time.Duration // shortest wait. Default: 500 ms

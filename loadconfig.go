@@ -29,8 +29,8 @@ type ConfigSources struct {
 // called.
 //
 // An invalid value is an error that names the file and line, or the variable, and never shows the value. A credential
-// of one file for an org that a stronger file names is an error, too. An unknown key or variable is a warning that
-// NewClient logs to Config.Logger.
+// of one file for an org that a stronger file names is an error, too, and so is one of the environment for an org
+// about which two files differ. An unknown key or variable is a warning that NewClient logs to Config.Logger.
 //
 // Credentials follow authorizationMode: SSWS, Bearer, PrivateKey or JWK. Without it, a token is an API token, and a
 // private key counts only if there is no token; without either, Config.Credentials is nil. Timeouts are in seconds.

@@ -177,6 +177,6 @@ func TestNilErrorPrints(t *testing.T) {
 	var none *okta.Error
 	assert.Equal(t, "<nil>", none.Error())
 	assert.Equal(t, "<nil>", none.LogValue().String())
-	assert.NotErrorIs(t, none, okta.ErrNotFound)
+	require.NotErrorIs(t, none, okta.ErrNotFound)
 	assert.NoError(t, none.Unwrap())
 }

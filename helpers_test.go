@@ -312,7 +312,6 @@ func readHead(conn net.Conn) string {
 // The server's clock, which differs from that of the client by decades, and ends of its rate limit windows.
 const (
 	serverDate = "Date: Mon, 01 Jun 2026 12:00:00 GMT"
-	serverNow  = "1780315200"
 	in42s      = "1780315242"
 	in60s      = "1780315260"
 	in5m       = "1780315500"

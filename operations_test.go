@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
@@ -209,90 +208,6 @@ var operations = []operation{
 			return nil, c.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, ids[0], ids[1])
 		},
 	},
-}
-
-// Objects with every documented member, as JSON and decoded.
-var (
-	grantJSON = `{
-		"id": "oag1", "clientId": "0oa1", "userId": "00u1", "scopeId": "okta.users.read", "issuer": "https://acme.okta.com",
-		"status": "ACTIVE", "source": "END_USER",
-		"created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z",
-		"createdBy": {"id": "00u1", "type": "User"}, "_embedded": {"scope": {"id": "okta.users.read"}},
-		"_links": ` + grantLinksJSON + `, "addedNextYear": {"deep": [1, {"x": null}]}
-	}`
-	grant = okta.OAuth2ScopeConsentGrant{
-		ID: "oag1", ClientID: "0oa1", UserID: "00u1", ScopeID: "okta.users.read", Issuer: "https://acme.okta.com",
-		Status: okta.StatusActive, Source: okta.SourceEndUser,
-		Created:     time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC),
-		LastUpdated: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC),
-		CreatedBy:   okta.OAuth2Actor{ID: "00u1", Type: "User"},
-		Embedded:    okta.GrantEmbedded{Scope: okta.GrantScope{ID: "okta.users.read"}},
-		Links:       grantLinksJSON,
-	}
-	refreshToken = okta.OAuth2RefreshToken{
-		ID: "oar1", ClientID: "0oa1", UserID: "00u1", Issuer: "https://acme.okta.com/oauth2/aus1",
-		Status:      okta.StatusRevoked,
-		Scopes:      []string{"offline_access", "openid"},
-		Created:     time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC),
-		LastUpdated: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC),
-		ExpiresAt:   time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
-		Embedded: okta.RefreshTokenEmbedded{Scopes: []okta.OAuth2RefreshTokenScope{{
-			ID: "scp1", Name: "openid", DisplayName: "OpenID", Description: "An OpenID request",
-			Links: scopeLinksJSON,
-		}}},
-		Links: tokenLinksJSON,
-	}
-	clientJSON = `{
-		"client_id": "0oa1", "client_name": "My App", "client_uri": "https://app.example.com", "logo_uri": null,
-		"_links": ` + clientLinksJSON + `
-	}`
-	oauthClient = okta.OAuth2Client{
-		ClientID: "0oa1", ClientName: "My App", ClientURI: "https://app.example.com",
-		Links: clientLinksJSON,
-	}
-)
-
-// The links of these objects.
-const (
-	grantLinksJSON = `{
-		"self": {"href": "https://acme.okta.com/self", "hints": {"allow": ["GET", "DELETE"]}},
-		"app": {"href": "https://acme.okta.com/app", "title": "My App"},
-		"client": {"href": "https://acme.okta.com/client", "title": "My App"},
-		"scope": {"href": "https://acme.okta.com/scope", "title": "okta.users.read"},
-		"user": {"href": "https://acme.okta.com/user", "title": "Ann"},
-		"authorizationServer": {
-			"href": "https://acme.okta.com/as", "title": "org", "name": "n", "type": "t", "templated": true
-		}
-	}`
-	scopeLinksJSON = `{"scope": {"href": "https://acme.okta.com/scope", "title": "openid"}}`
-	tokenLinksJSON = `{
-		"self": {"href": "https://acme.okta.com/self"}, "app": {"href": "https://acme.okta.com/app", "title": "My App"},
-		"revoke": {"href": "https://acme.okta.com/revoke", "hints": {"allow": ["DELETE"]}},
-		"client": {"href": "https://acme.okta.com/client", "title": "My App"},
-		"user": {"href": "https://acme.okta.com/user", "title": "Ann"},
-		"authorizationServer": {"href": "https://acme.okta.com/as", "title": "Server"}
-	}`
-	clientLinksJSON = `{
-		"self": {"href": "https://acme.okta.com/self"},
-		"client": {"href": "https://acme.okta.com/client", "title": "My App"},
-		"grants": {"href": "https://acme.okta.com/grants"},
-		"tokens": {"href": "https://acme.okta.com/tokens", "hints": {"allow": ["GET"]}}
-	}`
-)
-
-// tokenJSON names its client as the schema does or as Okta's examples do.
-func tokenJSON(clientMember string) string {
-	return `{
-		"id": "oar1", "` + clientMember + `": "0oa1", "userId": "00u1", "issuer": "https://acme.okta.com/oauth2/aus1",
-		"status": "REVOKED", "scopes": ["offline_access", "openid"],
-		"created": "2026-01-02T03:04:05.678Z", "lastUpdated": "2026-02-03T04:05:06.000Z",
-		"expiresAt": "2026-03-04T05:06:07.000Z",
-		"_embedded": {"scopes": [{
-			"id": "scp1", "name": "openid", "displayName": "OpenID", "description": "An OpenID request",
-			"_links": ` + scopeLinksJSON + `
-		}]},
-		"_links": ` + tokenLinksJSON + `
-	}`
 }
 
 func TestOperations(t *testing.T) {

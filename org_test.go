@@ -126,7 +126,7 @@ func bubble(
 	app := &bubbleApp{serviceApp: newApp(t, option)}
 	app.recorder = record(responder(app.send))
 	synctest.Test(t, func(t *testing.T) {
-		run(t, app, newClient(t, app.recorder, app.configure, defaultRetries, noRateLimiter))
+		run(t, app, newClient(t, app, app.configure, defaultRetries, noRateLimiter))
 	})
 }
 

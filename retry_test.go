@@ -191,41 +191,29 @@ func TestBackoffDoublesWithJitterWithinItsBounds(t *testing.T) {
 	})
 }
 
+// The packages retry and ratelimit have the tests of all the values that these headers may have.
 func TestWaitAfterA429(t *testing.T) {
 	t.Parallel()
 	// Without jitter, the first backoff is between 0.5 and 1 s.
 	const low, high = 500 * time.Millisecond, time.Second
-	const in9s = "Retry-After: Mon, 01 Jun 2026 12:00:09 GMT"
-	twoResets := append(limits("600", in60s), "X-Rate-Limit-Reset: "+in42s)
+	retryAt := []string{serverDate, "Retry-After: Mon, 01 Jun 2026 12:00:09 GMT"}
 	cases := map[string]struct {
 		headers   []string
 		low, high time.Duration
 	}{
 		"until the window ends":   {limits("600", in42s), 42 * time.Second, 43 * time.Second},
 		"a whole window":          {limits("600", in60s), 60 * time.Second, 61 * time.Second},
-		"smallest of two resets":  {twoResets, 42 * time.Second, 43 * time.Second},
-		"folded resets":           {limits("600", in60s+", "+in42s), 42 * time.Second, 43 * time.Second},
 		"concurrency":             {limits("0", in60s), low / 2, high},
 		"no headers":              {nil, low, high},
 		"no date":                 {limits("600", in42s)[1:], low, high},
-		"reset now":               {limits("600", serverNow), low, high},
-		"reset in the past":       {limits("600", "1780315000"), low, high},
-		"reset negative":          {limits("600", "-5"), low, high},
 		"reset in the year 3000":  {limits("600", "32503680000"), low, high},
-		"reset not a number":      {limits("600", "soon"), low, high},
-		"reset with an overflow":  {limits("600", "99999999999999999999"), low, high},
 		"milliseconds":            {limits("600", in42s+"000"), low, high},
 		"Retry-After seconds":     {[]string{"Retry-After: 7"}, 7 * time.Second, 8 * time.Second},
-		"Retry-After zero":        {[]string{"Retry-After: 0"}, 0, high},
-		"Retry-After date":        {[]string{serverDate, in9s}, 9 * time.Second, 10 * time.Second},
-		"Retry-After past date":   {[]string{serverDate, "Retry-After: Mon, 01 Jun 2026 11:00:09 GMT"}, 0, high},
-		"Retry-After no Date":     {[]string{in9s}, low, high},
+		"Retry-After date":        {retryAt, 9 * time.Second, 10 * time.Second},
 		"Retry-After and a reset": {append(limits("600", in60s), "Retry-After: 7"), 60 * time.Second, 61 * time.Second},
 		"Retry-After too long":    {[]string{"Retry-After: 86400"}, 70 * time.Second, 70 * time.Second},
 		"Retry-After huge":        {[]string{"Retry-After: 1000000000000000000"}, 70 * time.Second, 70 * time.Second},
-		"Retry-After overflow":    {[]string{"Retry-After: 99999999999999999999999"}, 70 * time.Second, 70 * time.Second},
 		"Retry-After negative":    {[]string{"Retry-After: -7"}, low, high},
-		"Retry-After words":       {[]string{"Retry-After: 1e18"}, low, high},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -279,18 +267,6 @@ func TestWaitThatCannotEndInTimeIsNotBegun(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestJitterKeepsToTheDeadline(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		for range 50 {
-			ctx, cancel := context.WithTimeout(t.Context(), 42*time.Second+time.Millisecond)
-			server := play(reply(429, limitedJSON, limits("600", in42s)...), reply(204, ""))
-			require.NoError(t, revoke(ctx, newClient(t, server)))
-			cancel()
-		}
-	})
 }
 
 // A server may close an idle connection at any time. That is no reason to wait.

@@ -134,7 +134,7 @@ func TestAttemptBeginsAfterTheFetch(t *testing.T) {
 			if err := req.Context().Err(); err != nil {
 				return nil, err
 			}
-			return app.recorder.RoundTrip(req)
+			return app.RoundTrip(req)
 		}), app.configure, defaultRetries)
 		app.org.Next(oktatest.Reply(429, http.Header{"Retry-After": {"40"}}, limitedJSON))
 		err := client.UserGrants.Revoke(t.Context(), ann, "unknown")

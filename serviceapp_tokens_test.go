@@ -72,7 +72,7 @@ func TestFailedFetchFailsForAllWaitingCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, nil, func(t *testing.T, app *bubbleApp, _ *okta.Client) {
-				client := newClient(t, app.recorder, app.configure, defaultRetries, option)
+				client := newClient(t, app, app.configure, defaultRetries, option)
 				app.latency = time.Second
 				app.replaceTokens(reply(401, `{"error":"invalid_client"}`))
 				start := time.Now()

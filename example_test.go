@@ -257,7 +257,7 @@ func ExampleList() {
 	// 0oareports Reports
 }
 
-func ExampleConfig_onResponse() {
+func ExampleConfig_onAttempt() {
 	org := oktatest.NewDemo()
 	defer org.Close()
 	org.Next(oktatest.Reply(http.StatusServiceUnavailable, nil, ""))

@@ -230,8 +230,9 @@ func TestCallThatIsRefusedForEverEndsAndHoldsUpNobody(t *testing.T) {
 		for range 50 {
 			calls.Go(func() {
 				_, err := client.UserGrants.List(t.Context(), "u", nil)
-				assert.NoError(t, err)
-				assert.Less(t, time.Since(start), 5*time.Minute)
+				if assert.NoError(t, err) {
+					assert.Less(t, time.Since(start), 5*time.Minute)
+				}
 			})
 		}
 		calls.Wait()

@@ -336,7 +336,7 @@ func (c *tokenAuthenticator) read(body []byte) (*accessToken, time.Duration, err
 	case strings.EqualFold(kind, "Bearer"):
 		return nil, 0, errors.New("its token is not bound, which ServiceApp.DPoP requires")
 	}
-	return nil, 0, errors.New("its token_type is not one that was asked for")
+	return nil, 0, errors.New("its token_type was not requested")
 }
 
 const (

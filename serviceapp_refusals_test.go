@@ -123,7 +123,7 @@ func TestMalformedTokenResponses(t *testing.T) {
 		notObject = "it is not a JSON object"
 		noToken   = "it contains no access_token"
 		badToken  = "its access_token contains a character that no token has"
-		badType   = "its token_type is not one that was asked for"
+		badType   = "its token_type was not requested"
 	)
 	app := newApp(t, nil)
 	for name, c := range map[string]struct {

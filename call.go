@@ -195,8 +195,8 @@ func (k *call) result(last *attempt, stopped error) (*attempt, error) {
 	return nil, last.refusal
 }
 
-// failed wraps the reason why a call got no response, with what failed before: the latest error response, or else why an
-// attempt was lost.
+// failed wraps the reason why a call got no response, with what failed before: the latest error response, or else why
+// an attempt was lost.
 func (k *call) failed(reason, lost error) error {
 	err := fmt.Errorf("okta: %s %s: %w", k.method, k.path, reason)
 	before := lost

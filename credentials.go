@@ -47,8 +47,8 @@ func BearerToken(token string) Credentials {
 
 // TokenSource authenticates with the tokens of source: OAuth access tokens, or API tokens if their TokenType is SSWS.
 // The source is asked before each attempt, and again if the attempt was throttled: it should cache its token, as
-// oauth2.ReuseTokenSource does. It must be safe for concurrent use. Its Token method takes no context: a source that does
-// I/O must bound it by itself. An error of the source matches [ErrAuthentication].
+// oauth2.ReuseTokenSource does. It must be safe for concurrent use. Its Token method takes no context: a source that
+// does I/O must bound it by itself. An error of the source matches [ErrAuthentication].
 func TokenSource(source oauth2.TokenSource) Credentials {
 	if source == nil {
 		return &tokenSource{}

@@ -19,8 +19,8 @@ var (
 	// ErrInvalidArgument: an argument or the configuration is wrong, and nothing was sent.
 	ErrInvalidArgument = errors.New("okta: invalid argument")
 	// ErrAuthentication: the token endpoint refused the client, the TokenSource returned an error, or the private key
-	// could not sign. A batch should stop: other calls will most likely fail, too. A 429, a 5xx or a lost connection at
-	// the token endpoint does not match, since it may pass.
+	// could not sign. A batch should stop: other calls will most likely fail, too. A 429, a 5xx or a lost connection
+	// at the token endpoint does not match, since it may pass.
 	ErrAuthentication = errors.New("okta: authentication failed")
 	// ErrUnauthorized: Okta does not accept the credentials (401).
 	ErrUnauthorized = errors.New("okta: unauthorized")
@@ -29,8 +29,8 @@ var (
 	// ErrNotFound: the resource does not exist, or not for these credentials (404).
 	ErrNotFound = errors.New("okta: not found")
 	// ErrRateLimited: a rate limit is exhausted, and no retry was left or could begin in time. Okta has refused the
-	// request (429, an *Error), or Config.RateLimiter has not sent it (a *RateLimitError). A call that failed otherwise
-	// after a 429 matches it, too.
+	// request (429, an *Error), or Config.RateLimiter has not sent it (a *RateLimitError). A call that failed
+	// otherwise after a 429 matches it, too.
 	ErrRateLimited = errors.New("okta: rate limited")
 )
 
@@ -214,8 +214,8 @@ func (e *Error) reference() string {
 	return " [" + id + "]"
 }
 
-// Is makes an Error match the sentinel of its status. An error response of the token endpoint matches [ErrAuthentication],
-// unless it is a 429 or a 5xx, and never [ErrNotFound]: what the call names may well exist.
+// Is makes an Error match the sentinel of its status. An error response of the token endpoint matches
+// [ErrAuthentication], unless it is a 429 or a 5xx, and never [ErrNotFound]: what the call names may well exist.
 func (e *Error) Is(target error) bool {
 	if e == nil {
 		return false

@@ -212,7 +212,8 @@ func always429(refused *atomic.Int32) http.RoundTripper {
 	})
 }
 
-// A call that is refused again and again ends, although its bucket serves others, and does not keep them from being served.
+// A call that is refused again and again ends, although its bucket serves others, and does not keep them from being
+// served.
 func TestCallThatIsRefusedForEverEndsAndHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

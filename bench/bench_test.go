@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestMain serves the prepared answers in another process, so that the server's allocations are not counted.
+// TestMain serves the prepared responses in another process, so that the server's allocations are not counted.
 func TestMain(m *testing.M) {
 	if isChild() {
 		if err := beChild(context.Background()); err != nil {

@@ -18,7 +18,7 @@ import (
 // job is what a child process has to do. It is a process of its own so that its CPU time and memory are those of the
 // subject.
 type job struct {
-	Role    string        `json:"role"` // list, get, bulk, clients or waiters; empty to serve the prepared answers
+	Role    string        `json:"role"` // list, get, bulk, clients or waiters; empty to serve the prepared responses
 	Subject string        `json:"subject"`
 	URL     string        `json:"url"`     // of the server
 	N       int           `json:"n"`       // grants or calls
@@ -75,15 +75,15 @@ func (j job) do(ctx context.Context) (any, error) {
 
 // servePrepared serves until its standard input ends, which it does with the process that started it.
 func servePrepared() error {
-	answers := newPrepared()
-	if err := answers.check(); err != nil {
+	responses := newPrepared()
+	if err := responses.check(); err != nil {
 		return err
 	}
-	server, err := serve(answers)
+	server, err := serve(responses)
 	if err != nil {
 		return err
 	}
-	answers.connections = &server.connections
+	responses.connections = &server.connections
 	if _, err := fmt.Fprintln(os.Stdout, server.url); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func command(ctx context.Context, program string, j job) (*exec.Cmd, error) {
 	return exec.CommandContext(ctx, program, childArg, string(arg)), nil //nolint:gosec // it is this program
 }
 
-// startServer serves the prepared answers in a child process until stop is called.
+// startServer serves the prepared responses in a child process until stop is called.
 func startServer(ctx context.Context, program string) (url string, stop func(), err error) {
 	cmd, err := command(ctx, program, job{})
 	if err != nil {

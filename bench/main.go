@@ -34,7 +34,7 @@ type bench struct {
 	table
 
 	dir         string // for what is built
-	url         string // of the server with the prepared answers
+	url         string // of the server with the prepared responses
 	skipV6Build bool
 }
 

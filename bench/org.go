@@ -20,7 +20,7 @@ const (
 	grantID  = "oag00000000000000000"
 )
 
-// prepared answers list and get requests for grants with bytes that are made beforehand, so that the server costs
+// prepared responses list and get requests for grants with bytes that are made beforehand, so that the server costs
 // little. The user u<n> has n grants.
 type prepared struct {
 	pages       [][]byte
@@ -116,7 +116,7 @@ func serve(handler http.Handler) (*counted, error) {
 	return c, nil
 }
 
-// check makes sure that the prepared answers are what they are taken for.
+// check makes sure that the prepared responses are what they are taken for.
 func (p *prepared) check() error {
 	if size := len(p.one); size < 1100 || size > 1500 {
 		return fmt.Errorf("a grant has %d bytes", size)

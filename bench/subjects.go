@@ -87,7 +87,7 @@ func newOurs(url string, maxUse float64) (subject, error) {
 	return subject{list: list, get: get}, nil
 }
 
-// plain reads answers whole, and does no more with them than it must.
+// plain reads responses whole, and does no more with them than it must.
 type plain struct {
 	url   string
 	http  *http.Client

@@ -370,8 +370,8 @@ func revoked(ids *[]string, at int, err error) error {
 	return nil
 }
 
-// isCut404 reports whether a retry found 404, but the part of the response is lost that says what does not exist. What was to be
-// revoked has been there, so it is revoked.
+// isCut404 reports whether a retry found 404, but the part of the response is lost that says what does not exist.
+// What was to be revoked has been there, so it is revoked.
 func isCut404(err error) bool {
 	return errors.Is(err, okta.ErrNotFound) && errors.Is(err, io.ErrUnexpectedEOF)
 }

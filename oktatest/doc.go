@@ -78,6 +78,6 @@
 // # Without sockets
 //
 // An Org is an [http.Handler] that needs neither its server nor any goroutine, so a test may call it directly. In a
-// bubble of testing/synctest, make the org outside the bubble, as a listening server would keep the bubble's clock from
-// advancing, and call [Org.ServeHTTP] inside: the org then reads the bubble's clock.
+// bubble of testing/synctest, make the org outside the bubble, as a listening server would keep the bubble's clock
+// from advancing, and call [Org.ServeHTTP] inside: the org then reads the bubble's clock.
 package oktatest

@@ -11,9 +11,9 @@ import (
 // Fault serves one request in place of the org. It may have org serve the request, into w or elsewhere, and change the
 // response. The headers Date and X-Okta-Request-Id are set on w before a fault is called.
 //
-// A fault that panics with [http.ErrAbortHandler] drops the connection. One that waits until r.Context() is done, which
-// is when the client gives up, sends no response at all; it must read the body of a request first if there is one, or
-// the server does not notice that the client has disconnected.
+// A fault that panics with [http.ErrAbortHandler] drops the connection. One that waits until r.Context() is done,
+// which is when the client gives up, sends no response at all; it must read the body of a request first if there is
+// one, or the server does not notice that the client has disconnected.
 type Fault func(w http.ResponseWriter, r *http.Request, org http.Handler)
 
 // Next has faults serve the next requests, one request each, in the order in which they arrive. A nil Fault lets the
@@ -24,8 +24,8 @@ func (o *Org) Next(faults ...Fault) {
 	o.faults = append(o.faults, faults...)
 }
 
-// Reply responds with a status, headers and a body of your own; nothing is carried out. A header without values removes
-// one that the org sets: http.Header{"X-Okta-Request-Id": nil} makes it the response of a proxy.
+// Reply responds with a status, headers and a body of your own; nothing is carried out. A header without values
+// removes one that the org sets: http.Header{"X-Okta-Request-Id": nil} makes it the response of a proxy.
 func Reply(status int, header http.Header, body string) Fault {
 	header = header.Clone()
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
@@ -45,8 +45,8 @@ func Drop() Fault {
 	}
 }
 
-// DropResponse carries the request out and loses the connection before any part of the response arrives. See [Drop] for
-// a GET that is lost.
+// DropResponse carries the request out and loses the connection before any part of the response arrives. See [Drop]
+// for a GET that is lost.
 func DropResponse() Fault {
 	return func(_ http.ResponseWriter, r *http.Request, org http.Handler) {
 		org.ServeHTTP(httptest.NewRecorder(), r)

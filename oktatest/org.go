@@ -32,8 +32,9 @@ type Options struct {
 	// and bounds rate limit windows, access tokens, assertions and proofs.
 	Now func() time.Time
 
-	// LoginsAsUserIDs lets the routes below /api/v1/users/{userId} take a login for an ID. Okta documents IDs only, so
-	// by default a login is not found there. GET /api/v1/users/{id} always takes an ID, a login or a login's shortname.
+	// LoginsAsUserIDs lets the routes below /api/v1/users/{userId} take a login for an ID. Okta documents IDs only,
+	// so by default a login is not found there. GET /api/v1/users/{id} always takes an ID, a login or a login's
+	// shortname.
 	LoginsAsUserIDs bool
 
 	// LogSize bounds the log of [Org.Requests]: each request beyond it drops the oldest one from the log. By default

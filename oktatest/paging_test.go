@@ -13,8 +13,8 @@ import (
 	"github.com/grantkit/okta/oktatest"
 )
 
-// seedMany gives user u and client c n grants g000 and on, by turns of the scopes even and odd, and as many tokens t000
-// and on.
+// seedMany gives user u and client c n grants g000 and on, by turns of the scopes even and odd, and as many tokens
+// t000 and on.
 func seedMany(org *oktatest.Org, n int) {
 	org.AddUser(oktatest.User{ID: "u"})
 	org.AddClient(oktatest.Client{ID: "c"})

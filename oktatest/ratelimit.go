@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// The rate limit buckets of the operations that an org serves. Okta documents some of them; the others are assumptions.
+// The rate limit buckets of the operations that an org serves. Okta documents some of them; the others are
+// assumptions.
 const (
 	// BucketUser counts the requests GET /api/v1/users/{id}.
 	BucketUser = "/api/v1/users/{id}"
@@ -36,12 +37,12 @@ type rateLimit struct {
 }
 
 // LimitRate limits a bucket to so many requests in each window of the org's clock; the response to the others is 429.
-// All responses of the bucket then carry the X-Rate-Limit headers. Requests count whether they succeed or not, and even
-// with invalid credentials; those that a [Fault] serves by itself do not.
+// All responses of the bucket then carry the X-Rate-Limit headers. Requests count whether they succeed or not, and
+// even with invalid credentials; those that a [Fault] serves by itself do not.
 //
 // Windows begin at multiples of their length: those of a minute begin when the clock's seconds are 0. A call of
-// LimitRate resets the count. With a limit of 0, every response is a 429 whose limit and remaining are both 0, which is
-// how Okta reports its limit on concurrent requests. A negative number removes the limit.
+// LimitRate resets the count. With a limit of 0, every response is a 429 whose limit and remaining are both 0, which
+// is how Okta reports its limit on concurrent requests. A negative number removes the limit.
 //
 // LimitRate panics when the bucket is unknown or the window is not positive.
 func (o *Org) LimitRate(bucket string, requests int, window time.Duration) {

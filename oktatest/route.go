@@ -68,9 +68,9 @@ func on(method, pattern, scope string, handle func(*Org, *call) (any, *problem))
 
 func segmentsOf(path string) []string { return strings.Split(path, "/")[1:] }
 
-// Handle serves a route of your own behind the org's authentication and rate limits: the handler gets the requests that
-// carry credentials that the org accepts, of any scope, while their bucket has requests left. [BucketAPI] is the bucket
-// of the paths below /api/v1 that have none of their own.
+// Handle serves a route of your own behind the org's authentication and rate limits: the handler gets the requests
+// that carry credentials that the org accepts, of any scope, while their bucket has requests left. [BucketAPI] is the
+// bucket of the paths below /api/v1 that have none of their own.
 //
 // A pattern is a path below the base path, such as "/api/v1/devices/{deviceId}", or a method and a path, such as
 // "GET /api/v1/logs". {name} matches one segment, which the handler finds with [http.Request.PathValue]. Where several

@@ -74,8 +74,8 @@ func (o *Org) listUsers(c *call) (any, *problem) {
 	return list(c, listing[User, userJSON]{of: o.users, keep: keep, limits: userLimits, render: o.userJSON})
 }
 
-// keptUsers returns which users a call lists: those that match its search and its filter, and without both all that are
-// not deprovisioned.
+// keptUsers returns which users a call lists: those that match its search and its filter, and without both all that
+// are not deprovisioned.
 func keptUsers(c *call) (func(User) bool, *problem) {
 	search, failure := c.expression("search", userSearch)
 	if failure != nil {

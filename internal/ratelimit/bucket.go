@@ -95,7 +95,7 @@ func (b *bucket) check(now time.Time) verdict {
 		return verdict{reason: Window, at: w.ends, final: w.header.Remaining == 0}
 	case b.share() <= w.used+out:
 		return verdict{reason: Share, at: w.ends, final: w.used >= b.share() && (w.told || out == 0)}
-	case w.told && b.length == 0 && out > w.used+int(now.Sub(b.sent)/patience): // the first window: as many more as were served
+	case w.told && b.length == 0 && out > w.used+int(now.Sub(b.sent)/patience): // the first window
 		return verdict{reason: Probe, at: nextSecond(b.sent, now)}
 	case b.shared && (w.told || w.before > 0) && b.next().After(now):
 		return verdict{reason: Pace, at: soonest(b.next(), w.ends)}
@@ -108,8 +108,8 @@ func nextSecond(since, now time.Time) time.Time {
 	return since.Add((now.Sub(since)/patience + 1) * patience)
 }
 
-// probing reports whether it has to be found out how many requests are left in the present window. One request does so, one more
-// for each second that it takes, and one more for each that fails.
+// probing reports whether it has to be found out how many requests are left in the present window. One request does
+// so, one more for each second that it takes, and one more for each that fails.
 func (b *bucket) probing() bool {
 	return b.refusals > 0 || !b.free && !b.window.told && !b.window.bare
 }
@@ -281,7 +281,8 @@ func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) b
 		used = w.header.Limit - w.header.Remaining
 		h.Reset, h.Remaining, ends = w.header.Reset, min(h.Remaining, w.header.Remaining), soonest(ends, w.ends)
 	}
-	if b.known && gap > time.Second && gap <= longestWait && (b.length == 0 || gap < b.length || ends.Sub(now) > b.length+time.Second) {
+	longer := ends.Sub(now) > b.length+time.Second
+	if b.known && gap > time.Second && gap <= longestWait && (b.length == 0 || gap < b.length || longer) {
 		b.length = gap
 	}
 	own := 1
@@ -294,8 +295,9 @@ func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) b
 			ends = b.closed
 		}
 	}
-	if unsure := b.clock.late.Sub(b.clock.early); refused && known && w.used == 0 && b.length > 0 && unsure > patience/10 {
-		ends = ends.Add(-time.Duration(early * float64(unsure))) // others are first in each window, who know better when it begins
+	unsure := b.clock.late.Sub(b.clock.early)
+	if refused && known && w.used == 0 && b.length > 0 && unsure > patience/10 {
+		ends = ends.Add(-time.Duration(early * float64(unsure))) // others know better when a window begins
 	}
 	w.used += own
 	w.header, w.ends, w.told = h, ends, true

@@ -25,7 +25,8 @@ func (c *clock) end(h Header, length time.Duration, sent, now time.Time) (time.T
 
 func (c *clock) learn(date, early, late time.Time) {
 	shift := c.date.Sub(date)
-	if c.date.IsZero() || late.Add(shift).Before(c.early) || early.Add(shift).After(c.late) { // or one of the clocks was set
+	wasSet := late.Add(shift).Before(c.early) || early.Add(shift).After(c.late) // one of the clocks
+	if c.date.IsZero() || wasSet {
 		*c = clock{date: date, early: early, late: late}
 		return
 	}

@@ -3,10 +3,10 @@
 //	oktatestd                                  (ten users at http://127.0.0.1:8080)
 //	oktatestd -address 127.0.0.1:0 -users 5000 -limit 600 -token 00secret
 //
-// It prints the org's URL and the header that authenticates, then serves until it gets SIGINT or SIGTERM. Each user has
-// grants for two apps and a refresh token for each of them; the content is the same each time, and all changes are lost
-// at the end. Package oktatest documents what the org does. The exit code is 1 if the address cannot be served, and 2 if
-// the arguments are wrong.
+// It prints the org's URL and the header that authenticates, then serves until it gets SIGINT or SIGTERM. Each user
+// has grants for two apps and a refresh token for each of them; the content is the same each time, and all changes
+// are lost at the end. Package oktatest documents what the org does. The exit code is 1 if the address cannot be
+// served, and 2 if the arguments are wrong.
 package main
 
 import (

@@ -42,8 +42,8 @@ func printedURL(t *testing.T, stdout *bufio.Reader) string {
 	return url
 }
 
-// started returns the URL of a program that runs with more arguments, and a function that ends it and returns what else
-// it printed.
+// started returns the URL of a program that runs with more arguments, and a function that ends it and returns what
+// else it printed.
 func started(t *testing.T, args ...string) (url string, end func() string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -52,6 +52,10 @@ func (b *bench) builds(ctx context.Context) error {
 	b.bar("CPU of the cold build, of go-retryablehttp's", coldCPU(all[ours])/coldCPU(all[floor]), 1.2)
 	b.bar("size, of go-retryablehttp's", size(all[ours])/size(all[floor]), 1.2)
 	b.bar("size stripped, of go-retryablehttp's", stripped(all[ours])/stripped(all[floor]), 1.2)
+	if len(all[v6]) > 0 {
+		b.versus("cold build of a program with one call", "s", cold(all[ours]), cold(all[v6]))
+		b.versus("size of that program", "MB", size(all[ours]), size(all[v6]))
+	}
 	return nil
 }
 

@@ -233,6 +233,11 @@ func (b *bench) bulkBars() {
 		}
 	}
 	b.bar("calls failed, of all of ours", float64(failed), 0)
+	for _, c := range slices.Concat(bulkCases...) {
+		if c.Subject == v6 && c.Failed > 0 {
+			b.versus("calls lost in a bulk of 300 over the limit", "", float64(failed), float64(c.Failed))
+		}
+	}
 	b.bar("refused, of a client's requests", refused, 0.01)
 	b.bar("most of a window with MaxUse 0.5", half, 0.5)
 	b.bar("connections, for each worker", connections, 1)

@@ -89,6 +89,9 @@ func (b *bench) latency(ctx context.Context) error {
 			p50, p99, bare50, bare99, of(all[name], addedP50), of(all[name], addedP99))
 	}
 	b.bar("latency added at p50, us", of(all[ours], addedP50), 60)
+	if b.withV6 != "" {
+		b.versus("latency of a call over net/http, p50", "us", of(all[ours], addedP50), of(all[v6], addedP50))
+	}
 	return nil
 }
 

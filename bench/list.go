@@ -81,7 +81,11 @@ func (b *bench) listing(ctx context.Context) error {
 	b.bar("allocations for each grant", own.allocs, 4)
 	b.bar("connections of a sequential walk", own.connections, 1)
 	if b.withV6 != "" {
-		b.bar("CPU for each grant, as a share of v6's", own.cpu/costOf(costs[v6], listedByV6).cpu, 1.0/20)
+		other := costOf(costs[v6], listedByV6)
+		b.bar("CPU for each grant, as a share of v6's", own.cpu/other.cpu, 1.0/20)
+		b.versus("CPU for each listed grant", "us", own.cpu, other.cpu)
+		b.versus("allocations for each listed grant", "", own.allocs, other.allocs)
+		b.versus("memory allocated for each listed grant", "kB", own.bytes/1e3, other.bytes/1e3)
 	}
 	return nil
 }

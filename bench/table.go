@@ -12,7 +12,7 @@ import (
 type table struct {
 	text  strings.Builder
 	bars  []bar // of the section at hand
-	drawn []bar // of all sections before
+	pairs []pair
 }
 
 // section begins a table with a first column without a name.
@@ -70,7 +70,6 @@ func (t *table) endSection() {
 		}
 		fmt.Fprintf(&t.text, "| %s | %s | %s %s | %s |\n", b.name, figure(b.got), sign, figure(b.bound), verdict)
 	}
-	t.drawn = append(t.drawn, t.bars...)
 	t.bars = nil
 }
 

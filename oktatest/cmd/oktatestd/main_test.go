@@ -123,8 +123,6 @@ func TestServe(t *testing.T) {
 	assert.Contains(t, rest, "Users: 3\n")
 	assert.Contains(t, rest, `"Authorization: SSWS 00secret"`)
 	assert.Contains(t, rest, "curl -H 'Authorization: SSWS 00secret' "+url+"/api/v1/users\n")
-	_, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
-	require.Error(t, err, "the address is free again")
 }
 
 func TestDefaults(t *testing.T) {

@@ -141,6 +141,7 @@ func (k *call) remember(a *attempt) {
 // maxWaits bounds how often a call is refused without that counting as a retry.
 const maxWaits = 16
 
+// plan returns the wait before the next attempt, and false if there is none. It counts what it decides.
 func (k *call) plan(a *attempt) (time.Duration, bool) {
 	if a.response != noResponse && k.auth.renew(a.response, a.refusal) {
 		return 0, true

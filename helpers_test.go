@@ -30,7 +30,23 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/grantkit/okta"
+	"github.com/grantkit/okta/internal/dpop"
 )
+
+// TestMain signs a JWT before the tests. go-jose encodes its first value of each type behind a WaitGroup, which may not
+// be shared between a test in a synctest bubble and one outside.
+func TestMain(m *testing.M) {
+	p := &dpop.Prover{}
+	req := &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{}}
+	err := p.Bind()
+	if err == nil {
+		_, err = p.Prove(req, dpop.API, p.Key(), "token")
+	}
+	if err != nil {
+		panic(err)
+	}
+	m.Run()
+}
 
 const (
 	orgURL   = "https://acme.okta.com"

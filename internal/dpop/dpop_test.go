@@ -21,6 +21,21 @@ import (
 	"github.com/grantkit/okta/internal/dpop"
 )
 
+// TestMain makes a proof before the tests. go-jose encodes its first value of each type behind a WaitGroup, which may
+// not be shared between a test in a synctest bubble and one outside.
+func TestMain(m *testing.M) {
+	p := &dpop.Prover{}
+	req := &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{}}
+	err := p.Bind()
+	if err == nil {
+		_, err = p.Prove(req, dpop.API, p.Key(), "token")
+	}
+	if err != nil {
+		panic(err)
+	}
+	m.Run()
+}
+
 func bound(t *testing.T) *dpop.Prover {
 	t.Helper()
 	p := &dpop.Prover{}

@@ -3,8 +3,15 @@ package ledger
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
-func openPostgres(context.Context, string, Mode) (*Ledger, error) {
-	return nil, errors.New("not supported")
+func isPostgres(target string) bool {
+	return strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://")
+}
+
+var errRace = errors.New("another process was faster")
+
+func openPostgres(context.Context, string, Mode) (storage, string, error) {
+	return storage{}, "", errors.New("not supported")
 }

@@ -15,11 +15,7 @@ import (
 func ListApplications(
 	ctx context.Context, c *okta.Client, opts *ListApplicationsOptions,
 ) (*okta.Page[Application], error) {
-	query, err := opts.query()
-	if err != nil {
-		return nil, err
-	}
-	return list[Application](ctx, c, query, "apps")
+	return list[Application](ctx, c, opts, "apps")
 }
 
 // GetApplication reads one app.
@@ -27,23 +23,19 @@ func ListApplications(
 // GET /api/v1/apps/{appId} (getApplication). Scope: okta.apps.read. Bucket: /api/v1/apps.
 // An unknown app is an error that matches [okta.ErrNotFound].
 func GetApplication(ctx context.Context, c *okta.Client, appID string) (*Application, error) {
-	return get[Application](ctx, c, nil, "apps", appID)
+	return get[Application](ctx, c, noOptions{}, "apps", appID)
 }
 
 // ListApplicationUsers reads the first page of the users who are assigned to an app, directly or by a group.
 // [okta.Page.All] reads the others.
 //
 // GET /api/v1/apps/{appId}/users (listApplicationUsers). Scope: okta.apps.read. Bucket: /api/v1/apps.
-// A user whose assignment has ended is not in the list, though consents may remain. An unknown app is an error that
-// matches [okta.ErrNotFound].
+// Okta does not document that consents end with the assignment: users who are not in the list may still have some. An
+// unknown app is an error that matches [okta.ErrNotFound].
 func ListApplicationUsers(
 	ctx context.Context, c *okta.Client, appID string, opts *ListApplicationUsersOptions,
 ) (*okta.Page[ApplicationUser], error) {
-	query, err := opts.query()
-	if err != nil {
-		return nil, err
-	}
-	return list[ApplicationUser](ctx, c, query, "apps", appID, "users")
+	return list[ApplicationUser](ctx, c, opts, "apps", appID, "users")
 }
 
 // ListApplicationTokens reads the first page of the refresh tokens that an app holds, for all users. [okta.Page.All]
@@ -54,11 +46,7 @@ func ListApplicationUsers(
 func ListApplicationTokens(
 	ctx context.Context, c *okta.Client, appID string, opts *okta.ListOptions,
 ) (*okta.Page[okta.OAuth2RefreshToken], error) {
-	query, err := tokensQuery(opts)
-	if err != nil {
-		return nil, err
-	}
-	page, err := list[tokenOnWire](ctx, c, query, "apps", appID, "tokens")
+	page, err := list[tokenOnWire](ctx, c, (*listTokensOptions)(opts), "apps", appID, "tokens")
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +61,7 @@ func ListApplicationTokens(
 func GetApplicationToken(
 	ctx context.Context, c *okta.Client, appID, tokenID string, opts *okta.GetOptions,
 ) (*okta.OAuth2RefreshToken, error) {
-	query, err := tokenQuery(opts)
-	if err != nil {
-		return nil, err
-	}
-	token, err := get[tokenOnWire](ctx, c, query, "apps", appID, "tokens", tokenID)
+	token, err := get[tokenOnWire](ctx, c, (*getTokenOptions)(opts), "apps", appID, "tokens", tokenID)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +76,7 @@ func GetApplicationToken(
 // An unknown app or token is an error that matches [okta.ErrNotFound]. With Attempts above 1 in the [*okta.Error], an
 // earlier attempt of this call, whose response was lost, may have revoked the token.
 func RevokeApplicationToken(ctx context.Context, c *okta.Client, appID, tokenID string) error {
-	return revoke(ctx, c, nil, "apps", appID, "tokens", tokenID)
+	return revoke(ctx, c, noOptions{}, "apps", appID, "tokens", tokenID)
 }
 
 // RevokeApplicationTokens revokes all refresh tokens that an app holds, for all users, and the access tokens that were
@@ -103,14 +87,14 @@ func RevokeApplicationToken(ctx context.Context, c *okta.Client, appID, tokenID 
 // It revokes no consents. Access tokens that were issued without a refresh token stay valid until they expire, after an
 // hour by default. An unknown app is an error that matches [okta.ErrNotFound].
 func RevokeApplicationTokens(ctx context.Context, c *okta.Client, appID string) error {
-	return revoke(ctx, c, nil, "apps", appID, "tokens")
+	return revoke(ctx, c, noOptions{}, "apps", appID, "tokens")
 }
 
-// DeactivateApplication deactivates an app for all users, which ends their consents for it. Okta also removes
-// assignments to the app that come from groups.
+// DeactivateApplication deactivates an app for all users, which ends their consents for it.
 //
 // POST /api/v1/apps/{appId}/lifecycle/deactivate (deactivateApplication). Scope: okta.apps.manage. Bucket:
 // /api/v1/apps.
+// Okta also removes assignments to the app that come from groups: call [ListApplicationUsers] before, if you need them.
 // A POST is not retried after a lost connection or a 5xx: [GetApplication] says whether the app is INACTIVE. An unknown
 // app is an error that matches [okta.ErrNotFound].
 func DeactivateApplication(ctx context.Context, c *okta.Client, appID string) error {

@@ -14,9 +14,5 @@ import (
 func ListAuthorizationServers(
 	ctx context.Context, c *okta.Client, opts *ListAuthorizationServersOptions,
 ) (*okta.Page[AuthorizationServer], error) {
-	query, err := opts.query()
-	if err != nil {
-		return nil, err
-	}
-	return list[AuthorizationServer](ctx, c, query, "authorizationServers")
+	return list[AuthorizationServer](ctx, c, opts, "authorizationServers")
 }

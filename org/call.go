@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -16,12 +15,20 @@ import (
 func path(segments ...string) []string { return slices.Concat([]string{"api", "v1"}, segments) }
 
 // list reads the first page of a list below /api/v1.
-func list[T any](ctx context.Context, c *okta.Client, query url.Values, segments ...string) (*okta.Page[T], error) {
+func list[T any](ctx context.Context, c *okta.Client, opts options, segments ...string) (*okta.Page[T], error) {
+	query, err := opts.query()
+	if err != nil {
+		return nil, err
+	}
 	return okta.List[T](ctx, c, okta.Request{Path: path(segments...), Query: query})
 }
 
 // get reads one object below /api/v1.
-func get[T any](ctx context.Context, c *okta.Client, query url.Values, segments ...string) (*T, error) {
+func get[T any](ctx context.Context, c *okta.Client, opts options, segments ...string) (*T, error) {
+	query, err := opts.query()
+	if err != nil {
+		return nil, err
+	}
 	object := new(T)
 	if err := c.Do(ctx, okta.Request{Path: path(segments...), Query: query}, object); err != nil {
 		return nil, err
@@ -30,16 +37,21 @@ func get[T any](ctx context.Context, c *okta.Client, query url.Values, segments 
 }
 
 // revoke deletes what a path below /api/v1 names. Only a 204 counts as revoked: another 2xx may be the page of a
-// gateway. [okta.Client.Do] takes any 2xx if no object is wanted. So revoke asks for an object, which a 204 cannot hold.
-func revoke(ctx context.Context, c *okta.Client, query url.Values, segments ...string) error {
+// gateway. [okta.Client.Do] takes every 2xx unless it has an object to decode, so revoke gives it one: a 204 is then
+// the error of a response without a body.
+func revoke(ctx context.Context, c *okta.Client, opts options, segments ...string) error {
+	query, err := opts.query()
+	if err != nil {
+		return err
+	}
 	req := okta.Request{Method: http.MethodDelete, Path: path(segments...), Query: query}
 	var object struct{}
-	err := c.Do(ctx, req, &object)
+	err = c.Do(ctx, req, &object)
 	if response, ok := errors.AsType[*okta.Error](err); ok && response.StatusCode == http.StatusNoContent {
 		return nil
 	}
 	if err == nil {
-		return fmt.Errorf("okta: DELETE /%s: the response is an object: only a 204 says that it is revoked",
+		err = fmt.Errorf("okta: DELETE /%s: found an object in the response: only a 204 means revoked",
 			strings.Join(req.Path, "/"))
 	}
 	return err

@@ -55,25 +55,33 @@ type ListAuthorizationServersOptions struct {
 	Limit int    // items in a page, 1 to 200; default 200
 }
 
+// options are the options of one kind of call. Their query method validates them.
+type options interface {
+	query() (url.Values, error)
+}
+
 func (o *ListUsersOptions) query() (url.Values, error) {
 	if o == nil {
 		o = &ListUsersOptions{}
 	}
 	query, err := pageQuery(o.After, o.Limit, maxLimit)
+	if err != nil {
+		return nil, err
+	}
 	setString(query, "search", o.Search)
 	setString(query, "filter", o.Filter)
-	return query, err
+	return query, nil
 }
 
 // query always has both parameters: Okta's default for forgetDevices is true.
-func (o *RevokeUserSessionsOptions) query() url.Values {
+func (o *RevokeUserSessionsOptions) query() (url.Values, error) {
 	if o == nil {
 		o = &RevokeUserSessionsOptions{}
 	}
 	return url.Values{
 		"oauthTokens":   {strconv.FormatBool(o.OAuthTokens)},
 		"forgetDevices": {strconv.FormatBool(o.ForgetDevices)},
-	}
+	}, nil
 }
 
 func (o *ListGroupUsersOptions) query() (url.Values, error) {
@@ -88,11 +96,14 @@ func (o *ListApplicationsOptions) query() (url.Values, error) {
 		o = &ListApplicationsOptions{}
 	}
 	query, err := pageQuery(o.After, o.Limit, maxLimit)
+	if err != nil {
+		return nil, err
+	}
 	setString(query, "filter", o.Filter)
 	if o.IncludeNonDeleted {
 		query.Set("includeNonDeleted", "true")
 	}
-	return query, err
+	return query, nil
 }
 
 func (o *ListApplicationUsersOptions) query() (url.Values, error) {
@@ -109,29 +120,40 @@ func (o *ListAuthorizationServersOptions) query() (url.Values, error) {
 	return pageQuery(o.After, o.Limit, maxLimit)
 }
 
-func tokensQuery(opts *okta.ListOptions) (url.Values, error) {
-	if opts == nil {
-		opts = &okta.ListOptions{}
+// listTokensOptions validates okta.ListOptions.
+type listTokensOptions okta.ListOptions
+
+func (o *listTokensOptions) query() (url.Values, error) {
+	if o == nil {
+		o = &listTokensOptions{}
 	}
-	query, err := pageQuery(opts.After, opts.Limit, maxLimit)
+	query, err := pageQuery(o.After, o.Limit, maxLimit)
 	if err != nil {
 		return nil, err
 	}
-	return query, setExpand(query, opts.Expand)
+	return query, setExpand(query, o.Expand)
 }
 
-func tokenQuery(opts *okta.GetOptions) (url.Values, error) {
+// getTokenOptions validates okta.GetOptions.
+type getTokenOptions okta.GetOptions
+
+func (o *getTokenOptions) query() (url.Values, error) {
 	query := url.Values{}
-	if opts == nil {
+	if o == nil {
 		return query, nil
 	}
-	return query, setExpand(query, opts.Expand)
+	return query, setExpand(query, o.Expand)
 }
+
+// noOptions is for an operation without query parameters.
+type noOptions struct{}
+
+func (noOptions) query() (url.Values, error) { return nil, nil }
 
 // pageQuery is the query of a page of limit items, at most and by default most.
 func pageQuery(after string, limit, most int) (url.Values, error) {
 	if limit < 0 || limit > most {
-		return url.Values{}, invalid("Limit is %d: it must be between 1 and %d, or 0 for %d", limit, most, most)
+		return nil, invalid("Limit is %d: it must be between 1 and %d, or 0 for %d", limit, most, most)
 	}
 	if limit == 0 {
 		limit = most

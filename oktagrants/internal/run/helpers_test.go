@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,8 +233,7 @@ func total(counts map[string]int) int {
 	return total
 }
 
-// refuse makes an org respond to a route with an error of Okta's, for the users or apps that match. It serves the
-// others as if they had nothing.
+// oktaError responds as Okta does for an error.
 func oktaError(status int, code string) oktatest.Fault {
 	header := http.Header{"Content-Type": {"application/json"}}
 	return oktatest.Reply(status, header, `{"errorCode":"`+code+`","errorSummary":"no"}`)
@@ -250,4 +250,24 @@ func repeat(fault oktatest.Fault, n int) []oktatest.Fault {
 		faults[i] = fault
 	}
 	return faults
+}
+
+// transport is a function that carries requests.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// refuseAfter has Okta refuse the credentials after so many requests.
+func refuseAfter(n int64) func(*okta.Config) {
+	var seen atomic.Int64
+	return func(config *okta.Config) {
+		config.WrapTransport = func(base http.RoundTripper) http.RoundTripper {
+			return transport(func(req *http.Request) (*http.Response, error) {
+				if seen.Add(1) > n {
+					req.Header.Set("Authorization", "SSWS 00revoked")
+				}
+				return base.RoundTrip(req)
+			})
+		}
+	}
 }

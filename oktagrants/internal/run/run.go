@@ -190,7 +190,7 @@ func (r *Runner) stream(parent context.Context, phase ledger.Phase, tasks iter.S
 	feed(ctx, stop, tasks, queue)
 	close(queue)
 	workers.Wait()
-	return context.Cause(ctx)
+	return incomplete(parent, context.Cause(ctx))
 }
 
 func feed(
@@ -266,7 +266,7 @@ func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 	}
 	working := ctx
 	if r.Job.Revokes() {
-		if err := r.Ledger.Start(ctx, task); err != nil {
+		if err := r.begin(ctx, task); err != nil {
 			return err
 		}
 		var cancel context.CancelFunc
@@ -278,6 +278,14 @@ func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 		return r.failed(ctx, task, ledger.Failed, err)
 	}
 	return r.succeed(ctx, task, ledger.Done)
+}
+
+// begin records the intent to revoke, even if the run was stopped meanwhile: an intent without an outcome would say that
+// the task may have been done.
+func (r *Runner) begin(ctx context.Context, task *ledger.Task) error {
+	keep, cancel := keeping(ctx)
+	defer cancel()
+	return r.Ledger.Start(keep, task)
 }
 
 func (r *Runner) graceTime() time.Duration {
@@ -356,14 +364,20 @@ func (r *Runner) record(ctx context.Context, task *ledger.Task) error {
 	return nil
 }
 
-// stopped records why the run was stopped, and returns that as an error that matches ErrIncomplete if ctx ended.
+// incomplete makes an error match ErrIncomplete if ctx has ended.
+func incomplete(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || errors.Is(err, ErrIncomplete) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrIncomplete, err)
+}
+
+// stopped records why the run was stopped, and returns that.
 func (r *Runner) stopped(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", ErrIncomplete, err)
-	}
+	err = incomplete(ctx, err)
 	keep, cancel := keeping(ctx)
 	defer cancel()
 	return errors.Join(err, r.Ledger.SetStop(keep, text(err)))

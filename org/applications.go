@@ -98,8 +98,12 @@ func RevokeApplicationTokens(ctx context.Context, c *okta.Client, appID string) 
 // A POST is not retried after a lost connection or a 5xx: [GetApplication] says whether the app is INACTIVE. An unknown
 // app is an error that matches [okta.ErrNotFound].
 func DeactivateApplication(ctx context.Context, c *okta.Client, appID string) error {
-	return c.Do(ctx, okta.Request{
+	err := c.Do(ctx, okta.Request{
 		Method: http.MethodPost,
 		Path:   path("apps", appID, "lifecycle", "deactivate"),
-	}, nil)
+	}, &struct{}{})
+	if isEmpty(err, http.StatusOK) { // Okta documents no body
+		return nil
+	}
+	return err
 }

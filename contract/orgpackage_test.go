@@ -142,7 +142,7 @@ func TestOperationsAreFunctionsOfOrg(t *testing.T) {
 		named = append(named, f.op.id)
 		assert.Equal(t, f.op.method, m.verb, f.name)
 		assert.Equal(t, f.op.path, m.route, f.name)
-		assert.Equal(t, f.op.scopes(), []string{m.scope}, f.name)
+		assert.Equal(t, strings.Join(f.op.scopes(), " "), m.scope, f.name)
 		ids, parameters := strings.Join(m.ids, ", "), strings.Join(f.op.pathParameters(), ", ")
 		if f.name == "GetUser" {
 			ids = strings.TrimSuffix(ids, "OrLogin")

@@ -76,7 +76,7 @@ func GetApplicationToken(
 // An unknown app or token is an error that matches [okta.ErrNotFound]. With Attempts above 1 in the [*okta.Error], an
 // earlier attempt of this call, whose response was lost, may have revoked the token.
 func RevokeApplicationToken(ctx context.Context, c *okta.Client, appID, tokenID string) error {
-	return revoke(ctx, c, noOptions{}, "apps", appID, "tokens", tokenID)
+	return revoke(ctx, c, nil, "apps", appID, "tokens", tokenID)
 }
 
 // RevokeApplicationTokens revokes all refresh tokens that an app holds, for all users, and the access tokens that were
@@ -87,7 +87,7 @@ func RevokeApplicationToken(ctx context.Context, c *okta.Client, appID, tokenID 
 // It revokes no consents. Access tokens that were issued without a refresh token stay valid until they expire, after an
 // hour by default. An unknown app is an error that matches [okta.ErrNotFound].
 func RevokeApplicationTokens(ctx context.Context, c *okta.Client, appID string) error {
-	return revoke(ctx, c, noOptions{}, "apps", appID, "tokens")
+	return revoke(ctx, c, nil, "apps", appID, "tokens")
 }
 
 // DeactivateApplication deactivates an app for all users, which ends their consents for it.

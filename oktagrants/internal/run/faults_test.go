@@ -290,7 +290,7 @@ func TestRevokeThatHangs(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userID(0))
-	p := c.start(t)
+	p := c.start(t.Context(), t)
 	p.SetGrace(time.Millisecond)
 	_, err := p.Prepare(t.Context())
 	require.NoError(t, err)
@@ -312,7 +312,7 @@ func TestProcessThatDied(t *testing.T) {
 	const users = 12
 	org := newOrg(t, users)
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(users)...)
-	p := c.start(t)
+	p := c.start(t.Context(), t)
 	_, err := p.Prepare(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, p.Ledger.SetPhase(t.Context(), ledger.Planned, ledger.Working))
@@ -373,7 +373,7 @@ func TestVerificationThatFails(t *testing.T) {
 	assert.Equal(t, 2, summary.Counts.Tasks[ledger.User][ledger.Verified])
 
 	org.ClearRequests()
-	assert.Equal(t, run.ExitDone, ptr(c.run(t)).ExitCode())
+	assert.Equal(t, run.ExitDone, c.exit(t))
 	assert.Equal(t, map[string]int{"GET users": 1, "GET users/x/clients": 1}, count(org))
 }
 
@@ -385,7 +385,9 @@ func TestListGoesOn(t *testing.T) {
 		pages  []string
 	}{
 		"at the cursor":    {nil, []string{"first", "cursor", "cursor", "cursor"}},
-		"with a stale one": {repeat(oktaError(400, "E0000001"), 1), []string{"first", "cursor", "cursor", "first", "cursor", "cursor"}},
+		"with a stale one": {
+			repeat(oktaError(400, "E0000001"), 1), []string{"first", "cursor", "cursor", "first", "cursor", "cursor"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -439,7 +441,7 @@ func TestLedgerFails(t *testing.T) {
 	org := newOrg(t, 40)
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(40)...)
 	c.workers = 2
-	p := c.start(t)
+	p := c.start(t.Context(), t)
 	_, err := p.Prepare(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, p.Ledger.Close())
@@ -453,7 +455,7 @@ func TestLedgerFails(t *testing.T) {
 func TestRunBeforeItIsListed(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 1)
-	p := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userID(0)).start(t)
+	p := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userID(0)).start(t.Context(), t)
 	_, err := p.Run(t.Context())
 	require.ErrorContains(t, err, "not listed yet")
 	assert.Empty(t, org.Requests())
@@ -464,7 +466,7 @@ func TestDo(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 10)
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(10)...)
-	p := c.start(t)
+	p := c.start(t.Context(), t)
 	_, err := p.Prepare(t.Context())
 	require.NoError(t, err)
 	tasks, err := p.Ledger.Next(t.Context(), 3, 4, ledger.Pending)
@@ -494,7 +496,7 @@ func TestProgress(t *testing.T) {
 	org.LimitRate(oktatest.BucketUsers, 1000, time.Hour)
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, append(logins(users), "00unobody")...)
 	c.workers = 1
-	p := c.start(t)
+	p := c.start(t.Context(), t)
 	var at []run.Progress
 	org.Handle("DELETE /api/v1/users/00uuser0009/sessions", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		at = append(at, p.Progress())

@@ -112,14 +112,18 @@ func (r *Runner) app(ctx context.Context, kind ledger.Kind) (*ledger.Task, error
 	if kind != ledger.RevokeApp {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	for task, err := range r.Ledger.Tasks(ctx) {
-		return &task, err
+	first, err := r.Ledger.Next(ctx, 0, 1)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errors.New("the run has no app")
+	if len(first) == 0 || first[0].Kind != ledger.App {
+		return nil, errors.New("the run has no app")
+	}
+	return &first[0], nil
 }
 
-// limits returns the known limits of the buckets that calls go to. If nothing was read yet from the busiest, it reads one
-// item.
+// limits returns the known limits of the buckets that calls go to. If nothing was read yet from the busiest, it reads
+// one item.
 func (r *Runner) limits(ctx context.Context, work, verify steps.Calls) (map[string]int, error) {
 	calls := maps.Clone(work)
 	for bucket, n := range verify {

@@ -18,10 +18,10 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
 
-// ErrIncomplete: the run was interrupted. The same command goes on with it.
-var ErrIncomplete = errors.New("the run is incomplete")
+// ErrIncomplete means that the run was interrupted. The same command goes on with it.
+var ErrIncomplete = errors.New("the run was interrupted")
 
-// ErrRefused: Okta refused the first tasks one by one with 403, and none succeeded.
+// ErrRefused means that Okta refused the first tasks one by one with 403, and none succeeded.
 var ErrRefused = errors.New("all tasks so far were refused")
 
 const (
@@ -245,22 +245,19 @@ func (r *Runner) resolve(ctx context.Context, task *ledger.Task) error {
 	return r.Ledger.Resolve(keep, *task)
 }
 
-// isWork reports whether a task that was resolved is work: it may have turned out to be about the user of another task.
-func (r *Runner) isWork(ctx context.Context, task *ledger.Task) (bool, error) {
-	if task.ID == "" || ctx.Err() != nil {
-		return false, nil
-	}
+// isDuplicate reports whether a task turned out to be about the user of another task when it was resolved.
+func (r *Runner) isDuplicate(ctx context.Context, task *ledger.Task) (bool, error) {
 	next, err := r.Ledger.Next(ctx, task.Seq-1, 1)
-	return len(next) == 1 && next[0].Seq == task.Seq, err
+	return len(next) == 0 || next[0].Seq != task.Seq, err
 }
 
 // work does what the job does for a task. The intent to revoke is on record before, the outcome afterwards.
 func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 	if task.ID == "" {
-		if err := r.resolve(ctx, task); err != nil {
+		if err := r.resolve(ctx, task); err != nil || task.ID == "" {
 			return err
 		}
-		if ok, err := r.isWork(ctx, task); !ok {
+		if duplicate, err := r.isDuplicate(ctx, task); err != nil || duplicate {
 			return err
 		}
 	}
@@ -280,8 +277,8 @@ func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 	return r.succeed(ctx, task, ledger.Done)
 }
 
-// begin records the intent to revoke, even if the run was stopped meanwhile: an intent without an outcome would say that
-// the task may have been done.
+// begin records the intent to revoke, even if the run was stopped meanwhile: an intent that is on record without a revoke
+// would have the task done twice.
 func (r *Runner) begin(ctx context.Context, task *ledger.Task) error {
 	keep, cancel := keeping(ctx)
 	defer cancel()

@@ -200,6 +200,7 @@ func TestFailedCalls(t *testing.T) {
 			assert.InDelta(t, 1, got[`okta_calls_total{`+grant+`}`], 0)
 			assert.InDelta(t, 1, got[`okta_attempts_total{`+grant+`,status="`+status+`"}`], 0)
 			assert.InDelta(t, 1, got[`okta_failed_calls_total{`+grant+`,status="`+status+`"}`], 0)
+			assert.NotContains(t, got, `okta_responses_total{code="0"}`)
 		})
 	}
 }

@@ -72,7 +72,7 @@ func (r *Runner) list(ctx context.Context, cursor string) error {
 		return err
 	}
 	if r.Job.Resolves() {
-		if err := r.stream(ctx, ledger.Listing, r.tasks(ctx, ledger.Listing)); err != nil {
+		if err := r.enter(ctx, ledger.Listing); err != nil {
 			return err
 		}
 		r.resolved = true
@@ -115,8 +115,8 @@ func (r *Runner) app(ctx context.Context, kind ledger.Kind) (*ledger.Task, error
 	return nil, errors.New("the run has no app")
 }
 
-// limits returns the known limits of the buckets that calls go to. If that of the busiest is not known, it asks Okta by
-// reading one item.
+// limits returns the known limits of the buckets that calls go to. If nothing was read yet from the busiest, it reads one
+// item.
 func (r *Runner) limits(ctx context.Context, calls steps.Calls) (map[string]int, error) {
 	limits, busiest := map[string]int{}, ""
 	states := r.Client.RateLimits()
@@ -128,7 +128,7 @@ func (r *Runner) limits(ctx context.Context, calls steps.Calls) (map[string]int,
 			busiest = bucket
 		}
 	}
-	if busiest == "" || limits[busiest] > 0 {
+	if _, read := states[busiest]; read || busiest == "" {
 		return limits, nil
 	}
 	limit, err := r.probe(ctx, busiest)
@@ -165,7 +165,7 @@ func (r *Runner) duration(calls steps.Calls, limits map[string]int) time.Duratio
 		}
 		longest = max(longest, float64(n)/(float64(limits[bucket])*r.maxUse()))
 	}
-	return time.Duration(longest * float64(r.window()))
+	return time.Duration(longest * float64(r.window())).Round(time.Millisecond)
 }
 
 func (r *Runner) maxUse() float64 {

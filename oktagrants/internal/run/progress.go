@@ -11,8 +11,8 @@ import (
 // Progress is how far a run is.
 type Progress struct {
 	Phase     ledger.Phase
-	Done      int // tasks that this phase is through with; while listing, those that are listed
-	Total     int // tasks of this phase; 0 while that is not known
+	Done      int // tasks that this phase is through with
+	Total     int // tasks of the run; 0 while they are listed, and Done is how many are
 	Failed    int
 	Left      int
 	Calls     int           // requests that this process has sent
@@ -40,7 +40,7 @@ func (r *Runner) Progress() Progress {
 type tally struct {
 	mu        sync.Mutex
 	at        Progress
-	todo      int // tasks that this process began the phase with
+	todo      int // tasks that the phase deals with
 	finished  int // of these, those that it is through with
 	calls     int // that todo takes
 	callsNext int // that the next phase takes
@@ -70,15 +70,17 @@ func (t *tally) begin(phase ledger.Phase, counts ledger.Counts, job *steps.Job) 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.at = Progress{Phase: phase, Total: inStates(counts, allStates...)}
-	t.finished = 0
-	switch phase {
-	case ledger.Verifying:
-		t.todo, t.calls, t.callsNext = inStates(counts, statesOf[phase]...), verify.Total(), 0
-		t.at.Failed = inStates(counts, ledger.Failed)
-	default:
-		t.todo, t.calls, t.callsNext = inStates(counts, statesOf[phase]...), work.Total(), verify.Total()
-	}
+	t.todo, t.finished = inStates(counts, statesOf[phase]...), 0
 	t.at.Done = t.at.Total - t.todo
+	switch phase {
+	case ledger.Listing:
+		t.calls, t.callsNext = t.todo, work.Total()+verify.Total()
+	case ledger.Working:
+		t.calls, t.callsNext = work.Total(), verify.Total()
+	case ledger.Verifying:
+		t.calls, t.callsNext = verify.Total(), 0
+		t.at.Failed = inStates(counts, ledger.Failed)
+	}
 }
 
 func inStates(counts ledger.Counts, states ...ledger.State) int {
@@ -96,9 +98,7 @@ func (t *tally) finish(state ledger.State) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.finished++
-	if t.at.Phase != ledger.Listing {
-		t.at.Done++
-	}
+	t.at.Done++
 	switch state {
 	case ledger.Failed:
 		t.at.Failed++

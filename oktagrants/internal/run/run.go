@@ -82,16 +82,21 @@ func (r *Runner) run(ctx context.Context) error {
 	if err := r.Ledger.SetStop(ctx, ""); err != nil {
 		return err
 	}
-	phase := run.Phase
-	if err := r.enter(ctx, &phase, ledger.Working); err != nil {
-		return err
-	}
+	phases := []ledger.Phase{ledger.Working}
 	if r.Job.Revokes() {
-		if err := r.enter(ctx, &phase, ledger.Verifying); err != nil {
+		phases = append(phases, ledger.Verifying)
+	}
+	before := run.Phase
+	for _, phase := range phases {
+		if err := r.Ledger.SetPhase(ctx, before, phase); err != nil {
 			return err
 		}
+		if err := r.enter(ctx, phase); err != nil {
+			return err
+		}
+		before = phase
 	}
-	return r.Ledger.SetPhase(ctx, phase, ledger.Ended)
+	return r.Ledger.SetPhase(ctx, before, ledger.Ended)
 }
 
 // unfinished is the number of tasks that an ended run would do again.
@@ -103,20 +108,14 @@ func unfinished(counts ledger.Counts) int {
 	return n
 }
 
-// enter goes from one phase to the next, and through its tasks.
-func (r *Runner) enter(ctx context.Context, phase *ledger.Phase, next ledger.Phase) error {
-	if *phase != next {
-		if err := r.Ledger.SetPhase(ctx, *phase, next); err != nil {
-			return err
-		}
-		*phase = next
-	}
+// enter begins a phase, and goes through its tasks.
+func (r *Runner) enter(ctx context.Context, phase ledger.Phase) error {
 	counts, err := r.Ledger.Counts(ctx)
 	if err != nil {
 		return err
 	}
-	r.tally.begin(next, counts, r.Job)
-	return r.stream(ctx, next, r.tasks(ctx, next))
+	r.tally.begin(phase, counts, r.Job)
+	return r.stream(ctx, phase, r.tasks(ctx, phase))
 }
 
 // statesOf are the states of the tasks that a phase deals with.
@@ -136,7 +135,9 @@ func (r *Runner) tasks(ctx context.Context, phase ledger.Phase) iter.Seq2[ledger
 				return
 			}
 			for _, task := range page {
-				if r.concerns(phase, &task) && !yield(task, nil) {
+				if !r.concerns(phase, &task) {
+					r.tally.finish(task.State)
+				} else if !yield(task, nil) {
 					return
 				}
 			}
@@ -153,12 +154,10 @@ func (r *Runner) concerns(phase ledger.Phase, task *ledger.Task) bool {
 	switch {
 	case phase == ledger.Listing:
 		return task.ID == ""
-	case phase == ledger.Verifying:
-		return task.Class != ledger.Duplicate
-	case task.State == ledger.Left:
+	case phase == ledger.Working && task.State == ledger.Left:
 		return task.Class == steps.ClassLeft // otherwise the read failed: it is verified again
 	}
-	return task.ID != "" || !r.resolved // each login is resolved once
+	return task.ID != "" || !r.resolved // a login is resolved once by each process
 }
 
 // Do does some tasks of a phase, Listing, Working or Verifying, and records each outcome. Tasks that fail are no error.
@@ -224,35 +223,44 @@ func (r *Runner) one(ctx context.Context, phase ledger.Phase, task *ledger.Task)
 	}
 	switch phase {
 	case ledger.Listing:
-		ok, err := r.resolve(ctx, task)
-		if ok {
-			r.tally.finish(task.State)
+		if err := r.resolve(ctx, task); err != nil || task.ID == "" {
+			return err
 		}
-		return err
+		r.tally.finish(ledger.Pending)
+		return nil
 	case ledger.Verifying:
 		return r.verify(ctx, task)
 	}
 	return r.work(ctx, task)
 }
 
-// resolve resolves the login of a task, and reports whether the task can be done.
-func (r *Runner) resolve(ctx context.Context, task *ledger.Task) (bool, error) {
+// resolve resolves the login of a task. If that fails, the task has failed, and its ID stays empty.
+func (r *Runner) resolve(ctx context.Context, task *ledger.Task) error {
 	err := r.patiently(ctx, task, func() error { return r.Job.Resolve(ctx, task) })
 	if err != nil {
-		return false, r.failed(ctx, task, ledger.Failed, err)
+		return r.failed(ctx, task, ledger.Failed, err)
 	}
 	keep, cancel := keeping(ctx)
 	defer cancel()
-	if err := r.Ledger.Resolve(keep, *task); err != nil {
-		return false, err
+	return r.Ledger.Resolve(keep, *task)
+}
+
+// isWork reports whether a task that was resolved is work: it may have turned out to be about the user of another task.
+func (r *Runner) isWork(ctx context.Context, task *ledger.Task) (bool, error) {
+	if task.ID == "" || ctx.Err() != nil {
+		return false, nil
 	}
-	return true, nil
+	next, err := r.Ledger.Next(ctx, task.Seq-1, 1)
+	return len(next) == 1 && next[0].Seq == task.Seq, err
 }
 
 // work does what the job does for a task. The intent to revoke is on record before, the outcome afterwards.
 func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 	if task.ID == "" {
-		if ok, err := r.resolve(ctx, task); !ok {
+		if err := r.resolve(ctx, task); err != nil {
+			return err
+		}
+		if ok, err := r.isWork(ctx, task); !ok {
 			return err
 		}
 	}
@@ -266,7 +274,6 @@ func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 		defer cancel()
 	}
 	err := r.patiently(working, task, func() error { return r.Job.Work(working, task, r.Ledger.AddTokens) })
-	task.Finished = time.Now()
 	if err != nil {
 		return r.failed(ctx, task, ledger.Failed, err)
 	}
@@ -283,7 +290,6 @@ func (r *Runner) graceTime() time.Duration {
 // verify reads whether something is left of what was revoked. A read that fails leaves the task to be verified again.
 func (r *Runner) verify(ctx context.Context, task *ledger.Task) error {
 	err := r.patiently(ctx, task, func() error { return r.Job.Verify(ctx, task) })
-	task.Checked = time.Now()
 	if err != nil {
 		return r.failed(ctx, task, ledger.Left, err)
 	}

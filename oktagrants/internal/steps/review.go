@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 
 	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/org"
@@ -89,10 +90,12 @@ func handOn(ctx context.Context, first *okta.Page[okta.OAuth2RefreshToken], toke
 		}
 		found := make([]ledger.Access, len(page.Items))
 		for i := range page.Items {
-			found[i] = refreshToken(&page.Items[i])
+			if found[i] = refreshToken(&page.Items[i]); found[i].ID == "" {
+				return &fault{ClassServer, errors.New("Okta listed a refresh token without an ID")}
+			}
 		}
 		if err := tokens(ctx, found); err != nil {
-			return err
+			return &fault{ClassStorage, err}
 		}
 	}
 	return nil

@@ -300,7 +300,7 @@ func TestEndedRunDoesNothing(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 3)
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, append(userIDs(3), "user0000")...)
-	c.run(t)
+	before := c.run(t)
 	org.ClearRequests()
 	p := c.start(t.Context(), t)
 	plan, err := p.Prepare(t.Context())
@@ -309,5 +309,6 @@ func TestEndedRunDoesNothing(t *testing.T) {
 	summary, err := p.Run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, run.ExitDone, summary.ExitCode())
+	assert.Equal(t, before.Run, summary.Run, "it ended when it ended")
 	assert.Empty(t, org.Requests())
 }

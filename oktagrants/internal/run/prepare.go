@@ -96,9 +96,6 @@ func (r *Runner) plan(ctx context.Context) (Plan, error) {
 	if plan.App, err = r.app(ctx, run.Kind); err != nil {
 		return Plan{}, err
 	}
-	if plan.Over {
-		return plan, nil
-	}
 	plan.Work, plan.Verify = r.Job.Calls(counts)
 	if plan.Limits, err = r.limits(ctx, plan.Work, plan.Verify); err != nil {
 		return Plan{}, err

@@ -285,6 +285,19 @@ func TestPlanOfApp(t *testing.T) {
 	assert.Zero(t, plan.Duration, "Okta did not say what the limits are")
 }
 
+// The few calls of another bucket, whose limit is not known yet, do not make the time unknown.
+func TestPlanOfAppWithLimits(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 30)
+	for _, bucket := range []string{oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketAPI} {
+		org.LimitRate(bucket, 600, time.Minute)
+	}
+	c := newCommand(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oanotes"})
+	plan, err := c.start(t.Context(), t).Prepare(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 6*time.Second, plan.Duration, "60 calls for 30 users at 600 a minute")
+}
+
 func TestAppThatDoesNotExist(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 1)

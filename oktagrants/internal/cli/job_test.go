@@ -213,7 +213,7 @@ func TestRevokeApp(t *testing.T) {
 	o.succeeds(t)
 	assert.Contains(t, o.err, "  App       Calendar (0oacalendar)\n")
 	assert.Contains(t, o.err, "the app itself (deactivated)")
-	assert.Contains(t, o.out, "  Users    2 verified\n  Apps     1 verified\n")
+	assert.Contains(t, o.out, "  Users    2 verified\n  Apps     1 verified\n  Revoked  app (1 time), grants (2 times), tokens (")
 	for _, grant := range m.org.Grants() {
 		assert.NotEqual(t, calendar, grant.ClientID)
 	}
@@ -474,7 +474,7 @@ func TestStatus(t *testing.T) {
 	m.run("offboard", "--run", m.path("run.db"), "ann@example.com", "--dry-run").succeeds(t)
 	o := m.run("status", m.path("run.db"))
 	o.succeeds(t)
-	assert.Contains(t, o.out, "offboard in "+m.org.URL+": planned, incomplete\n  Users   1 pending\n")
+	assert.Contains(t, o.out, "offboard in "+m.org.URL+": planned, incomplete\n  Users   1 not begun\n")
 
 	m.run("offboard", "--run", m.path("run.db"), "ann@example.com", "--yes").succeeds(t)
 	result := m.run("status", m.path("run.db"), "--json").object(t)

@@ -79,16 +79,25 @@ func parseTarget(target string) (*pgx.ConnConfig, string, error) {
 		return nil, "", errors.New("invalid Postgres URL: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, " +
 			"with special characters in the password as %XX, and settings and files that exist")
 	}
-	setDefault(config.RuntimeParams, "application_name", "oktagrants")
-	// A process that is cut off in a transaction must not hold its locks.
-	setDefault(config.RuntimeParams, "idle_in_transaction_session_timeout", "10s")
+	for name, value := range sessionDefaults {
+		if _, ok := config.RuntimeParams[name]; !ok {
+			config.RuntimeParams[name] = value
+		}
+	}
 	return config, run, nil
 }
 
-func setDefault(params map[string]string, name, value string) {
-	if _, ok := params[name]; !ok {
-		params[name] = value
-	}
+// sessionDefaults are settings of each connection, unless the URL has others.
+var sessionDefaults = map[string]string{
+	"application_name": "oktagrants",
+	// A process that is cut off in a transaction must not hold its locks.
+	"idle_in_transaction_session_timeout": "10s",
+	// All is found by an index, in its order. Before Postgres has gathered statistics, as of a million tasks that were
+	// just added, it would rather read and sort all of them for each page.
+	"enable_seqscan":    "off",
+	"enable_bitmapscan": "off",
+	"enable_hashjoin":   "off",
+	"enable_mergejoin":  "off",
 }
 
 // migrations are the steps from each version of the schema to the next.

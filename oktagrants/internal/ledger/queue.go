@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 )
 
@@ -67,6 +68,7 @@ func (q *queue) run() {
 
 // gather returns the changes that wait now.
 func (q *queue) gather(first *change) []*change {
+	runtime.Gosched() // to those whose change was just committed: they may have the next
 	batch := []*change{first}
 	for len(batch) < maxBatch {
 		select {

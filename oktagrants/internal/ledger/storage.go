@@ -134,17 +134,22 @@ type values struct {
 	args []any
 }
 
-// add appends a row: columns that are all the same, as SQL, and those of this row.
-func (v *values) add(same string, args ...any) {
+// add appends a row and returns the mark of its first value. Postgres must be told of numbers: it takes the rest for
+// text.
+func (v *values) add(row ...any) string {
+	marks := make([]string, len(row))
+	for i, value := range row {
+		v.args = append(v.args, value)
+		marks[i] = "$" + strconv.Itoa(len(v.args))
+		if _, ok := value.(string); !ok {
+			marks[i] = "CAST(" + marks[i] + " AS BIGINT)"
+		}
+	}
 	if !v.empty() {
 		v.text.WriteString(", ")
 	}
-	v.text.WriteString("(" + same)
-	for _, arg := range args {
-		v.args = append(v.args, arg)
-		v.text.WriteString(", $" + strconv.Itoa(len(v.args)))
-	}
-	v.text.WriteByte(')')
+	v.text.WriteString("(" + strings.Join(marks, ", ") + ")")
+	return marks[0]
 }
 
 func (v *values) empty() bool { return v.text.Len() == 0 }

@@ -73,10 +73,10 @@ func (c counters) refuse() error {
 // insertTasks inserts and counts those that are new.
 func (l *Ledger) insertTasks(ctx context.Context, q querier, run, seq int64, tasks []Task, counts counters) error {
 	for chunk := range slices.Chunk(tasks, l.dialect.rows) {
-		v := values{args: []any{run}}
+		v := values{}
 		for _, t := range chunk {
 			seq++
-			v.add("$1", seq, t.Kind, clean(t.ID), clean(t.Given), clean(t.Login), clean(t.Name), clean(t.Status))
+			v.add(run, seq, string(t.Kind), clean(t.ID), clean(t.Given), clean(t.Login), clean(t.Name), clean(t.Status))
 		}
 		rows, err := q.QueryContext(ctx, `INSERT INTO ledger_tasks (run_id, seq, kind, id, given, login, name, status)
 			VALUES `+v.String()+` ON CONFLICT DO NOTHING RETURNING kind`, v.args...)

@@ -1,8 +1,8 @@
 package ledger_test
 
 import (
-	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,8 +18,8 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/pgtest"
 )
 
-// BenchmarkRun takes b.N users with three grants each through a run: -benchtime 1000000x is a large org. Postgres syncs to
-// the disk as it does by default.
+// BenchmarkRun takes b.N users with three grants each through a run: -benchtime 1000000x is a large org. Postgres
+// syncs to the disk as it does by default.
 func BenchmarkRun(b *testing.B) {
 	b.Run("SQLite", func(b *testing.B) {
 		path := filepath.Join(b.TempDir(), "run.db")
@@ -77,11 +77,11 @@ func list(b *testing.B, l *ledger.Ledger) {
 	page := make([]ledger.Task, 0, 200)
 	for i := range b.N {
 		page = append(page, ledger.Task{
-			Kind: ledger.User, ID: fmt.Sprintf("00u%09dAbCdEfGh", i*7919%1_000_003), Login: fmt.Sprintf("user%d@example.com", i),
-			Name: fmt.Sprintf("User Number %d", i), Status: "ACTIVE",
+			Kind: ledger.User, ID: fmt.Sprintf("00u%09dAbCdEfGh", i*7919%1_000_003), Status: "ACTIVE",
+			Login: fmt.Sprintf("user%d@example.com", i), Name: fmt.Sprintf("User Number %d", i),
 		})
 		if len(page) == cap(page) || i == b.N-1 {
-			require.NoError(b, l.AddTasks(b.Context(), page, "https://acme.okta.com/api/v1/users?after=200u", i == b.N-1))
+			require.NoError(b, l.AddTasks(b.Context(), page, org+"/api/v1/users?after=200u", i == b.N-1))
 			page = page[:0]
 		}
 	}
@@ -95,10 +95,10 @@ func finish(b *testing.B, l *ledger.Ledger, callers int) {
 	for range callers {
 		wg.Go(func() {
 			for task := range work {
-				assert.NoError(b, l.Start(context.Background(), &task))
+				err := l.Start(b.Context(), &task)
 				task.State = ledger.Done
 				task.Found = threeGrants(task.Seq)
-				assert.NoError(b, l.Finish(context.Background(), &task))
+				assert.NoError(b, errors.Join(err, l.Finish(b.Context(), &task)))
 			}
 		})
 	}
@@ -123,8 +123,8 @@ func threeGrants(user int64) []ledger.Access {
 	list := make([]ledger.Access, 3)
 	for i := range list {
 		list[i] = ledger.Access{
-			Kind: ledger.Grant, ID: fmt.Sprintf("oag%08d%dAbCdEfGh", user, i), ClientID: fmt.Sprintf("0oa%d0000000AbCdEfGh", i),
-			ClientName: fmt.Sprintf("Example App %d", i), Issuer: org, Status: "ACTIVE", Source: "END_USER",
+			Kind: ledger.Grant, ID: fmt.Sprintf("oag%08d%dAbCdEfGh", user, i), Status: "ACTIVE", Source: "END_USER",
+			ClientID: fmt.Sprintf("0oa%d0000000AbCdEfGh", i), ClientName: fmt.Sprintf("Example App %d", i), Issuer: org,
 			Scopes: []string{"okta.users.read"}, Created: at, Updated: at,
 		}
 	}

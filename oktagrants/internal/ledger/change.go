@@ -22,8 +22,8 @@ type change struct {
 	result  chan error
 }
 
-// Start keeps the intent to do a task: its State becomes Started, its Tries grow by one, and Began is now. It returns when
-// that is durable. Concurrent calls of Start, Finish and Resolve share a commit.
+// Start keeps the intent to do a task: its State becomes Started, its Tries grow by one, and Began is now. It returns
+// when that is durable. Concurrent calls of Start, Finish and Resolve share a commit.
 //
 // If ctx ends, the intent may be kept or not.
 func (l *Ledger) Start(ctx context.Context, task *Task) error {
@@ -38,8 +38,8 @@ func (l *Ledger) Start(ctx context.Context, task *Task) error {
 	return nil
 }
 
-// Finish keeps the outcome of a task: State, Found, Revoked, Error and Class. Checked is now if the State is Verified or
-// Left, and otherwise Finished is. It returns when all of that is durable.
+// Finish keeps the outcome of a task: State, Found, Revoked, Error and Class. Checked is now if the State is Verified
+// or Left, and otherwise Finished is. It returns when all of that is durable.
 //
 // If ctx ends, the outcome may be kept, all of it, or not.
 func (l *Ledger) Finish(ctx context.Context, task *Task) error {
@@ -61,8 +61,8 @@ func (l *Ledger) Finish(ctx context.Context, task *Task) error {
 	return nil
 }
 
-// Resolve keeps the ID, Login, Name and Status of a task that was given by login. If another task has that ID, this one is
-// no work any more: its State becomes Done, and its Class [Duplicate].
+// Resolve keeps the ID, Login, Name and Status of a task that was given by login. If another task has that ID, this
+// one is no work any more: its State becomes Done, and its Class [Duplicate].
 func (l *Ledger) Resolve(ctx context.Context, task Task) error {
 	if task.ID == "" || len(task.ID) > maxKey {
 		return fmt.Errorf("resolve task %d: invalid ID %.40q", task.Seq, task.ID)
@@ -162,8 +162,9 @@ func (l *Ledger) readStandings(
 		marks[i] = "$" + strconv.Itoa(len(args))
 	}
 	tasks := make(map[int64]*standing, len(batch))
-	rows, err := q.QueryContext(ctx, `SELECT seq, kind, state, tries, began, finished, checked, class, error, found, revoked
-		FROM ledger_tasks WHERE run_id = $1 AND seq IN (`+strings.Join(marks, ", ")+`) ORDER BY seq`+l.dialect.lock, args...)
+	rows, err := q.QueryContext(ctx,
+		`SELECT seq, kind, state, tries, began, finished, checked, class, error, found, revoked FROM ledger_tasks
+		WHERE run_id = $1 AND seq IN (`+strings.Join(marks, ", ")+`) ORDER BY seq`+l.dialect.lock, args...)
 	_, err = scanAll(rows, err, func(rows *sql.Rows) (seq int64, err error) {
 		s := &standing{}
 		err = rows.Scan(&seq, &s.kind, &s.state, &s.tries, &s.began, &s.finished, &s.checked, &s.class, &s.error,
@@ -194,11 +195,13 @@ func (l *Ledger) writeStandings(ctx context.Context, q querier, run int64, tasks
 		marks := make([]string, len(seqs))
 		for i, seq := range seqs {
 			s := tasks[seq]
-			marks[i] = v.add(seq, int(s.state), s.tries, s.began, s.finished, s.checked, s.class, s.error, s.found, s.revoked)
+			marks[i] = v.add(seq, int(s.state), s.tries, s.began, s.finished, s.checked,
+				s.class, s.error, s.found, s.revoked)
 		}
 		// The list of Seqs is for Postgres: while it has no statistics, it would join all tasks of the run.
-		_, err := q.ExecContext(ctx, `UPDATE ledger_tasks SET state = column2, tries = column3, began = column4,
-			finished = column5, checked = column6, class = column7, error = column8, found = column9, revoked = column10
+		_, err := q.ExecContext(ctx, `UPDATE ledger_tasks SET state = column2, tries = column3,
+			began = column4, finished = column5, checked = column6,
+			class = column7, error = column8, found = column9, revoked = column10
 			FROM (VALUES `+v.String()+`) AS v
 			WHERE run_id = $1 AND seq = column1 AND seq IN (`+strings.Join(marks, ", ")+`)`, v.args...)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 
 var errReadOnly = errors.New("the ledger was opened to read")
 
-// querier is what the SQL of this package runs on: a [*sql.Tx], a [*sql.DB], or a [*sql.Conn] on which a transaction was
-// begun by other means.
+// querier is what the SQL of this package runs on: a [*sql.Tx], a [*sql.DB], or a [*sql.Conn] on which a transaction
+// was begun by other means.
 type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -98,7 +98,7 @@ func scanOne(rows *sql.Rows, err error, dest ...any) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
 			return err
@@ -116,7 +116,7 @@ func scanAll[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var list []T
 	for rows.Next() {
 		element, err := scan(rows)

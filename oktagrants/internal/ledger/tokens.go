@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// AddTokens keeps tokens by their IDs: one that is kept already is replaced. [Counts.Tokens] counts each once, beside the
-// tokens in the Found of tasks.
+// AddTokens keeps tokens by their IDs: one that is kept already is replaced. [Counts.Tokens] counts each once, beside
+// the tokens in the Found of tasks.
 func (l *Ledger) AddTokens(ctx context.Context, tokens []Access) error {
 	fresh := map[string]string{}
 	entries, err := l.traits.entries(tokens, fresh)

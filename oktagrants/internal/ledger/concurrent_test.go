@@ -2,8 +2,10 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -36,20 +38,7 @@ func TestConcurrentChangesOfTheSameTasks(t *testing.T) {
 		for i := range 16 {
 			random := rand.New(rand.NewPCG(uint64(i), 0)) //nolint:gosec // not negative
 			l := list[i%len(list)]
-			wg.Go(func() {
-				m := &model{random: random}
-				for range 40 {
-					task := ledger.Task{Seq: 1 + random.Int64N(100)}
-					assert.NoError(t, l.Start(t.Context(), &task))
-					task.State = pick(random, ledger.Done, ledger.Failed, ledger.Left)
-					task.Class = pick(random, "server", "network")
-					task.Found = []ledger.Access{m.access()}
-					assert.NoError(t, l.Finish(t.Context(), &task))
-					token := m.access()
-					token.Kind = ledger.Token
-					assert.NoError(t, l.AddTokens(t.Context(), []ledger.Access{token}))
-				}
-			})
+			wg.Go(func() { assert.NoError(t, changeAtRandom(t.Context(), l, random)) })
 		}
 		wg.Wait()
 		for _, l := range list {
@@ -61,6 +50,24 @@ func TestConcurrentChangesOfTheSameTasks(t *testing.T) {
 		}
 		assert.Equal(t, 16*40, tries)
 	})
+}
+
+func changeAtRandom(ctx context.Context, l *ledger.Ledger, random *rand.Rand) error {
+	m := &model{random: random}
+	for range 40 {
+		task := ledger.Task{Seq: 1 + random.Int64N(100)}
+		err := l.Start(ctx, &task)
+		task.State = pick(random, ledger.Done, ledger.Failed, ledger.Left)
+		task.Class = pick(random, "server", "network")
+		task.Found = []ledger.Access{m.access()}
+		token := m.access()
+		token.Kind = ledger.Token
+		err = errors.Join(err, l.Finish(ctx, &task), l.AddTokens(ctx, []ledger.Access{token}))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Several logins can be the same user's: one task does the work.
@@ -94,6 +101,28 @@ func TestConcurrentResolvesOfOneUser(t *testing.T) {
 	})
 }
 
+func TestOneWrongChangeFailsAlone(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, target string) {
+		t.Helper()
+		l := begin(t, target, 200)
+		var wg sync.WaitGroup
+		for i := range int64(210) {
+			wg.Go(func() {
+				err := l.Start(t.Context(), &ledger.Task{Seq: 1 + i})
+				if i < 200 {
+					assert.NoError(t, err)
+				} else {
+					assert.ErrorContains(t, err, "there is no task")
+				}
+			})
+		}
+		wg.Wait()
+		assert.Len(t, next(t, l, ledger.Started), 200)
+		assertCounts(t, l)
+	})
+}
+
 func TestCallersThatLeaveHarmNobody(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, target string) {
@@ -119,7 +148,7 @@ func TestCallersThatLeaveHarmNobody(t *testing.T) {
 		wg.Wait()
 		require.NoError(t, l.Start(t.Context(), &ledger.Task{Seq: 1})) // behind all that were queued
 		for _, task := range next(t, l) {
-			assert.Equal(t, task.State == ledger.Pending, task.Found == nil, "task %d is kept whole or not at all", task.Seq)
+			assert.Equal(t, task.State == ledger.Pending, task.Found == nil, "task %d: whole or not at all", task.Seq)
 		}
 		assertCounts(t, l)
 	})
@@ -135,7 +164,7 @@ func TestCloseWaitsForWritesThatBegan(t *testing.T) {
 		require.NoError(t, err)
 		var tasks []ledger.Task
 		for i := range 100 {
-			tasks = append(tasks, ledger.Task{Kind: ledger.User, ID: fmt.Sprint(i)})
+			tasks = append(tasks, ledger.Task{Kind: ledger.User, ID: strconv.Itoa(i)})
 		}
 		require.NoError(t, l.AddTasks(t.Context(), tasks, "", true))
 		var kept sync.Map

@@ -47,7 +47,8 @@ func TestMismatchNamesEveryDifference(t *testing.T) {
 		_, _, err := l.Begin(t.Context(), spec)
 		require.NoError(t, err)
 		_, _, err = l.Begin(t.Context(), ledger.Spec{
-			Kind: ledger.Review, Org: "https://other.okta.com", Arguments: `{"search":"b","users":["` + strings.Repeat("x", 200) + `"]}`,
+			Kind: ledger.Review, Org: "https://other.okta.com",
+			Arguments: `{"search":"b","users":["` + strings.Repeat("x", 200) + `"]}`,
 		})
 		var mismatch *ledger.MismatchError
 		require.ErrorAs(t, err, &mismatch)
@@ -96,10 +97,12 @@ func TestTaskFromListToVerified(t *testing.T) {
 
 		task.State = ledger.Done
 		task.Found = []ledger.Access{{
-			Kind: ledger.Grant, ID: "oag1", ClientID: "0oa1", ClientName: "<b>App</b>", Issuer: org, Status: "ACTIVE", Source: "END_USER",
-			Scopes: []string{"okta.users.read"}, Created: time.UnixMilli(1).UTC(), Updated: time.UnixMilli(2).UTC(), Expires: time.UnixMilli(3).UTC(),
+			Kind: ledger.Grant, ID: "oag1", ClientID: "0oa1", ClientName: "<b>App</b>", Issuer: org,
+			Status: "ACTIVE", Source: "END_USER", Scopes: []string{"okta.users.read"},
+			Created: time.UnixMilli(1).UTC(), Updated: time.UnixMilli(2).UTC(), Expires: time.UnixMilli(3).UTC(),
 		}, {Kind: ledger.Client, ClientID: "0oa1"}}
-		task.Revoked = []ledger.Revoked{{What: "tokens", ClientID: "0oa1", ServerID: "aus1", At: time.UnixMilli(5).UTC()}}
+		at := time.UnixMilli(5).UTC()
+		task.Revoked = []ledger.Revoked{{What: "tokens", ClientID: "0oa1", ServerID: "aus1", At: at}}
 		require.NoError(t, l.Finish(ctx, &task))
 		assert.Equal(t, []ledger.Task{task}, next(t, l, ledger.Done))
 		assert.False(t, task.Finished.IsZero())
@@ -126,7 +129,8 @@ func TestCompleteListTakesNoMore(t *testing.T) {
 	each(t, func(t *testing.T, target string) {
 		t.Helper()
 		l := begin(t, target, 3)
-		err := l.AddTasks(t.Context(), []ledger.Task{{Kind: ledger.User, ID: "00u1"}, {Kind: ledger.User, ID: "00u4"}}, "later", true)
+		more := []ledger.Task{{Kind: ledger.User, ID: "00u1"}, {Kind: ledger.User, ID: "00u4"}}
+		err := l.AddTasks(t.Context(), more, "later", true)
 		require.ErrorContains(t, err, "the list of the run is complete")
 		assert.Len(t, all(t, l), 3)
 		assertCounts(t, l)
@@ -193,7 +197,7 @@ func TestHostileTextIsKept(t *testing.T) {
 		l := open(t, target, ledger.Write)
 		_, _, err := l.Begin(ctx, spec)
 		require.NoError(t, err)
-		task := ledger.Task{Kind: ledger.User, ID: "00u1", Given: hostile, Login: hostile, Name: hostile, Status: hostile}
+		task := ledger.Task{Kind: ledger.User, Given: hostile, Login: hostile, Name: hostile, Status: hostile}
 		require.NoError(t, l.AddTasks(ctx, []ledger.Task{task}, hostile, true))
 		require.NoError(t, l.SetStop(ctx, hostile))
 		task = next(t, l)[0]
@@ -208,9 +212,9 @@ func TestHostileTextIsKept(t *testing.T) {
 			assert.Equal(t, kept, text)
 		}
 		// JSON has an escape for NUL.
-		const inJSON = "a\x00b\ufffd\ufffdc'\"; DROP TABLE ledger_tasks; -- \u202e$1"
-		assert.Equal(t, inJSON, task.Found[0].ClientName)
-		assert.Equal(t, inJSON, allTokens(t, l)[0].ClientName)
+		const withNUL = "a\x00b\ufffd\ufffdc'\"; DROP TABLE ledger_tasks; -- \u202e$1"
+		assert.Equal(t, withNUL, task.Found[0].ClientName)
+		assert.Equal(t, withNUL, allTokens(t, l)[0].ClientName)
 		assertCounts(t, l)
 	})
 }

@@ -71,24 +71,33 @@ func parseTarget(target string) (*pgx.ConnConfig, string, error) {
 		run = "default"
 	}
 	if !runName.MatchString(run) {
-		return nil, "", errors.New("invalid Postgres URL: the name of the run, after #, has letters, digits, '.', '_' and " +
-			"'-', at most 100 (a # in a password is written %23)")
+		return nil, "", errors.New("invalid Postgres URL: the name of the run, after #, has letters, digits, '.', " +
+			"'_' and '-', at most 100 (a # in a password is written %23)")
 	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, "", errors.New("invalid Postgres URL: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, " +
-			"with special characters in the password as %XX, and settings and files that exist")
+		return nil, "", errors.New("invalid Postgres URL: " +
+			"want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, with special characters in the password as %XX, and settings and files that exist")
 	}
-	setDefault(config.RuntimeParams, "application_name", "oktagrants")
-	// A process that is cut off in a transaction must not hold its locks.
-	setDefault(config.RuntimeParams, "idle_in_transaction_session_timeout", "10s")
+	for name, value := range sessionDefaults {
+		if _, ok := config.RuntimeParams[name]; !ok {
+			config.RuntimeParams[name] = value
+		}
+	}
 	return config, run, nil
 }
 
-func setDefault(params map[string]string, name, value string) {
-	if _, ok := params[name]; !ok {
-		params[name] = value
-	}
+// sessionDefaults are settings of each connection, unless the URL has others.
+var sessionDefaults = map[string]string{
+	"application_name": "oktagrants",
+	// A process that is cut off in a transaction must not hold its locks.
+	"idle_in_transaction_session_timeout": "10s",
+	// All is found by an index, in its order. Before Postgres has gathered statistics, as of a million tasks that
+	// were just added, it would rather read and sort all of them for each page.
+	"enable_seqscan":    "off",
+	"enable_bitmapscan": "off",
+	"enable_hashjoin":   "off",
+	"enable_mergejoin":  "off",
 }
 
 // migrations are the steps from each version of the schema to the next.
@@ -242,7 +251,11 @@ func (p *postgres) reason(err error) error {
 	if isContextError(err) {
 		return err
 	}
-	if e := (*pgconn.PgError)(nil); errors.As(err, &e) || transient(err) {
+	e := (*pgconn.PgError)(nil)
+	if errors.As(err, &e) && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "54")) {
+		return err // what was to be written is wrong
+	}
+	if e != nil || transient(err) {
 		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}
 	return err

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -19,21 +20,17 @@ func TestProcessesThatBeginOneRunShareIt(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
 	var mu sync.Mutex
+	var errs []error
 	made := map[string]int{}
 	ids := map[int64]string{}
 	var wg sync.WaitGroup
 	for i := range 24 {
 		name := []string{"a", "b", "c"}[i%3]
 		wg.Go(func() {
-			l, err := ledger.Open(t.Context(), url+"#"+name, ledger.Write) // they migrate at once, too
-			if !assert.NoError(t, err) {
-				return
-			}
-			run, resumed, err := l.Begin(t.Context(), spec)
-			assert.NoError(t, err)
-			assert.NoError(t, l.Close())
+			run, resumed, err := openAndBegin(t.Context(), url+"#"+name)
 			mu.Lock()
 			defer mu.Unlock()
+			errs = append(errs, err)
 			ids[run.ID] = run.Name
 			if !resumed {
 				made[run.Name]++
@@ -41,8 +38,19 @@ func TestProcessesThatBeginOneRunShareIt(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
 	assert.Equal(t, map[string]int{"a": 1, "b": 1, "c": 1}, made)
 	assert.Len(t, ids, 3)
+}
+
+// openAndBegin also makes the schema.
+func openAndBegin(ctx context.Context, target string) (ledger.Run, bool, error) {
+	l, err := ledger.Open(ctx, target, ledger.Write)
+	if err != nil {
+		return ledger.Run{}, false, err
+	}
+	run, resumed, err := l.Begin(ctx, spec)
+	return run, resumed, errors.Join(err, l.Close())
 }
 
 func TestRunsOfADatabaseAreApart(t *testing.T) {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 )
 
@@ -67,6 +68,7 @@ func (q *queue) run() {
 
 // gather returns the changes that wait now.
 func (q *queue) gather(first *change) []*change {
+	runtime.Gosched() // to those whose change was just committed: they may have the next
 	batch := []*change{first}
 	for len(batch) < maxBatch {
 		select {
@@ -79,10 +81,10 @@ func (q *queue) gather(first *change) []*change {
 	return batch
 }
 
-// commit commits changes together. If that fails, it commits each alone: one may have failed the others.
+// commit commits changes together. If one of them is wrong, each is committed alone.
 func (q *queue) commit(batch []*change) {
 	err := q.write(batch)
-	if err != nil && len(batch) > 1 {
+	if err != nil && !errors.Is(err, ErrStorage) && !errors.Is(err, ErrLocked) {
 		for _, c := range batch {
 			c.result <- q.write([]*change{c})
 		}

@@ -145,7 +145,7 @@ func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
 
 // createFile makes an empty file of the user's alone.
 func createFile(path string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the user names it
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrStorage, withoutPath(err))
 	}
@@ -256,13 +256,15 @@ func (f *sqliteFile) reason(err error) error {
 		return err
 	}
 	switch e.Code() & 0xff { // the rest is detail
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG:
+		return err // what was to be written is wrong
 	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("it is not a ledger: %w", err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: another program has locked it: %w", ErrLocked, err)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("%w: the file or its folder cannot be written, which SQLite needs even to read; copied to a folder "+
-			"of your own, the file can be read: %w", ErrStorage, err)
+		return fmt.Errorf("%w: the file or its folder cannot be written, which SQLite needs even to read; "+
+			"copied to a folder of your own, the file can be read: %w", ErrStorage, err)
 	default:
 		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}

@@ -174,8 +174,8 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 	closed := filepath.Join(folder, "closed")
 	require.NoError(t, os.Mkdir(closed, 0o700))
 	require.NoError(t, os.Rename(path, filepath.Join(closed, "run.db")))
-	require.NoError(t, os.Chmod(closed, 0o500)) //nolint:gosec // the case
-	t.Cleanup(func() { assert.NoError(t, os.Chmod(closed, 0o700)) })
+	require.NoError(t, os.Chmod(closed, 0o500))                      //nolint:gosec // the case
+	t.Cleanup(func() { assert.NoError(t, os.Chmod(closed, 0o700)) }) //nolint:gosec // a folder
 	_, err = ledger.Open(t.Context(), filepath.Join(closed, "new.db"), ledger.Write)
 	require.ErrorIs(t, err, ledger.ErrStorage)
 	require.ErrorContains(t, err, "permission denied")

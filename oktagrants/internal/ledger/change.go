@@ -78,7 +78,7 @@ func (l *Ledger) change(ctx context.Context, c *change) error {
 	if _, err := l.runID(ctx); err != nil {
 		return err
 	}
-	if l.queue == nil {
+	if l.mode == Read {
 		return l.failed(fmt.Sprintf("write task %d", c.task.Seq), errReadOnly)
 	}
 	if err := l.queue.add(ctx, c); err != nil {

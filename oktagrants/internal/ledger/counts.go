@@ -68,7 +68,7 @@ func count(found []entry, revoked []Revoked) amounts {
 		if a.revoked == nil {
 			a.revoked = map[string]int{}
 		}
-		a.revoked[r.What]++
+		a.revoked[clean(r.What)]++
 	}
 	return a
 }

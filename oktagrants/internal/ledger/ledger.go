@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 )
 
 // Mode says what a ledger is opened for.
@@ -45,6 +46,7 @@ func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.mode = mode
 	if mode == Write {
 		l.queue = newQueue(l)
 	}
@@ -168,5 +170,10 @@ func (l *Ledger) SetStop(ctx context.Context, why string) error {
 
 // clean is text as both databases keep it: Postgres refuses NUL and what is not UTF-8.
 func clean(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
+	return strings.Map(func(r rune) rune {
+		if r == 0 {
+			return utf8.RuneError
+		}
+		return r // strings.Map makes an invalid byte a RuneError
+	}, text)
 }

@@ -9,10 +9,7 @@ import (
 // maxBatch bounds how many changes share a commit.
 const maxBatch = 256
 
-var (
-	errClosed   = errors.New("the ledger is closed")
-	errReadOnly = errors.New("the ledger was opened to read")
-)
+var errClosed = errors.New("the ledger is closed")
 
 // queue commits the changes of concurrent callers together: a commit costs the same for one as for hundreds.
 type queue struct {

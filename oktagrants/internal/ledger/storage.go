@@ -3,10 +3,13 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 )
+
+var errReadOnly = errors.New("the ledger was opened to read")
 
 // querier is what the SQL of this package runs on: a [*sql.Tx], a [*sql.DB], or a [*sql.Conn] on which a transaction was
 // begun by other means.
@@ -19,6 +22,7 @@ type querier interface {
 type storage struct {
 	database
 	target  string // as messages name it
+	mode    Mode
 	dialect dialect
 }
 
@@ -39,6 +43,9 @@ type dialect struct {
 
 // write runs do in a transaction.
 func (s *storage) write(ctx context.Context, what string, do func(ctx context.Context, q querier) error) error {
+	if s.mode == Read {
+		return s.failed(what, errReadOnly)
+	}
 	return s.failed(what, s.transact(ctx, do))
 }
 

@@ -48,9 +48,9 @@ type acme struct {
 	mu      sync.Mutex
 	windows map[string]*window // by bucket
 	log     orgLog
-	grants  []byte          // of each user: a bit for each of the three apps that has consents
-	tokens  []byte          // of each user: a bit for each of the three apps that has tokens
-	servers [][]bool        // whether the apps of acmeServers still have tokens
+	grants  []byte   // of each user: a bit for each of the three apps that has consents
+	tokens  []byte   // of each user: a bit for each of the three apps that has tokens
+	servers [][]bool // whether the apps of acmeServers still have tokens
 }
 
 // window is a window of one second.
@@ -95,29 +95,24 @@ func appsOf(user int) []int {
 	return []int{0, 1 + user%others, 1 + (user+others/3)%others}
 }
 
-// The routes that the figures name.
+// The routes that figures are made of.
 const (
-	usersRoute        = "GET /api/v1/users"
-	clientsRoute      = "GET /api/v1/users/{userId}/clients"
-	grantsRoute       = "GET /api/v1/users/{userId}/grants"
-	revokeRoute       = "DELETE /api/v1/users/{userId}/grants"
-	sessionsRoute     = "DELETE /api/v1/users/{userId}/sessions"
-	appGrantsRoute    = "GET /api/v1/users/{userId}/clients/{clientId}/grants"
-	revokeAppRoute    = "DELETE /api/v1/users/{userId}/clients/{clientId}/grants"
-	revokeTokensRoute = "DELETE /api/v1/users/{userId}/clients/{clientId}/tokens"
+	grantsRoute   = "GET /api/v1/users/{userId}/grants"
+	revokeRoute   = "DELETE /api/v1/users/{userId}/grants"
+	sessionsRoute = "DELETE /api/v1/users/{userId}/sessions"
 )
 
 func (o *acme) routes() {
 	const users, apps, servers = "/api/v1/users", "/api/v1/apps", "/api/v1"
-	o.route(users, usersRoute, o.listUsers)
+	o.route(users, "GET /api/v1/users", o.listUsers)
 	o.route("GET /api/v1/users/{id}", "GET /api/v1/users/{userId}", o.getUser)
-	o.route(users, clientsRoute, o.listUserClients)
+	o.route(users, "GET /api/v1/users/{userId}/clients", o.listUserClients)
 	o.route(users, grantsRoute, o.listGrants)
 	o.route(users, revokeRoute, o.revokeGrants)
 	o.route(users, sessionsRoute, o.revokeSessions)
-	o.route(users, appGrantsRoute, o.listAppGrants)
-	o.route(users, revokeAppRoute, o.revokeAppGrants)
-	o.route(users, revokeTokensRoute, o.revokeUserTokens)
+	o.route(users, "GET /api/v1/users/{userId}/clients/{clientId}/grants", o.listAppGrants)
+	o.route(users, "DELETE /api/v1/users/{userId}/clients/{clientId}/grants", o.revokeAppGrants)
+	o.route(users, "DELETE /api/v1/users/{userId}/clients/{clientId}/tokens", o.revokeUserTokens)
 	o.route(apps, "GET /api/v1/apps", o.listApps)
 	o.route(apps, "GET /api/v1/apps/{clientId}", o.getApp)
 	o.route(apps, "GET /api/v1/apps/{clientId}/users", o.listAppUsers)

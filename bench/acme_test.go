@@ -89,7 +89,9 @@ func TestAcmeLogsRevokesAndReadsAfterThem(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, page.Items)
 
-	assert.Equal(t, map[string]int{grantsRoute: 2, revokeAppRoute: 1, revokeRoute: 2}, o.log.Calls)
+	assert.Equal(t, map[string]int{
+		grantsRoute: 2, revokeRoute: 2, "DELETE /api/v1/users/{userId}/clients/{clientId}/grants": 1,
+	}, o.log.Calls)
 	assert.Equal(t, 1, o.log.After)
 	assert.Equal(t, 2, o.log.revokes(revokeRoute, 7))
 	assert.Zero(t, o.log.revokes(revokeRoute, 8))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,7 +15,7 @@ import (
 const (
 	kills       = 20
 	killWorkers = 32 // as jobsWorkers says
-	killDelay   = 100 * time.Millisecond
+	killDelay   = 50 * time.Millisecond
 )
 
 // killedJob off-boards users, and is killed at random moments of listing, revoking and verifying.
@@ -66,12 +67,12 @@ type killTime struct {
 	later time.Duration
 }
 
-// killTimes spreads the kills over a run of so many calls, but for its last tenth. Some come as a process starts.
+// killTimes spreads the kills over a run of so many calls, but for its last fifth. Some come as a process starts.
 func killTimes(seed uint64, calls int) []killTime {
 	chance := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // chance that can be repeated, no secret
 	times := make([]killTime, kills)
 	for i := range times {
-		times[i] = killTime{calls: chance.IntN(calls * 9 / 10), later: time.Duration(chance.Int64N(int64(killDelay)))}
+		times[i] = killTime{calls: chance.IntN(calls * 8 / 10), later: time.Duration(chance.Int64N(int64(killDelay)))}
 	}
 	slices.SortFunc(times, func(a, b killTime) int { return a.calls - b.calls })
 	return times
@@ -103,9 +104,8 @@ func (l orgLog) revokes(route string, user int) int {
 	return int(l.Revokes[route][user])
 }
 
-// ledgerTask is a line of the report in JSON, as far as it is about a user.
+// ledgerTask is what the report in JSON has of a user.
 type ledgerTask struct {
-	Type    string `json:"type"`
 	ID      string `json:"id"`
 	State   string `json:"state"`
 	Tries   int    `json:"tries"`
@@ -114,7 +114,7 @@ type ledgerTask struct {
 	} `json:"revoked"`
 }
 
-// readLedger reads the users of a report in JSON, by ID.
+// readLedger reads the users of a report in JSON, by ID. Its lines end with one of the type end.
 func readLedger(path string) (map[string]ledgerTask, error) {
 	file, err := os.Open(path) //nolint:gosec // this program made it
 	if err != nil {
@@ -123,16 +123,24 @@ func readLedger(path string) (map[string]ledgerTask, error) {
 	defer file.Close() //nolint:errcheck // nothing is written to it
 	users := map[string]ledgerTask{}
 	for lines := json.NewDecoder(file); ; {
-		var line ledgerTask
-		if err := lines.Decode(&line); err != nil {
+		var line json.RawMessage
+		var kind struct {
+			Type string `json:"type"`
+		}
+		if err := errors.Join(lines.Decode(&line), json.Unmarshal(line, &kind)); err != nil {
 			return nil, fmt.Errorf("%s has no end: %w", path, err)
 		}
-		if line.Type == "end" {
+		if kind.Type == "end" {
 			return users, nil
 		}
-		if line.Type == "task" {
-			users[line.ID] = line
+		if kind.Type != "task" {
+			continue
 		}
+		var task ledgerTask
+		if err := json.Unmarshal(line, &task); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		users[task.ID] = task
 	}
 }
 

@@ -72,7 +72,7 @@ func (b *bench) reports(ctx context.Context) error {
 			return err
 		}
 		name := fmt.Sprintf("%d users", r.users)
-		f.row(name, "%.1f %.1f %.0f %.1f %.0f", out.Wall.Seconds(), out.CPU.Seconds(), float64(out.PeakRSS)/1e6,
+		f.row(name, "%.1f %.1f %.0f %.1f %.1f", out.Wall.Seconds(), out.CPU.Seconds(), float64(out.PeakRSS)/1e6,
 			r.sizeOf(htmlFile), r.sizeOf(csvFile))
 		f.bar("wall, s: "+name, out.Wall.Seconds(), 60)
 		if r.users <= 20_000 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -38,13 +39,9 @@ func get[T any](ctx context.Context, c *okta.Client, opts options, segments ...s
 
 // revoke deletes what a path below /api/v1 names. Only a 204 counts as revoked: another 2xx may be the page of a
 // gateway.
-func revoke(ctx context.Context, c *okta.Client, opts options, segments ...string) error {
-	query, err := opts.query()
-	if err != nil {
-		return err
-	}
+func revoke(ctx context.Context, c *okta.Client, query url.Values, segments ...string) error {
 	req := okta.Request{Method: http.MethodDelete, Path: path(segments...), Query: query}
-	err = c.Do(ctx, req, &struct{}{})
+	err := c.Do(ctx, req, &struct{}{})
 	if isEmpty(err, http.StatusNoContent) {
 		return nil
 	}

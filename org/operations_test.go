@@ -113,7 +113,7 @@ func TestHostileIDsAreRefused(t *testing.T) {
 			for _, id := range []string{
 				"", ".", "..", "a\nb", "\x00", "a/b", "/", "//evil.example", `a\b`, "a;b", ";", "\xff", "ann/x@example.com",
 			} {
-				ids := []string{"a", "b"}
+				ids := slices.Repeat([]string{"a"}, op.parameters())
 				ids[position] = id
 				err := op.call(t.Context(), client, ids...)
 				require.ErrorIs(t, err, okta.ErrInvalidArgument, "%s, parameter %d: %q", op.function, position, id)
@@ -132,7 +132,8 @@ func TestUnusualIDsAreEscaped(t *testing.T) {
 				"a%2Fb": "a%252Fb", "ann+x@example.com": "ann+x@example.com", "a?b#c": "a%3Fb%23c", "%2e%2e": "%252e%252e",
 				"ü": "%C3%BC", "tokens": "tokens",
 			} {
-				ids, want := []string{"a", "b"}, []string{"a", "b"}
+				ids := slices.Repeat([]string{"a"}, op.parameters())
+				want := slices.Clone(ids)
 				ids[position], want[position] = id, escaped
 				server.ClearRequests()
 				server.Next(op.success())

@@ -1,0 +1,179 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+)
+
+// Mode says what a ledger is opened for.
+type Mode int
+
+// The modes.
+const (
+	Read  Mode = iota // it must exist; other processes may write it meanwhile
+	Write             // it is made if there is none; a file can be opened so by one process at a time
+)
+
+// Ledger is an open ledger of one run. It may be used by several goroutines.
+type Ledger struct {
+	storage
+	name   string       // of the run
+	id     atomic.Int64 // of the run, 0 while it is not known
+	traits traits
+	queue  *queue // nil in mode Read
+	now    func() time.Time
+}
+
+// Open opens the ledger at target: the path of a SQLite file, or the URL of a Postgres database, "postgres://...", where
+// "#name" after it names the run. Without it, the name is "default". Several processes may write one run in Postgres.
+//
+// Errors match [ErrLocked], [ErrNoRun] (mode Read, and nothing is there), [ErrVersion] or [ErrStorage] where one of these
+// is the reason. They name the target without its password.
+func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
+	l := &Ledger{now: time.Now}
+	var err error
+	if isPostgres(target) {
+		l.storage, l.name, err = openPostgres(ctx, target, mode)
+	} else {
+		l.storage, err = openSQLite(ctx, target, mode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.mode = mode
+	if mode == Write {
+		l.queue = newQueue(l)
+	}
+	return l, nil
+}
+
+// Close waits for the writes that have begun and closes the ledger.
+func (l *Ledger) Close() error {
+	if l.queue != nil {
+		l.queue.close()
+	}
+	return l.close()
+}
+
+// Spec says what a run is to do.
+type Spec struct {
+	Kind      Kind
+	Org       string
+	Arguments string // a JSON object, or empty
+}
+
+// Begin creates the run, or returns the one that exists (resumed). If that was begun with another [Spec], the error is a
+// [*MismatchError].
+func (l *Ledger) Begin(ctx context.Context, spec Spec) (run Run, resumed bool, err error) {
+	if _, err := members(spec.Arguments); err != nil {
+		return Run{}, false, fmt.Errorf("arguments of the run: %w", err)
+	}
+	var version int
+	err = l.write(ctx, "begin the run", func(ctx context.Context, q querier) error {
+		made, err := exec(ctx, q, `INSERT INTO ledger_runs (run_id, name, version, kind, org, arguments, phase, created)
+			SELECT COALESCE(MAX(run_id), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM ledger_runs WHERE 1 = 1
+			ON CONFLICT DO NOTHING`,
+			l.name, formatVersion, spec.Kind, spec.Org, spec.Arguments, Listing, millis(l.now()))
+		if err != nil {
+			return err
+		}
+		resumed = made == 0
+		run, version, err = l.readRun(ctx, q)
+		if resumed && errors.Is(err, ErrNoRun) {
+			return errRace // the ID went to another run
+		}
+		return err
+	})
+	if err != nil {
+		return Run{}, false, err
+	}
+	if err := mismatch(run, version, spec); err != nil {
+		return Run{}, false, err
+	}
+	l.id.Store(run.ID)
+	return run, resumed, nil
+}
+
+// Run returns the run, or [ErrNoRun].
+func (l *Ledger) Run(ctx context.Context) (run Run, err error) {
+	err = l.read(ctx, "read the run", func(ctx context.Context, q querier) error {
+		run, _, err = l.readRun(ctx, q)
+		return err
+	})
+	if err != nil {
+		return Run{}, err
+	}
+	l.id.Store(run.ID)
+	return run, nil
+}
+
+func (l *Ledger) readRun(ctx context.Context, q querier) (run Run, version int, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT run_id, version, kind, org, arguments, phase, list_cursor, listed, created,
+		ended, stop FROM ledger_runs WHERE name = $1`, l.name)
+	var created, ended int64
+	err = scanOne(rows, err, &run.ID, &version, &run.Kind, &run.Org, &run.Arguments, &run.Phase, &run.Cursor, &run.Listed,
+		&created, &ended, &run.Stop)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Run{}, 0, ErrNoRun
+	}
+	if err != nil {
+		return Run{}, 0, err
+	}
+	run.Name, run.Created, run.Ended = l.name, moment(created), moment(ended)
+	return run, version, nil
+}
+
+// runID is the ID of the run, which never changes.
+func (l *Ledger) runID(ctx context.Context) (int64, error) {
+	if id := l.id.Load(); id != 0 {
+		return id, nil
+	}
+	run, err := l.Run(ctx)
+	return run.ID, err
+}
+
+// SetPhase takes the run from one phase to another. It is an error if the run is in neither. Ended is now if it goes to
+// phase Ended, and zero otherwise.
+func (l *Ledger) SetPhase(ctx context.Context, from, to Phase) error {
+	var ended time.Time
+	if to == Ended {
+		ended = l.now()
+	}
+	what := fmt.Sprintf("go from phase %s to %s", from, to)
+	return l.writeRun(ctx, what, func(ctx context.Context, q querier, id int64) error {
+		n, err := exec(ctx, q, `UPDATE ledger_runs SET phase = $1, ended = $2 WHERE run_id = $3 AND phase = $4`,
+			to, millis(ended), id, from)
+		if err != nil || n > 0 {
+			return err
+		}
+		run, _, err := l.readRun(ctx, q)
+		if err != nil || run.Phase == to {
+			return err
+		}
+		return fmt.Errorf("the run is in phase %s", run.Phase)
+	})
+}
+
+// SetStop keeps why the process stops before the end of the run, empty for no reason.
+func (l *Ledger) SetStop(ctx context.Context, why string) error {
+	return l.writeRun(ctx, "keep why the run stops", func(ctx context.Context, q querier, id int64) error {
+		_, err := q.ExecContext(ctx, `UPDATE ledger_runs SET stop = $1 WHERE run_id = $2`, clean(why), id)
+		return err
+	})
+}
+
+// clean is text as both databases keep it: Postgres refuses NUL and what is not UTF-8.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == 0 {
+			return utf8.RuneError
+		}
+		return r // strings.Map makes an invalid byte a RuneError
+	}, text)
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -31,28 +32,32 @@ func TestLedgerAgainstLog(t *testing.T) {
 	assert.Equal(t, 1, lost)
 	assert.Equal(t, 1, again)
 
-	const both = `"revoked":[{"what":"sessions"},{"what":"grants"}]}`
+	const (
+		both   = `"revoked":[{"what":"sessions"},{"what":"grants"}]}`
+		normal = `"state":"verified","tries":1,` + both
+	)
 	for name, test := range map[string]struct {
 		second string
 		wrong  int // with the third user, whose grants are not revoked
 	}{
-		"same":             {`"state":"verified","tries":2,` + both, 1},
-		"not tried again":  {`"state":"verified","tries":1,` + both, 2},
-		"not verified":     {`"state":"done","tries":2,` + both, 2},
-		"revoked less": {`"state":"verified","tries":2,"revoked":[{"what":"sessions"}]}`, 2},
+		"same":            {`"state":"verified","tries":2,` + both, 1},
+		"not tried again": {normal, 2},
+		"not verified":    {`"state":"done","tries":2,` + both, 2},
+		"revoked less":    {`"state":"verified","tries":2,"revoked":[{"what":"sessions"}]}`, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), jsonFile)
-			text := `{"type":"run","arguments":{}}` + "\n"
-			for user, rest := range []string{`"state":"verified","tries":1,` + both, test.second, `"state":"verified","tries":1,` + both, `"state":"verified","tries":1,` + both} {
-				text += `{"type":"task","kind":"user","id":"` + userID(user) + `",` + rest + "\n"
+			text := []byte(`{"type":"run","arguments":{}}`)
+			for user, rest := range []string{normal, test.second, normal, normal} {
+				text = fmt.Appendf(text, "\n"+`{"type":"task","kind":"user","id":"%s",%s`, userID(user), rest)
 			}
-			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			require.NoError(t, os.WriteFile(path, text, 0o600))
 			_, err := readLedger(path)
 			require.ErrorContains(t, err, "has no end")
 
-			require.NoError(t, os.WriteFile(path, []byte(text+`{"type":"end","revoked":{"sessions":4}}`), 0o600))
+			text = append(text, "\n"+`{"type":"end","revoked":{"sessions":4}}`...)
+			require.NoError(t, os.WriteFile(path, text, 0o600))
 			ledger, err := readLedger(path)
 			require.NoError(t, err)
 			assert.Equal(t, test.wrong, log.differs(ledger, 4))

@@ -124,8 +124,8 @@ func threeGrants(user int64) []ledger.Access {
 	for i := range list {
 		list[i] = ledger.Access{
 			Kind: ledger.Grant, ID: fmt.Sprintf("oag%08d%dAbCdEfGh", user, i), Status: "ACTIVE", Source: "END_USER",
-			ClientID: fmt.Sprintf("0oa%d0000000AbCdEfGh", i), ClientName: fmt.Sprintf("Example App %d", i), Issuer: org,
-			Scopes: []string{"okta.users.read"}, Created: at, Updated: at,
+			ClientID: fmt.Sprintf("0oa%d0000000AbCdEfGh", i), ClientName: fmt.Sprintf("Example App %d", i),
+			Issuer: org, Scopes: []string{"okta.users.read"}, Created: at, Updated: at,
 		}
 	}
 	return list

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // change is one change of one task.
@@ -38,8 +39,8 @@ func (l *Ledger) Start(ctx context.Context, task *Task) error {
 	return nil
 }
 
-// Finish keeps the outcome of a task: State, Found, Revoked, Error and Class. Checked is now if the State is Verified
-// or Left, and otherwise Finished is. It returns when all of that is durable.
+// Finish keeps the outcome of a task: State, Found, Revoked, Error and Class. If the State is Verified or Left, Checked
+// is now; otherwise Finished is, and Checked is zero. It returns when all of that is durable.
 //
 // If ctx ends, the outcome may be kept, all of it, or not.
 func (l *Ledger) Finish(ctx context.Context, task *Task) error {
@@ -48,7 +49,7 @@ func (l *Ledger) Finish(ctx context.Context, task *Task) error {
 	if task.State == Verified || task.State == Left {
 		c.task.Checked = now
 	} else {
-		c.task.Finished = now
+		c.task.Finished, c.task.Checked = now, time.Time{}
 	}
 	if err := l.encode(c); err != nil {
 		return fmt.Errorf("finish task %d: %w", task.Seq, err)
@@ -69,9 +70,7 @@ func (l *Ledger) Resolve(ctx context.Context, task Task) error {
 	}
 	c := &change{task: task}
 	c.task.Finished = l.now()
-	c.apply = func(ctx context.Context, q querier, run int64, s *standing) error {
-		return c.resolve(ctx, q, run, s)
-	}
+	c.apply = c.resolve
 	return l.change(ctx, c)
 }
 

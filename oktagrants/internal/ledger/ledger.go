@@ -32,7 +32,7 @@ type Ledger struct {
 
 // Open opens the ledger at target: the path of a SQLite file, or the URL of a Postgres database, "postgres://...",
 // where "#name" after it names the run. Without it, the name is "default". Several processes may write one run in
-// Postgres.
+// Postgres. A file has a lock file beside it, which stays when it is closed.
 //
 // Errors match [ErrLocked], [ErrNoRun] (mode Read, and nothing is there), [ErrVersion] or [ErrStorage] where one of
 // these is the reason. They name the target without its password.

@@ -113,13 +113,21 @@ func TestTaskFromListToVerified(t *testing.T) {
 		assert.Equal(t, []ledger.Task{task}, next(t, l, ledger.Left))
 		assert.False(t, task.Checked.IsZero())
 
+		// It is done again, and not verified yet.
+		require.NoError(t, l.Start(ctx, &task))
+		assert.Equal(t, 2, task.Tries)
+		task.State, task.Class, task.Error = ledger.Done, "", ""
+		require.NoError(t, l.Finish(ctx, &task))
+		assert.Equal(t, []ledger.Task{task}, next(t, l, ledger.Done))
+		assert.True(t, task.Checked.IsZero())
+
 		run, err := l.Run(ctx)
 		require.NoError(t, err)
 		assert.Equal(t, "3", run.Cursor)
 		assert.True(t, run.Listed)
 		assert.Equal(t, ledger.Counts{
-			Tasks:   map[ledger.TaskKind]map[ledger.State]int{ledger.User: {ledger.Pending: 1, ledger.Left: 1}},
-			Classes: map[string]int{"left": 1}, Grants: 1, Revoked: map[string]int{"tokens": 1},
+			Tasks:   map[ledger.TaskKind]map[ledger.State]int{ledger.User: {ledger.Pending: 1, ledger.Done: 1}},
+			Classes: map[string]int{}, Again: 1, Grants: 1, Revoked: map[string]int{"tokens": 1},
 		}, counts(t, l))
 	})
 }
@@ -394,4 +402,13 @@ func TestClockThatJumps(t *testing.T) {
 		}
 		assertCounts(t, l)
 	})
+}
+
+func TestMemoryOfTraitsIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{ledger.MaxTraits + 1, 3*ledger.MaxTraits + 7} {
+		held, err := ledger.TraitsAfter(n)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, held, ledger.MaxTraits)
+	}
 }

@@ -35,8 +35,9 @@ func isPostgres(target string) bool {
 
 // postgres is a ledger in a Postgres database.
 type postgres struct {
-	db       *sql.DB
-	patience time.Duration
+	db          *sql.DB
+	patience    time.Duration
+	attemptTime time.Duration
 }
 
 func openPostgres(ctx context.Context, target string, mode Mode) (storage, string, error) {
@@ -47,7 +48,7 @@ func openPostgres(ctx context.Context, target string, mode Mode) (storage, strin
 	if mode == Read {
 		config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
-	p := &postgres{db: stdlib.OpenDB(*config), patience: patience}
+	p := &postgres{db: stdlib.OpenDB(*config), patience: patience, attemptTime: attemptTime}
 	p.db.SetMaxOpenConns(8)
 	p.db.SetMaxIdleConns(4)
 	s := storage{
@@ -76,8 +77,8 @@ func parseTarget(target string) (*pgx.ConnConfig, string, error) {
 	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, "", errors.New("invalid Postgres URL: " +
-			"want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, with special characters in the password as %XX, and settings and files that exist")
+		return nil, "", errors.New("invalid Postgres URL: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, " +
+			"with special characters in the password as %XX, and settings and files that exist")
 	}
 	for name, value := range sessionDefaults {
 		if _, ok := config.RuntimeParams[name]; !ok {
@@ -200,7 +201,7 @@ var errSlow = errors.New("no response in time")
 
 // attempt bounds the time of do. Errors of a context are the caller's alone.
 func (p *postgres) attempt(ctx context.Context, do func(ctx context.Context) error) error {
-	bounded, cancel := context.WithTimeout(ctx, attemptTime)
+	bounded, cancel := context.WithTimeout(ctx, p.attemptTime)
 	defer cancel()
 	err := do(bounded)
 	if ctx.Err() == nil && isContextError(err) {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,4 +153,100 @@ func TestServerThatNeverResponds(t *testing.T) {
 	defer cancel()
 	_, err = ledger.Open(ctx, "postgres://ada@"+listener.Addr().String()+"/db", ledger.Write)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestServerThatStaysAway(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.New(t)
+	l := begin(t, cluster.Database(t), 1)
+	l.SetPatience(0, time.Minute)
+	task := next(t, l)[0]
+	cluster.Kill()
+	require.ErrorIs(t, l.Start(t.Context(), &task), ledger.ErrStorage)
+	_, err := l.Counts(t.Context())
+	require.ErrorIs(t, err, ledger.ErrStorage)
+
+	cluster.Restart(t)
+	l.SetPatience(time.Minute, time.Minute)
+	require.NoError(t, l.Start(t.Context(), &task))
+	assertCounts(t, l)
+}
+
+// A network that loses all packets, and then works again: the ledger goes on.
+func TestNetworkThatBreaks(t *testing.T) {
+	t.Parallel()
+	target, err := url.Parse(pgtest.Database(t))
+	require.NoError(t, err)
+	network := newNetwork(t, filepath.Join(target.Query().Get("host"), ".s.PGSQL.5432"))
+	through := *target
+	through.Host = network.address
+	through.RawQuery = "sslmode=disable&idle_in_transaction_session_timeout=100"
+	l := begin(t, through.String(), 1)
+	l.SetPatience(time.Minute, 200*time.Millisecond)
+	task := next(t, l)[0]
+
+	network.broken.Store(true)
+	result := make(chan error, 1)
+	go func() { result <- l.Start(t.Context(), &task) }()
+	<-network.refused // the connections there were, and a new one, do not get through
+	network.broken.Store(false)
+	require.NoError(t, <-result)
+	assert.Equal(t, 1, task.Tries)
+	assertCounts(t, l)
+}
+
+// network passes what is sent between TCP and a Unix socket, while it is not broken. What is sent then is lost.
+type network struct {
+	address string
+	socket  string
+	broken  atomic.Bool
+	refused chan struct{} // of each connection that was made while it was broken
+}
+
+func newNetwork(t *testing.T, socket string) *network {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, listener.Close()) })
+	n := &network{address: listener.Addr().String(), socket: socket, refused: make(chan struct{}, 100)}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go n.connect(t.Context(), conn)
+		}
+	}()
+	return n
+}
+
+func (n *network) connect(ctx context.Context, conn net.Conn) {
+	if n.broken.Load() {
+		n.refused <- struct{}{}
+		return
+	}
+	server, err := (&net.Dialer{}).DialContext(ctx, "unix", n.socket)
+	if err != nil {
+		return
+	}
+	go n.pass(server, conn)
+	n.pass(conn, server)
+}
+
+func (n *network) pass(to, from net.Conn) {
+	buffer := make([]byte, 1<<16)
+	for {
+		size, err := from.Read(buffer)
+		if n.broken.Load() {
+			return // and both ends stay open
+		}
+		if err == nil {
+			_, err = to.Write(buffer[:size])
+		}
+		if err != nil {
+			_ = to.Close()
+			return
+		}
+	}
 }

@@ -110,6 +110,17 @@ func TestWhatIsNoLedger(t *testing.T) {
 	assert.NoFileExists(t, in("other-wal"))
 }
 
+// Nothing else keeps a commit when the power fails.
+func TestCommitsReachTheDisk(t *testing.T) {
+	t.Parallel()
+	l := begin(t, filepath.Join(t.TempDir(), "run.db"), 1)
+	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
+		got, err := l.Pragma(t.Context(), pragma)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+}
+
 func TestEmptyFileBecomesALedger(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "run.db")

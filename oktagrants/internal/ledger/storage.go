@@ -37,7 +37,7 @@ type database interface {
 // dialect is all that differs in the SQL.
 type dialect struct {
 	lock  string // ends a SELECT that locks the rows it reads; empty where there is one writer
-	rows  int    // how many rows of one INSERT are fastest
+	rows  int    // of one statement, for speed
 	shard int64  // of the counters
 }
 

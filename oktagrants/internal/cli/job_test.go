@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -335,6 +336,32 @@ func TestLedgersThatCannotBeUsed(t *testing.T) {
 	defer held.Close() //nolint:errcheck // nothing is written to it
 	m.run("review", "--run", m.path("held.db")).fails(t, 2, "in use", "wait until it ends")
 	assert.Empty(t, m.requests())
+}
+
+func TestPasswordsOfDatabases(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	const database = "postgres://user:hunter2@127.0.0.1:1/none?password=hunter3"
+	for _, args := range [][]string{
+		{"review", "--run", database},
+		{"review", "--run=" + database, "--from", database},
+		{"revoke-app", calendar, "--run", m.path("run.db"), "--users", "review:" + database},
+		{"revoke-app", calendar, "--run", m.path("run.db"), "--users=review:" + database + "&sslmode=disable"},
+		{"revoke-app", calendar, "--run", database, "--users", "review:" + database},
+		{"status", database},
+		{"report", database},
+	} {
+		o := m.run(args...)
+		assert.NotZero(t, o.code)
+		assert.NotContains(t, o.out+o.err, "hunter", args)
+	}
+	for _, name := range []string{"run.db", "run.db-wal"} {
+		content, err := os.ReadFile(m.path(name))
+		if !errors.Is(err, fs.ErrNotExist) {
+			require.NoError(t, err)
+		}
+		assert.NotContains(t, string(content), "hunter", name)
+	}
 }
 
 func TestCredentialsThatAreRefused(t *testing.T) {

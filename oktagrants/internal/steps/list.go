@@ -271,7 +271,7 @@ func (j *Job) listApp(ctx context.Context, _ string, add func([]ledger.Task, str
 func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task, string) error) error {
 	review, err := ledger.Open(ctx, j.args.Review, ledger.Read)
 	if err != nil {
-		return &fault{ClassInvalid, fmt.Errorf("the review %s cannot be read: %w", j.args.Review, err)}
+		return &fault{ClassInvalid, fmt.Errorf("the review cannot be read: %w", err)}
 	}
 	defer review.Close() //nolint:errcheck // nothing is written to it
 	if err := j.checkReview(ctx, review); err != nil {
@@ -302,7 +302,7 @@ func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task
 func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
 	run, err := review.Run(ctx)
 	if err != nil {
-		return &fault{ClassInvalid, fmt.Errorf("the review %s cannot be read: %w", j.args.Review, err)}
+		return &fault{ClassInvalid, fmt.Errorf("the review cannot be read: %w", err)}
 	}
 	wrong := ""
 	switch {
@@ -315,7 +315,7 @@ func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
 	default:
 		return nil
 	}
-	return &fault{ClassInvalid, fmt.Errorf("%s %s", j.args.Review, wrong)}
+	return &fault{ClassInvalid, fmt.Errorf("%s %s", review.Target(), wrong)}
 }
 
 // mayHaveConsent reports whether a review found a consent to the app, or does not know.

@@ -138,6 +138,25 @@ func TestEmptyClientIsNotAllClients(t *testing.T) {
 	assert.Empty(t, m.requests())
 }
 
+// An empty variable of a script must not make a command one for all.
+func TestEmptyFlags(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	run := m.path("run.db")
+	for flag, args := range map[string][]string{
+		"search": {"review", "--run", run},
+		"group":  {"review", "--run", run},
+		"from":   {"review", "--run", run},
+		"client": {"grants", "list", ann},
+		"scope":  {"grants", "list", ann},
+	} {
+		m.run(append(args, "--"+flag, "")...).fails(t, 2, "--"+flag+" is empty")
+	}
+	m.run("offboard", "--run", run, ann, "--from", "", "--yes").fails(t, 2, "--from is empty")
+	assert.Empty(t, m.requests())
+	assert.NoFileExists(t, run)
+}
+
 func TestRevokeThatFails(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

@@ -74,13 +74,33 @@ func codeOf(err error) int {
 
 // exclusive refuses two flags of a command together.
 func exclusive(cmd *cobra.Command, a, b string) {
-	before := cmd.PreRunE
-	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+	check(cmd, func(cmd *cobra.Command) error {
 		if cmd.Flags().Changed(a) && cmd.Flags().Changed(b) {
 			return misused(cmd, fmt.Errorf("--%s and --%s do not go together", a, b))
 		}
-		if before == nil {
-			return nil
+		return nil
+	})
+}
+
+// filled refuses flags that are given without a value, as a script does by an empty variable: without them, a command is
+// for all.
+func filled(cmd *cobra.Command, names ...string) {
+	check(cmd, func(cmd *cobra.Command) error {
+		for _, name := range names {
+			if cmd.Flags().Changed(name) && cmd.Flag(name).Value.String() == "" {
+				return misused(cmd, fmt.Errorf("--%s is empty", name))
+			}
+		}
+		return nil
+	})
+}
+
+// check adds a check of a command's flags.
+func check(cmd *cobra.Command, wrong func(*cobra.Command) error) {
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := wrong(cmd); err != nil || before == nil {
+			return err
 		}
 		return before(cmd, args)
 	}

@@ -99,7 +99,7 @@ func TestReviewOfSomeTwice(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	o := m.run("review", "--run", m.path("review.db"), "--search", "x", "--group", "00g")
-	o.fails(t, 2, "more than once")
+	o.fails(t, 2, "--search and --group do not go together")
 	assert.Empty(t, m.requests())
 }
 
@@ -474,6 +474,9 @@ func TestUsage(t *testing.T) {
 		"grants list 00uann --limit -1": "Limit is -1",
 		"review x":                      "it takes",
 		"grants list 00uann --client a --scope b": "--client and --scope do not go together",
+		"review --search a --group b":             "--search and --group do not go together",
+		"review --search a --from b":              "--search and --from do not go together",
+		"review --group a --from b":               "--group and --from do not go together",
 		"completion bash x":                       "unknown command",
 	} {
 		o := newMachine(t).run(strings.Fields(command)...)

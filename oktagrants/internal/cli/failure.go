@@ -6,11 +6,13 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/grantkit/okta"
 
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
 	"github.com/grantkit/okta/oktagrants/internal/report"
 	"github.com/grantkit/okta/oktagrants/internal/run"
 	"github.com/grantkit/okta/oktagrants/internal/steps"
@@ -126,7 +128,7 @@ func advice(err error) string {
 	case steps.ClassRateLimited:
 		return "try again later, or with a smaller --max-use"
 	case steps.ClassStorage:
-		return "make room on the disk, or the folder writable"
+		return storageAdvice(err)
 	case steps.ClassNetwork:
 		return networkAdvice(err)
 	}
@@ -148,9 +150,19 @@ func forbiddenAdvice(err error) string {
 	return "the owner of the API token, or the service app, needs an administrator role that permits this"
 }
 
+func storageAdvice(err error) string {
+	if _, ofNetwork := errors.AsType[*net.OpError](err); ofNetwork || !errors.Is(err, ledger.ErrStorage) {
+		return ""
+	}
+	return "make room on the disk, or the folder writable"
+}
+
 // networkAdvice is for errors of no other class, not all of which come from the network.
 func networkAdvice(err error) string {
-	_, ofNetwork := errors.AsType[net.Error](err)
+	found, ofNetwork := errors.AsType[net.Error](err)
+	if _, ofFile := found.(syscall.Errno); ofFile {
+		return ""
+	}
 	if ofNetwork || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "check the org's URL and the network"
 	}

@@ -330,11 +330,15 @@ func TestLedgersThatCannotBeUsed(t *testing.T) {
 		o := m.run("review", "--run", path)
 		o.fails(t, 2)
 		assert.NotContains(t, o.err, "hunter2", name)
+		assert.NotContains(t, o.err, "make room", name)
+		assert.NotContains(t, o.err, "check the org's URL", name)
 	}
 	held, err := ledger.Open(t.Context(), m.path("held.db"), ledger.Write)
 	require.NoError(t, err)
 	defer held.Close() //nolint:errcheck // nothing is written to it
-	m.run("review", "--run", m.path("held.db")).fails(t, 2, "in use", "wait until it ends")
+	o := m.run("review", "--run", m.path("held.db"))
+	o.fails(t, 2, "in use", "wait until it ends")
+	assert.NotContains(t, o.err, "make room")
 	assert.Empty(t, m.requests())
 }
 
@@ -472,7 +476,9 @@ func TestUsage(t *testing.T) {
 		"grants list 00uann --klient x": "unknown flag: --klient",
 		"grants list 00uann --limit x":  "--limit",
 		"grants list 00uann --limit -1": "Limit is -1",
-		"review x":                      "it takes",
+		"review x":                      `it takes no arguments, such as "x"`,
+		"reviw":                         "did you mean review?",
+		"review --max-use NaN":          "--max-use is NaN",
 		"grants list 00uann --client a --scope b": "--client and --scope do not go together",
 		"review --search a --group b":             "--search and --group do not go together",
 		"review --search a --from b":              "--search and --from do not go together",
@@ -518,6 +524,21 @@ func TestStatus(t *testing.T) {
 	m.run("status", m.path("none.db")).fails(t, 2, "none.db", "FILE is what --run")
 	m.run("status", m.write("text", "no ledger")).fails(t, 2, "text")
 	m.run("status", m.folder).fails(t, 2, "folder")
+}
+
+// What a run cannot see must not claim what the run has not done.
+func TestStatusOfRunThatDidNothing(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.run("revoke-app", "--run", m.path("app.db"), calendar, "--dry-run").succeeds(t)
+	m.org.Next(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { w.WriteHeader(http.StatusForbidden) })
+	m.run("review", "--run", m.path("review.db")).fails(t, 2)
+	for _, run := range []string{"app.db", "review.db"} {
+		o := m.run("status", m.path(run))
+		o.succeeds(t)
+		assert.NotContains(t, o.out, "were revoked for", run)
+		assert.NotContains(t, o.out, "All users were reviewed", run)
+	}
 }
 
 // Status works while a run goes on: here, while another process has the ledger.

@@ -282,12 +282,14 @@ func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task
 		if err != nil {
 			return err
 		}
-		if task.ID == "" || task.Kind != ledger.User || !j.mayHaveConsent(&task) {
+		if task.Kind != ledger.User || !j.mayHaveConsent(&task) {
 			continue
 		}
-		tasks = append(tasks, ledger.Task{
-			Kind: ledger.User, ID: task.ID, Login: task.Login, Name: task.Name, Status: task.Status,
-		})
+		user := ledger.Task{Kind: ledger.User, ID: task.ID, Login: task.Login, Name: task.Name, Status: task.Status}
+		if user.ID == "" { // the review could not resolve the login
+			user.Given = task.Given
+		}
+		tasks = append(tasks, user)
 		if len(tasks) < batch {
 			continue
 		}

@@ -71,7 +71,7 @@ func TestDoctorCannotListGroups(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.org.Handle("GET /api/v1/groups", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Www-Authenticate", `Bearer error="insufficient_scope", scope="okta.groups.read"`)
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="okta.groups.read"`)
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	m.run("doctor").fails(t, 1, "these credentials cannot do: review --group")

@@ -35,7 +35,7 @@ const noConfiguration = `no Okta org is configured: set OKTA_CLIENT_ORGURL and O
 
 // connect makes a client for the org, with some changes to its configuration. It sends nothing.
 func (c *cli) connect(changes ...func(*okta.Config)) (*target, error) {
-	if c.maxUse < 0 || c.maxUse > 1 {
+	if !(c.maxUse >= 0 && c.maxUse <= 1) { // also not a number
 		return nil, wrong("--max-use is %v: it must be above 0 and at most 1", c.maxUse)
 	}
 	config, window, err := c.loadConfig()

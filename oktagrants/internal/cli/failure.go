@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -128,10 +129,12 @@ func forbiddenAdvice(err error) string {
 	return "the owner of the API token, or the service app, needs an administrator role that permits this"
 }
 
-// networkAdvice is for errors of no other class, not all of which come from the network.
+// networkAdvice is for errors of no other class, not all of which come from the network. A bare syscall.Errno, which is a
+// net.Error too, comes from a file.
 func networkAdvice(err error) string {
-	_, ofNetwork := errors.AsType[net.Error](err)
-	if ofNetwork || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	found, ofNetwork := errors.AsType[net.Error](err)
+	_, ofFile := found.(syscall.Errno)
+	if ofNetwork && !ofFile || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "check the org's URL and the network"
 	}
 	return ""

@@ -35,6 +35,7 @@ type Run struct {
 	Arguments string // a JSON object: what the caller asked for, as far as it decides what is done
 	Phase     Phase
 	Cursor    string // where the list of its tasks is read on; its meaning is the job's
+	Listed    bool   // the list of its tasks is complete
 	Created   time.Time
 	Ended     time.Time // zero before
 	Stop      string    // why the last process stopped before the end, empty for none
@@ -83,6 +84,9 @@ type Task struct {
 	Checked  time.Time // when it was verified
 }
 
+// Duplicate is the Class of a task whose login turned out to be the user of another task. It is Done, and no work.
+const Duplicate = "duplicate"
+
 // AccessKind is a kind of access.
 type AccessKind string
 
@@ -119,10 +123,11 @@ type Revoked struct {
 
 // Counts says how many tasks of each kind are in each state, and what they found and revoked.
 type Counts struct {
-	Tasks   map[TaskKind]map[State]int
-	Classes map[string]int // tasks that failed or are left, by class
-	Again   int            // tasks whose step began more than once
-	Grants  int            // found
-	Tokens  int            // found
-	Revoked map[string]int // by Revoked.What
+	Tasks      map[TaskKind]map[State]int
+	Duplicates int            // tasks that turned out to be another's, see Ledger.Resolve; not in Tasks
+	Classes    map[string]int // tasks that failed or are left, by class
+	Again      int            // tasks whose step began more than once
+	Grants     int            // found
+	Tokens     int            // found, see Ledger.AddTokens
+	Revoked    map[string]int // by Revoked.What
 }

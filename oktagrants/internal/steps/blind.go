@@ -1,0 +1,100 @@
+package steps
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
+)
+
+// How long an access token lives: by default, and at most, where the access policy of a custom authorization server
+// says so.
+const (
+	accessTokenLife    = time.Hour
+	maxAccessTokenLife = 24 * time.Hour
+)
+
+// Blind says in sentences what the job cannot see or revoke. revoked is when it revoked something last; zero if it has
+// not ended.
+func (j *Job) Blind(revoked time.Time) []string {
+	switch j.kind {
+	case ledger.Offboard:
+		return j.blindOffboard(revoked)
+	case ledger.RevokeApp:
+		return j.blindRevokeApp(revoked)
+	}
+	return j.blindReview()
+}
+
+func (j *Job) blindReview() []string {
+	blind := []string{j.blindUsers()}
+	if j.args.Tokens {
+		blind = append(blind,
+			"Okta lists refresh tokens only: access tokens that were issued without one are not seen.",
+			"Only apps that sign on with OpenID Connect were asked for refresh tokens: others are no OAuth clients.",
+			"Custom authorization servers were not read if the org does not have that feature (E0000015).")
+	} else {
+		blind = append(blind, "Refresh tokens were not read, consents only.")
+	}
+	return append(blind, "API scopes that an administrator granted to an app itself are no consents of users, "+
+		"and were not read.")
+}
+
+func (j *Job) blindUsers() string {
+	switch {
+	case j.input != nil:
+		return "Only the users of the given list were reviewed."
+	case j.args.Group != "":
+		return "Only the users who were members of the group when it was listed were reviewed."
+	case j.args.Search != "":
+		return "Only the users whom the search found were reviewed; Okta's search may lag behind changes."
+	}
+	return "All users were reviewed, deprovisioned ones too, but for those who were created after the list was read."
+}
+
+func (j *Job) blindOffboard(revoked time.Time) []string {
+	blind := []string{
+		"The users were not deactivated: those who can still authenticate can get new tokens and consents.",
+		"Access tokens that an API validates by itself, without asking Okta, live on until they expire, " +
+			until(revoked) + ".",
+	}
+	if j.args.KeepSessions {
+		return append(blind,
+			"Sessions at Okta were kept.",
+			"Access tokens that were issued without a refresh token were not revoked.")
+	}
+	return append(blind,
+		"Sessions that web and native apps keep themselves do not end.",
+		"Okta does not document whether ending sessions reaches the tokens of custom authorization servers: "+
+			"the verification lists each user's clients that still have tokens or consents.")
+}
+
+func (j *Job) blindRevokeApp(revoked time.Time) []string {
+	blind := []string{
+		"Access tokens that were issued without a refresh token, or that an API validates by itself, live on until " +
+			"they expire, " + until(revoked) + ".",
+		map[string]string{
+			Assigned: "Consents were revoked for the users who were assigned to the app when they were listed: " +
+				"others, such as users who were assigned before, may still have some.",
+			All: "Consents of users who were created after the list was read were not looked for.",
+			Reviewed: "Consents were revoked for the users for whom the review found some, and for those whom it could " +
+				"not read: consents that are newer than the review are left.",
+		}[j.args.UsersOf],
+		"Custom authorization servers were not read if the org does not have that feature (E0000015).",
+	}
+	if j.args.Deactivate {
+		return blind
+	}
+	return append(blind, "The app was not deactivated: users can consent again, and it can get new tokens.")
+}
+
+// until says until when access tokens live on that were issued before a time.
+func until(revoked time.Time) string {
+	if revoked.IsZero() {
+		return "by default an hour after they were issued, and at most 24 hours where a custom authorization server " +
+			"says so"
+	}
+	clock := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+	return fmt.Sprintf("by default at %s at the latest, and at %s where a custom authorization server lets them live "+
+		"for 24 hours", clock(revoked.Add(accessTokenLife)), clock(revoked.Add(maxAccessTokenLife)))
+}

@@ -1,0 +1,327 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/grantkit/okta"
+	"github.com/grantkit/okta/org"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
+)
+
+// Add takes tasks of a job, the cursor behind them, and whether they are the last.
+type Add func(tasks []ledger.Task, cursor string, last bool) error
+
+// source is one list of which a job's tasks are made. read goes on behind after, which is empty at the beginning; with
+// the last tasks it passes on no next place.
+type source struct {
+	name string
+	read func(ctx context.Context, after string, add func(tasks []ledger.Task, next string) error) error
+}
+
+// listed is the cursor behind the last task.
+const listed = "end"
+
+// batch is how many tasks from a file or a ledger are added at once.
+const batch = 500
+
+// List lists the job's tasks, from a cursor that it passed to add before, or from the beginning if that is empty. A
+// cursor names the source and a place in it, such as "users:abc". If Okta no longer knows the place, that source is
+// read from its beginning: add must skip tasks that it has.
+func (j *Job) List(ctx context.Context, cursor string, add Add) error {
+	if cursor == listed {
+		return nil
+	}
+	sources := j.sources()
+	at := 0
+	name, after, _ := strings.Cut(cursor, ":")
+	if cursor != "" {
+		at = slices.IndexFunc(sources, func(s source) bool { return s.name == name })
+	}
+	if at < 0 {
+		return &fault{ClassInvalid, fmt.Errorf("the list cannot be resumed: this job has no source %q", name)}
+	}
+	for i := at; i < len(sources); i++ {
+		behind := listed
+		if i+1 < len(sources) {
+			behind = sources[i+1].name + ":"
+		}
+		err := sources[i].read(ctx, after, func(tasks []ledger.Task, next string) error {
+			if next == "" {
+				return add(tasks, behind, behind == listed)
+			}
+			return add(tasks, sources[i].name+":"+next, false)
+		})
+		if err != nil {
+			return err
+		}
+		after = ""
+	}
+	return nil
+}
+
+// sources are the lists of the job's tasks, in their order.
+func (j *Job) sources() []source {
+	switch {
+	case j.kind == ledger.Review && j.args.Tokens:
+		return []source{j.users(), {"apps", j.listApps}, {"servers", j.listServers}}
+	case j.kind == ledger.RevokeApp && j.args.UsersOf == Assigned:
+		return []source{{"app", j.listApp}, {"assigned", j.listAssigned}}
+	case j.kind == ledger.RevokeApp && j.args.UsersOf == Reviewed:
+		return []source{{"app", j.listApp}, {"review", j.listReviewed}}
+	case j.kind == ledger.RevokeApp:
+		return []source{{"app", j.listApp}, j.users()}
+	}
+	return []source{j.users()}
+}
+
+func (j *Job) users() source {
+	switch {
+	case j.input != nil:
+		return source{"input", j.listInput}
+	case j.args.Group != "":
+		return source{"group", j.listGroup}
+	}
+	return source{"users", j.listUsers}
+}
+
+// everyone matches all users. Without a filter, Okta leaves out those who are deprovisioned; with one that names
+// statuses, it would leave out those in a status that is not documented.
+const everyone = `lastUpdated ge "1970-01-01T00:00:00.000Z"`
+
+func (j *Job) listUsers(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
+	opts := org.ListUsersOptions{Search: j.args.Search}
+	if opts.Search == "" {
+		opts.Filter = everyone
+	}
+	first := func(after string) (*okta.Page[org.User], error) {
+		opts.After = after
+		return org.ListUsers(ctx, j.client, &opts)
+	}
+	return pages(ctx, first, after, userTask, add)
+}
+
+func (j *Job) listGroup(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
+	first := func(after string) (*okta.Page[org.User], error) {
+		return org.ListGroupUsers(ctx, j.client, j.args.Group, &org.ListGroupUsersOptions{After: after})
+	}
+	return pages(ctx, first, after, userTask, add)
+}
+
+func userTask(user *org.User) (ledger.Task, bool) {
+	return ledger.Task{
+		Kind: ledger.User, ID: user.ID, Login: user.Profile.Login, Name: user.DisplayName(), Status: string(user.Status),
+	}, true
+}
+
+func (j *Job) listAssigned(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
+	first := func(after string) (*okta.Page[org.ApplicationUser], error) {
+		return org.ListApplicationUsers(ctx, j.client, j.args.Client, &org.ListApplicationUsersOptions{After: after})
+	}
+	return pages(ctx, first, after, assignedTask, add)
+}
+
+// assignedTask takes the name that the app has for the user for a name only: it need not be the login.
+func assignedTask(user *org.ApplicationUser) (ledger.Task, bool) {
+	return ledger.Task{Kind: ledger.User, ID: user.ID, Name: user.Credentials.UserName}, true
+}
+
+func (j *Job) listApps(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
+	first := func(after string) (*okta.Page[org.Application], error) {
+		opts := org.ListApplicationsOptions{After: after, IncludeNonDeleted: true}
+		return org.ListApplications(ctx, j.client, &opts)
+	}
+	return pages(ctx, first, after, appTask, add)
+}
+
+func appTask(app *org.Application) (ledger.Task, bool) {
+	return ledger.Task{Kind: ledger.App, ID: app.ID, Name: app.Label, Status: string(app.Status)}, isOAuthClient(app)
+}
+
+// isOAuthClient reports whether an app can have refresh tokens and consents. An app that says nothing of how its users
+// sign on may be one.
+func isOAuthClient(app *org.Application) bool {
+	return app.SignOnMode == "" || app.SignOnMode == "OPENID_CONNECT"
+}
+
+func (j *Job) listServers(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
+	first := func(after string) (*okta.Page[org.AuthorizationServer], error) { return j.servers(ctx, after) }
+	return pages(ctx, first, after, serverTask, add)
+}
+
+func serverTask(server *org.AuthorizationServer) (ledger.Task, bool) {
+	return ledger.Task{Kind: ledger.Server, ID: server.ID, Name: server.Name, Status: string(server.Status)}, true
+}
+
+// servers lists the custom authorization servers. An org that does not have the feature has none.
+func (j *Job) servers(ctx context.Context, after string) (*okta.Page[org.AuthorizationServer], error) {
+	page, err := org.ListAuthorizationServers(ctx, j.client, &org.ListAuthorizationServersOptions{After: after})
+	if featureNotEnabled(err) {
+		return &okta.Page[org.AuthorizationServer]{}, nil
+	}
+	return page, err
+}
+
+// pages adds the tasks of the items of a list that are any, from the page behind a cursor on.
+func pages[T any](
+	ctx context.Context, first func(after string) (*okta.Page[T], error), after string,
+	task func(*T) (ledger.Task, bool), add func([]ledger.Task, string) error,
+) error {
+	start, err := first(after)
+	if after != "" && isStale(err) {
+		start, err = first("")
+	}
+	if err != nil {
+		return err
+	}
+	for page, err := range start.Pages(ctx) {
+		if err != nil {
+			return err
+		}
+		tasks := make([]ledger.Task, 0, len(page.Items))
+		for i := range page.Items {
+			made, ok := task(&page.Items[i])
+			if ok && made.ID == "" {
+				return &fault{ClassServer, fmt.Errorf("Okta listed a resource without an ID (%s)", made.Kind)}
+			}
+			if ok {
+				tasks = append(tasks, made)
+			}
+		}
+		if err := add(tasks, page.Cursor()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isStale reports whether a request failed because of what it asked for: its cursor may have expired.
+func isStale(err error) bool {
+	response, ok := errors.AsType[*okta.Error](err)
+	return ok && (response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusNotFound)
+}
+
+// listInput lists the users whom the caller gave. A place is the number of those who were read.
+func (j *Job) listInput(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
+	skip, err := strconv.Atoi("0" + after)
+	if err != nil {
+		return &fault{ClassInvalid, fmt.Errorf("the list of users cannot be resumed at %q", after)}
+	}
+	read := 0
+	var tasks []ledger.Task
+	for given, err := range j.input {
+		if err != nil {
+			return &fault{ClassInvalid, fmt.Errorf("the list of users cannot be read: %w", err)}
+		}
+		if given == "" {
+			return &fault{ClassInvalid, fmt.Errorf("user %d of the list is empty", read+1)}
+		}
+		if read++; read <= skip {
+			continue
+		}
+		tasks = append(tasks, givenTask(given))
+		if len(tasks) < batch {
+			continue
+		}
+		if err := errors.Join(ctx.Err(), add(tasks, strconv.Itoa(read))); err != nil {
+			return err
+		}
+		tasks = nil
+	}
+	if read == 0 {
+		return &fault{ClassInvalid, errors.New("the list of users is empty")}
+	}
+	return add(tasks, "")
+}
+
+func givenTask(given string) ledger.Task {
+	task := ledger.Task{Kind: ledger.User, Given: given}
+	if userID.MatchString(given) {
+		task.ID = given
+	}
+	return task
+}
+
+// listApp reads the app whose access is to be revoked. One that does not exist must not look like one that has none.
+func (j *Job) listApp(ctx context.Context, _ string, add func([]ledger.Task, string) error) error {
+	app, err := org.GetApplication(ctx, j.client, j.args.Client)
+	switch {
+	case errors.Is(err, okta.ErrNotFound):
+		return &fault{ClassNotFound, fmt.Errorf("the app %q does not exist in %s, or these credentials cannot see it: %w",
+			j.args.Client, j.org, err)}
+	case err != nil:
+		return err
+	case app.ID != j.args.Client:
+		return &fault{ClassServer, fmt.Errorf("for the app %q, Okta returned another one: %q", j.args.Client, app.ID)}
+	case !isOAuthClient(app):
+		return &fault{ClassInvalid, fmt.Errorf("the app %q (%s) is no OAuth client: its users sign on with %s",
+			app.ID, app.Label, app.SignOnMode)}
+	}
+	task, _ := appTask(app)
+	return add([]ledger.Task{task}, "")
+}
+
+// listReviewed lists the users for whom a review found a consent to the app, and those whom it could not read.
+func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task, string) error) error {
+	review, err := ledger.Open(ctx, j.args.Review, ledger.Read)
+	if err != nil {
+		return &fault{ClassInvalid, fmt.Errorf("the review %s cannot be read: %w", j.args.Review, err)}
+	}
+	defer review.Close() //nolint:errcheck // nothing is written to it
+	if err := j.checkReview(ctx, review); err != nil {
+		return err
+	}
+	var tasks []ledger.Task
+	for task, err := range review.Tasks(ctx) {
+		if err != nil {
+			return err
+		}
+		if task.ID == "" || task.Kind != ledger.User || !j.mayHaveConsent(&task) {
+			continue
+		}
+		tasks = append(tasks, ledger.Task{
+			Kind: ledger.User, ID: task.ID, Login: task.Login, Name: task.Name, Status: task.Status,
+		})
+		if len(tasks) < batch {
+			continue
+		}
+		if err := add(tasks, "more"); err != nil {
+			return err
+		}
+		tasks = nil
+	}
+	return add(tasks, "")
+}
+
+func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
+	run, err := review.Run(ctx)
+	if err != nil {
+		return &fault{ClassInvalid, fmt.Errorf("the review %s cannot be read: %w", j.args.Review, err)}
+	}
+	wrong := ""
+	switch {
+	case run.Kind != ledger.Review:
+		wrong = fmt.Sprintf("is no review: it is of the kind %s", run.Kind)
+	case run.Org != j.org:
+		wrong = fmt.Sprintf("is of another org: of %s, not %s", run.Org, j.org)
+	case run.Phase != ledger.Ended:
+		wrong = fmt.Sprintf("has not ended: it is %s; run it again to its end", run.Phase)
+	default:
+		return nil
+	}
+	return &fault{ClassInvalid, fmt.Errorf("%s %s", j.args.Review, wrong)}
+}
+
+// mayHaveConsent reports whether a review found a consent to the app, or does not know.
+func (j *Job) mayHaveConsent(task *ledger.Task) bool {
+	if task.State != ledger.Done {
+		return true
+	}
+	return slices.ContainsFunc(task.Found, func(a ledger.Access) bool { return a.ClientID == j.args.Client })
+}

@@ -88,7 +88,7 @@ soak:
 .PHONY: cover
 cover:
 	@mkdir -p bin
-	go test -coverpkg=.,./internal/... -coverprofile=bin/cover.out . ./internal/... ./oktatest/...
+	go test -coverpkg=.,./org,./internal/... -coverprofile=bin/cover.out . ./org ./internal/... ./oktatest/...
 	@go tool cover -func=bin/cover.out | awk '/^total:/ \
 		{ print "coverage: " $$3 " of statements, at least $(min_coverage)% wanted"; exit $$3 + 0 < $(min_coverage) }'
 

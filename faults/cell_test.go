@@ -156,7 +156,7 @@ var serviceKey = sync.OnceValues(func() (*ecdsa.PrivateKey, error) {
 const (
 	maxRetries   = 2
 	shortAttempt = 2 * time.Second  // AttemptTimeout where the server stalls
-	longCall     = 20 * time.Second // deadline of a call that must end before it
+	longCall     = time.Minute      // deadline of a call that must end before it
 	shortCall    = time.Second      // deadline of a call that must end with it
 	slack        = 8 * time.Second  // for a busy machine under the race detector
 	work         = longCall + slack // bound of a call that transfers megabytes

@@ -10,8 +10,8 @@ import (
 // ListApplications reads the first page of the org's apps. [okta.Page.All] reads the others.
 //
 // GET /api/v1/apps (listApplications). Scope: okta.apps.read. Bucket: /api/v1/apps.
-// The list has apps of every kind; those with the SignOnMode OPENID_CONNECT are OAuth clients. Apps that are not active
-// come with IncludeNonDeleted. The error for an invalid expression is an [*okta.Error] with the status 400.
+// The list has apps of every kind; those with the SignOnMode OPENID_CONNECT are OAuth clients. IncludeNonDeleted adds
+// apps that are not active. The error for an invalid expression is an [*okta.Error] with the status 400.
 func ListApplications(
 	ctx context.Context, c *okta.Client, opts *ListApplicationsOptions,
 ) (*okta.Page[Application], error) {
@@ -76,7 +76,7 @@ func GetApplicationToken(
 // An unknown app or token is an error that matches [okta.ErrNotFound]. With Attempts above 1 in the [*okta.Error], an
 // earlier attempt of this call, whose response was lost, may have revoked the token.
 func RevokeApplicationToken(ctx context.Context, c *okta.Client, appID, tokenID string) error {
-	return revoke(ctx, c, noOptions{}, "apps", appID, "tokens", tokenID)
+	return revoke(ctx, c, nil, "apps", appID, "tokens", tokenID)
 }
 
 // RevokeApplicationTokens revokes all refresh tokens that an app holds, for all users, and the access tokens that were
@@ -84,22 +84,27 @@ func RevokeApplicationToken(ctx context.Context, c *okta.Client, appID, tokenID 
 //
 // DELETE /api/v1/apps/{appId}/tokens (revokeOAuth2TokensForApplication). Scope: okta.apps.manage. Bucket:
 // /api/v1/apps.
-// It revokes no consents. Access tokens that were issued without a refresh token stay valid until they expire, after an
-// hour by default. An unknown app is an error that matches [okta.ErrNotFound].
+// It revokes no consents. Access tokens that were issued without a refresh token stay valid until they expire, by
+// default after an hour. An unknown app is an error that matches [okta.ErrNotFound].
 func RevokeApplicationTokens(ctx context.Context, c *okta.Client, appID string) error {
-	return revoke(ctx, c, noOptions{}, "apps", appID, "tokens")
+	return revoke(ctx, c, nil, "apps", appID, "tokens")
 }
 
 // DeactivateApplication deactivates an app for all users, which ends their consents for it.
 //
 // POST /api/v1/apps/{appId}/lifecycle/deactivate (deactivateApplication). Scope: okta.apps.manage. Bucket:
 // /api/v1/apps.
-// Okta also removes assignments to the app that come from groups: call [ListApplicationUsers] before, if you need them.
-// A POST is not retried after a lost connection or a 5xx: [GetApplication] says whether the app is INACTIVE. An unknown
-// app is an error that matches [okta.ErrNotFound].
+// Okta also removes assignments to the app that come from groups: if you need them, call [ListApplicationUsers] first.
+// Of tokens, Okta documents nothing here: see [RevokeApplicationTokens]. A POST is not retried after a lost connection
+// or a 5xx: [GetApplication] says whether the app is INACTIVE. An unknown app is an error that matches
+// [okta.ErrNotFound].
 func DeactivateApplication(ctx context.Context, c *okta.Client, appID string) error {
-	return c.Do(ctx, okta.Request{
+	err := c.Do(ctx, okta.Request{
 		Method: http.MethodPost,
 		Path:   path("apps", appID, "lifecycle", "deactivate"),
-	}, nil)
+	}, &struct{}{})
+	if isEmpty(err, http.StatusOK) { // Okta documents no body
+		return nil
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -37,17 +38,11 @@ func get[T any](ctx context.Context, c *okta.Client, opts options, segments ...s
 }
 
 // revoke deletes what a path below /api/v1 names. Only a 204 counts as revoked: another 2xx may be the page of a
-// gateway. [okta.Client.Do] takes every 2xx unless it has an object to decode, so revoke gives it one: a 204 is then
-// the error of a response without a body.
-func revoke(ctx context.Context, c *okta.Client, opts options, segments ...string) error {
-	query, err := opts.query()
-	if err != nil {
-		return err
-	}
+// gateway.
+func revoke(ctx context.Context, c *okta.Client, query url.Values, segments ...string) error {
 	req := okta.Request{Method: http.MethodDelete, Path: path(segments...), Query: query}
-	var object struct{}
-	err = c.Do(ctx, req, &object)
-	if response, ok := errors.AsType[*okta.Error](err); ok && response.StatusCode == http.StatusNoContent {
+	err := c.Do(ctx, req, &struct{}{})
+	if isEmpty(err, http.StatusNoContent) {
 		return nil
 	}
 	if err == nil {
@@ -55,6 +50,13 @@ func revoke(ctx context.Context, c *okta.Client, opts options, segments ...strin
 			strings.Join(req.Path, "/"))
 	}
 	return err
+}
+
+// isEmpty reports whether err is that of a response with a status and without a body. Without an object to decode,
+// [okta.Client.Do] accepts every 2xx, whatever its body is; with one, an empty body is an error that tells the status.
+func isEmpty(err error, status int) bool {
+	response, ok := errors.AsType[*okta.Error](err)
+	return ok && response.StatusCode == status && len(response.Body) == 0
 }
 
 // tokenPage makes a page of tokens from one as Okta sends it, and so on for the pages that follow.

@@ -32,10 +32,12 @@
 //   - [okta.UserGrants] revokes consents, user by user.
 //   - [DeactivateApplication] ends the app's consents, and nobody can use the app until it is activated again.
 //
-// # Errors
+// # Errors and rate limits
 //
 // Every error response of Okta is an [*okta.Error], which matches [okta.ErrNotFound] and its kin. Only a 204 counts as
 // revoked.
+//
+// Each function names its rate limit bucket as [okta.Client.RateLimits] does. Okta does not document all of them.
 //
 // The facts about Okta are from its API reference, https://developer.okta.com/docs/api/, and its OpenAPI document of
 // version 2026.06.3.

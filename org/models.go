@@ -12,7 +12,7 @@ import (
 // here.
 type Status string
 
-// The documented states of users and apps. An authorization server is active or inactive; an assignment has more states.
+// The documented states of users, apps and authorization servers. An assignment has more.
 const (
 	StatusActive          Status = "ACTIVE"
 	StatusInactive        Status = "INACTIVE"         // an app or an authorization server

@@ -74,14 +74,14 @@ func (o *ListUsersOptions) query() (url.Values, error) {
 }
 
 // query always has both parameters: Okta's default for forgetDevices is true.
-func (o *RevokeUserSessionsOptions) query() (url.Values, error) {
+func (o *RevokeUserSessionsOptions) query() url.Values {
 	if o == nil {
 		o = &RevokeUserSessionsOptions{}
 	}
 	return url.Values{
 		"oauthTokens":   {strconv.FormatBool(o.OAuthTokens)},
 		"forgetDevices": {strconv.FormatBool(o.ForgetDevices)},
-	}, nil
+	}
 }
 
 func (o *ListGroupUsersOptions) query() (url.Values, error) {

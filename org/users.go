@@ -44,7 +44,7 @@ func ListUserClients(ctx context.Context, c *okta.Client, userID string) (*okta.
 // Okta forgets devices by default; this function does so only with ForgetDevices. An unknown user is an error that
 // matches [okta.ErrNotFound].
 func RevokeUserSessions(ctx context.Context, c *okta.Client, userID string, opts *RevokeUserSessionsOptions) error {
-	return revoke(ctx, c, opts, "users", userID, "sessions")
+	return revoke(ctx, c, opts.query(), "users", userID, "sessions")
 }
 
 // ListGroupUsers reads the first page of the users in a group. [okta.Page.All] reads the others.

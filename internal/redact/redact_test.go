@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -66,16 +65,16 @@ func TestScrub(t *testing.T) {
 	assert.Equal(t, "%", redact.Secrets(nil).Scrub("%"))
 }
 
-// A server chooses the cursor and the text in which it is looked for: with quadratic time, these would take minutes.
+// A server chooses the cursor and the text in which it is looked for. With quadratic time, this test would not end
+// before the time limit of go test.
 func TestScrubTakesLinearTime(t *testing.T) {
 	t.Parallel()
 	const size = 1 << 19
 	secrets := redact.Secrets{strings.Repeat("a", size), strings.Repeat("%25", size), strings.Repeat(`\`, size)}
 	half, almost := strings.Repeat("a", size/2)+"b", strings.Repeat("a", 63)+"+"
 	for _, part := range []string{"a", half, almost, "%", "%25", `\`, "%2525252525"} {
-		start := time.Now()
-		secrets.Scrub(strings.Repeat(part, size/len(part)))
-		assert.Less(t, time.Since(start), 10*time.Second, "%.10s", part)
+		text := strings.Repeat(part, size/len(part))
+		assert.NotEmpty(t, secrets.Scrub(text), "%.10s", part)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,7 +96,7 @@ type process struct {
 }
 
 // start starts a process. Stop it before the next one.
-func (c *command) start(t *testing.T) *process {
+func (c *command) start(ctx context.Context, t *testing.T) *process {
 	t.Helper()
 	meter := &run.Meter{}
 	config := okta.Config{
@@ -115,11 +116,11 @@ func (c *command) start(t *testing.T) *process {
 	}
 	job, err := steps.New(client, c.org.URL, c.kind, c.args, input)
 	require.NoError(t, err)
-	l, err := ledger.Open(t.Context(), c.path, ledger.Write)
+	l, err := ledger.Open(ctx, c.path, ledger.Write)
 	require.NoError(t, err)
 	arguments, err := json.Marshal(c.args)
 	require.NoError(t, err)
-	_, _, err = l.Begin(t.Context(), ledger.Spec{Kind: c.kind, Org: c.org.URL, Arguments: string(arguments)})
+	_, _, err = l.Begin(ctx, ledger.Spec{Kind: c.kind, Org: c.org.URL, Arguments: string(arguments)})
 	require.NoError(t, err)
 	p := &process{&run.Runner{Ledger: l, Job: job, Client: client, Meter: meter, Workers: c.workers}, t}
 	t.Cleanup(p.stop)
@@ -152,10 +153,17 @@ func (c *command) run(t *testing.T) run.Summary {
 	return summary
 }
 
+// exit is the exit code of such a process.
+func (c *command) exit(t *testing.T) int {
+	t.Helper()
+	summary := c.run(t)
+	return summary.ExitCode()
+}
+
 // try carries the command out in a process of its own.
 func (c *command) try(ctx context.Context, t *testing.T) (run.Summary, error) {
 	t.Helper()
-	p := c.start(t)
+	p := c.start(ctx, t)
 	defer p.stop()
 	if _, err := p.Prepare(ctx); err != nil {
 		return run.Summary{Err: err}, err
@@ -232,8 +240,7 @@ func total(counts map[string]int) int {
 	return total
 }
 
-// refuse makes an org respond to a route with an error of Okta's, for the users or apps that match. It serves the
-// others as if they had nothing.
+// oktaError responds as Okta does for an error.
 func oktaError(status int, code string) oktatest.Fault {
 	header := http.Header{"Content-Type": {"application/json"}}
 	return oktatest.Reply(status, header, `{"errorCode":"`+code+`","errorSummary":"no"}`)
@@ -250,4 +257,24 @@ func repeat(fault oktatest.Fault, n int) []oktatest.Fault {
 		faults[i] = fault
 	}
 	return faults
+}
+
+// transport is a function that carries requests.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// refuseAfter has Okta refuse the credentials after so many requests.
+func refuseAfter(n int64) func(*okta.Config) {
+	var seen atomic.Int64
+	return func(config *okta.Config) {
+		config.WrapTransport = func(base http.RoundTripper) http.RoundTripper {
+			return transport(func(req *http.Request) (*http.Response, error) {
+				if seen.Add(1) > n {
+					req.Header.Set("Authorization", "SSWS 00revoked")
+				}
+				return base.RoundTrip(req)
+			})
+		}
+	}
 }

@@ -135,19 +135,17 @@ func TestRevokeAppOfReview(t *testing.T) {
 	// One user cannot be read: nobody knows whether there is a consent.
 	review.workers = 1
 	org.Next(append([]oktatest.Fault{nil}, repeat(oktaError(503, "E0000009"), 2)...)...)
-	assert.Equal(t, run.ExitFailed, ptr(review.run(t)).ExitCode())
+	assert.Equal(t, run.ExitFailed, review.exit(t))
 	org.ClearRequests()
 
 	args := steps.Arguments{Client: "0oamalware", UsersOf: steps.Reviewed, Review: review.path}
 	c := newCommand(t, org, ledger.RevokeApp, args)
 	summary := c.run(t)
 	assert.Equal(t, run.ExitDone, summary.ExitCode())
-	assert.Equal(t, 1+4, len(c.tasks(t)))
+	assert.Len(t, c.tasks(t), 1+4)
 	assert.Equal(t, 4, count(org)["DELETE users/x/clients/x/grants"])
 	assert.Zero(t, slices.IndexFunc(org.Grants(), func(g oktatest.Grant) bool { return g.ClientID == "0oamalware" })+1)
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func TestReviewThatDoesNotFit(t *testing.T) {
 	t.Parallel()
@@ -168,7 +166,7 @@ func TestReviewThatDoesNotFit(t *testing.T) {
 	require.ErrorContains(t, try(offboard.path), "is no review")
 
 	begun := newCommand(t, org, ledger.Review, steps.Arguments{})
-	p := begun.start(t)
+	p := begun.start(t.Context(), t)
 	_, err := p.Prepare(t.Context())
 	require.NoError(t, err)
 	p.stop()
@@ -214,7 +212,7 @@ func TestUnknownUsers(t *testing.T) {
 	org := newOrg(t, 3)
 	users := append(logins(3), "nobody@example.com", "00unobody", "no/body@example.com")
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, users...)
-	p := c.start(t)
+	p := c.start(t.Context(), t)
 	plan, err := p.Prepare(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 2, plan.Unknown(), "the ID is unknown, too, but it was not asked for")
@@ -230,7 +228,7 @@ func TestUnknownUsers(t *testing.T) {
 
 	org.ClearRequests()
 	org.AddUser(oktatest.User{ID: "00unobody", Login: "nobody@example.com"})
-	assert.Equal(t, run.ExitFailed, ptr(c.run(t)).ExitCode())
+	assert.Equal(t, run.ExitFailed, c.exit(t))
 	assert.Equal(t, 1, paths(org, "DELETE")["users/00unobody/sessions"], "given by login and by ID, once")
 	assert.Equal(t, 1, count(org)["DELETE users/x/sessions"], "of the failed ones only")
 }
@@ -253,7 +251,7 @@ func TestPlan(t *testing.T) {
 	org := newOrg(t, 40)
 	org.LimitRate(oktatest.BucketUsers, 600, time.Minute)
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(40)...)
-	p := c.start(t)
+	p := c.start(t.Context(), t)
 	p.MaxUse = 0.5
 	plan, err := p.Prepare(t.Context())
 	require.NoError(t, err)
@@ -267,7 +265,7 @@ func TestPlan(t *testing.T) {
 	assert.Empty(t, paths(org, "DELETE"), "a plan revokes nothing")
 	p.stop()
 
-	p = c.start(t)
+	p = c.start(t.Context(), t)
 	p.Window = time.Second
 	plan, err = p.Prepare(t.Context())
 	require.NoError(t, err)
@@ -278,7 +276,8 @@ func TestPlan(t *testing.T) {
 func TestPlanOfApp(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 3)
-	plan, err := newCommand(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oanotes"}).start(t).Prepare(t.Context())
+	c := newCommand(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oanotes"})
+	plan, err := c.start(t.Context(), t).Prepare(t.Context())
 	require.NoError(t, err)
 	require.NotNil(t, plan.App)
 	assert.Equal(t, "0oanotes notes ACTIVE", plan.App.ID+" "+plan.App.Name+" "+plan.App.Status)
@@ -303,7 +302,7 @@ func TestEndedRunDoesNothing(t *testing.T) {
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, append(userIDs(3), "user0000")...)
 	c.run(t)
 	org.ClearRequests()
-	p := c.start(t)
+	p := c.start(t.Context(), t)
 	plan, err := p.Prepare(t.Context())
 	require.NoError(t, err)
 	assert.True(t, plan.Over)

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/grantkit/okta"
@@ -62,7 +63,9 @@ func (r *Runner) list(ctx context.Context, cursor string) error {
 	}
 	r.tally.list(counts)
 	add := func(tasks []ledger.Task, cursor string, last bool) error {
-		if err := r.Ledger.AddTasks(ctx, tasks, cursor, last); err != nil {
+		keep, cancel := keeping(ctx)
+		defer cancel()
+		if err := r.Ledger.AddTasks(keep, tasks, cursor, last); err != nil {
 			return err
 		}
 		r.tally.listed(len(tasks))
@@ -97,7 +100,7 @@ func (r *Runner) plan(ctx context.Context) (Plan, error) {
 		return plan, nil
 	}
 	plan.Work, plan.Verify = r.Job.Calls(counts)
-	if plan.Limits, err = r.limits(ctx, plan.Work); err != nil {
+	if plan.Limits, err = r.limits(ctx, plan.Work, plan.Verify); err != nil {
 		return Plan{}, err
 	}
 	plan.Duration = r.duration(plan.Work, plan.Limits) + r.duration(plan.Verify, plan.Limits)
@@ -109,15 +112,23 @@ func (r *Runner) app(ctx context.Context, kind ledger.Kind) (*ledger.Task, error
 	if kind != ledger.RevokeApp {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	for task, err := range r.Ledger.Tasks(ctx) {
-		return &task, err
+	first, err := r.Ledger.Next(ctx, 0, 1)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errors.New("the run has no app")
+	if len(first) == 0 || first[0].Kind != ledger.App {
+		return nil, errors.New("the run has no app")
+	}
+	return &first[0], nil
 }
 
-// limits returns the known limits of the buckets that calls go to. If nothing was read yet from the busiest, it reads one
-// item.
-func (r *Runner) limits(ctx context.Context, calls steps.Calls) (map[string]int, error) {
+// limits returns the known limits of the buckets that calls go to. If nothing was read yet from the busiest, it reads
+// one item.
+func (r *Runner) limits(ctx context.Context, work, verify steps.Calls) (map[string]int, error) {
+	calls := maps.Clone(work)
+	for bucket, n := range verify {
+		calls[bucket] += n
+	}
 	limits, busiest := map[string]int{}, ""
 	states := r.Client.RateLimits()
 	for bucket, n := range calls {

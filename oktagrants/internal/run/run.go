@@ -19,10 +19,10 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
 
-// ErrIncomplete: the run was interrupted. The same command goes on with it.
-var ErrIncomplete = errors.New("the run is incomplete")
+// ErrIncomplete means that the run was interrupted. The same command goes on with it.
+var ErrIncomplete = errors.New("the run was interrupted")
 
-// ErrRefused: Okta refused the first tasks one by one with 403, and none succeeded.
+// ErrRefused means that Okta refused the first tasks one by one with 403, and none succeeded.
 var ErrRefused = errors.New("all tasks so far were refused")
 
 const (
@@ -197,7 +197,7 @@ func (r *Runner) stream(parent context.Context, phase ledger.Phase, tasks iter.S
 	feed(ctx, stop, tasks, queue)
 	close(queue)
 	workers.Wait()
-	return context.Cause(ctx)
+	return incomplete(parent, context.Cause(ctx))
 }
 
 func feed(
@@ -252,28 +252,25 @@ func (r *Runner) resolve(ctx context.Context, task *ledger.Task) error {
 	return r.Ledger.Resolve(keep, *task)
 }
 
-// isWork reports whether a task that was resolved is work: it may have turned out to be about the user of another task.
-func (r *Runner) isWork(ctx context.Context, task *ledger.Task) (bool, error) {
-	if task.ID == "" || ctx.Err() != nil {
-		return false, nil
-	}
+// isDuplicate reports whether a task turned out to be about the user of another task when it was resolved.
+func (r *Runner) isDuplicate(ctx context.Context, task *ledger.Task) (bool, error) {
 	next, err := r.Ledger.Next(ctx, task.Seq-1, 1)
-	return len(next) == 1 && next[0].Seq == task.Seq, err
+	return len(next) == 0 || next[0].Seq != task.Seq, err
 }
 
 // work does what the job does for a task. The intent to revoke is on record before, the outcome afterwards.
 func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 	if task.ID == "" {
-		if err := r.resolve(ctx, task); err != nil {
+		if err := r.resolve(ctx, task); err != nil || task.ID == "" {
 			return err
 		}
-		if ok, err := r.isWork(ctx, task); !ok {
+		if duplicate, err := r.isDuplicate(ctx, task); err != nil || duplicate {
 			return err
 		}
 	}
 	working := ctx
 	if r.Job.Revokes() {
-		if err := r.Ledger.Start(ctx, task); err != nil {
+		if err := r.begin(ctx, task); err != nil {
 			return err
 		}
 		var cancel context.CancelFunc
@@ -285,6 +282,14 @@ func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 		return r.failed(ctx, task, ledger.Failed, err)
 	}
 	return r.succeed(ctx, task, ledger.Done)
+}
+
+// begin records the intent to revoke, even if the run was stopped meanwhile: an intent that is on record without a revoke
+// would have the task done twice.
+func (r *Runner) begin(ctx context.Context, task *ledger.Task) error {
+	keep, cancel := keeping(ctx)
+	defer cancel()
+	return r.Ledger.Start(keep, task)
 }
 
 func (r *Runner) graceTime() time.Duration {
@@ -363,14 +368,20 @@ func (r *Runner) record(ctx context.Context, task *ledger.Task) error {
 	return nil
 }
 
-// stopped records why the run was stopped, and returns that as an error that matches ErrIncomplete if ctx ended.
+// incomplete makes an error match ErrIncomplete if ctx has ended.
+func incomplete(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || errors.Is(err, ErrIncomplete) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrIncomplete, err)
+}
+
+// stopped records why the run was stopped, and returns that.
 func (r *Runner) stopped(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", ErrIncomplete, err)
-	}
+	err = incomplete(ctx, err)
 	keep, cancel := keeping(ctx)
 	defer cancel()
 	return errors.Join(err, r.Ledger.SetStop(keep, text(err)))

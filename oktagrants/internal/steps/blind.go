@@ -75,7 +75,8 @@ func (j *Job) blindRevokeApp(revoked time.Time) []string {
 			"they expire, " + until(revoked) + ".",
 		map[string]string{
 			Assigned: "Consents were revoked for the users who were assigned to the app when they were listed: " +
-				"others, such as users who were assigned before, may still have some.",
+				"others, such as users who were assigned before, may still have some. Okta removes the assignments by " +
+				"groups of an app that is deactivated, and ends its consents.",
 			All: "Consents of users who were created after the list was read were not looked for.",
 			Reviewed: "Consents were revoked for the users for whom the review found some, and for those whom it could " +
 				"not read: consents that are newer than the review are left.",

@@ -25,7 +25,7 @@ const (
 	ClassLeft           = "left"           // something was left after the revoke
 )
 
-// ErrLeft: a read after the revoke found something that was not revoked.
+// ErrLeft means that a read after the revoke found something that was not revoked.
 var ErrLeft = errors.New("not all was revoked")
 
 // fault is an error of this package, with its class.

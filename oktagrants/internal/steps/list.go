@@ -188,7 +188,7 @@ func pages[T any](
 		for i := range page.Items {
 			made, ok := task(&page.Items[i])
 			if ok && made.ID == "" {
-				return &fault{ClassServer, fmt.Errorf("Okta listed a resource without an ID (%s)", made.Kind)}
+				return &fault{ClassServer, fmt.Errorf("the org listed one without an ID (%s)", made.Kind)}
 			}
 			if ok {
 				tasks = append(tasks, made)

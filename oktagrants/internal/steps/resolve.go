@@ -54,7 +54,7 @@ func (j *Job) find(ctx context.Context, login string) (*org.User, error) {
 			return nil, err
 		}
 		if found != nil {
-			return nil, &fault{ClassInvalid, fmt.Errorf("Okta returned several users for the login %q", login)}
+			return nil, &fault{ClassInvalid, fmt.Errorf("several users have the login %q", login)}
 		}
 		found = user
 	}

@@ -91,7 +91,7 @@ func handOn(ctx context.Context, first *okta.Page[okta.OAuth2RefreshToken], toke
 		found := make([]ledger.Access, len(page.Items))
 		for i := range page.Items {
 			if found[i] = refreshToken(&page.Items[i]); found[i].ID == "" {
-				return &fault{ClassServer, errors.New("Okta listed a refresh token without an ID")}
+				return &fault{ClassServer, errors.New("the org listed a refresh token without an ID")}
 			}
 		}
 		if err := tokens(ctx, found); err != nil {

@@ -3,7 +3,6 @@ package steps
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/org"
@@ -143,7 +142,7 @@ func (j *Job) verifyTokens(ctx context.Context) error {
 		}
 		return err
 	})
-	return errors.Join(err, left(fmt.Sprintf("tokens of the app %s", j.args.Client), where))
+	return errors.Join(err, left("tokens of the app "+j.args.Client, where))
 }
 
 // verifyConsents reads whether a user still has consents to the app.

@@ -33,6 +33,7 @@ type Ledger struct {
 
 	id    atomic.Int64 // of the run; 0 while it is not known
 	queue *queue       // nil in mode Read
+	guard guard
 }
 
 // Open opens the ledger at target: the path of a SQLite file, or the URL of a Postgres database

@@ -38,6 +38,9 @@ func (l *Ledger) transact(ctx context.Context, do func(ctx context.Context, q qu
 		return err
 	}
 	defer tx.Rollback()
+	if err := l.mayWrite(ctx, tx); err != nil {
+		return err
+	}
 	if err := do(ctx, tx); err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func (r *Runner) tasks(ctx context.Context, phase ledger.Phase) iter.Seq2[ledger
 func (r *Runner) between(ctx context.Context, phase ledger.Phase, first, last int64) iter.Seq2[ledger.Task, error] {
 	return func(yield func(ledger.Task, error) bool) {
 		for after := first - 1; after < last; {
-			page, err := r.Ledger.Next(ctx, after, pageSize, statesOf[phase]...)
+			page, err := r.Ledger.Next(ctx, after, int(min(pageSize, last-after)), statesOf[phase]...)
 			if err != nil {
 				yield(ledger.Task{}, err)
 				return

@@ -1,0 +1,255 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
+	"github.com/grantkit/okta/oktagrants/internal/run"
+)
+
+// ErrCanceled means that somebody has canceled the run. The same command goes on with it.
+var ErrCanceled = errors.New("the run was canceled")
+
+// Begin puts the tasks of a run that is planned into the queue, or those that an earlier one has left, was it canceled
+// or has it ended with tasks that failed. What is in the queue already stays there.
+func Begin(ctx context.Context, target string) error {
+	return transact(ctx, target, "begin the run", func(tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
+		var org string
+		if err := tx.QueryRow(ctx, `SELECT org FROM runs WHERE run_id = $1`, id).Scan(&org); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO fleet_runs (run_id, queue) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+			id, queueOf(org)); err != nil {
+			return err
+		}
+		r, err := lockRun(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if r.phase == ledger.Listing {
+			return errors.New("its tasks are not listed yet")
+		}
+		if err := r.resume(ctx, tx, queue); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE runs SET stop = '' WHERE run_id = $1`, id)
+		return err
+	})
+}
+
+// resume puts what is left of a run into the queue.
+func (r *runRow) resume(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.Tx]) error {
+	var open bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM fleet_ranges WHERE run_id = $1)`, r.id).Scan(&open)
+	switch {
+	case err != nil:
+		return err
+	case !open:
+		return r.enter(ctx, tx, queue, ledger.Working)
+	case !r.canceled:
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `UPDATE fleet_runs SET canceled = false WHERE run_id = $1`, r.id); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, `SELECT first, last FROM fleet_ranges WHERE run_id = $1 AND worker IS NULL`, r.id)
+	if err != nil {
+		return err
+	}
+	_, err = r.insertJobs(ctx, tx, queue, rows)
+	return err
+}
+
+// Cancel cancels a run. Workers stop within seconds; what they have in flight ends and is recorded. [Working] tells when
+// they have.
+func Cancel(ctx context.Context, target string) error {
+	return transact(ctx, target, "cancel the run", func(tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
+		r, err := lockRun(ctx, tx, id)
+		if errors.Is(err, ledger.ErrNoRun) {
+			return errors.New("it has not begun")
+		}
+		if err != nil {
+			return err
+		}
+		if r.phase == ledger.Ended {
+			return errors.New("it has ended")
+		}
+		if _, err := tx.Exec(ctx, `UPDATE fleet_runs SET canceled = true WHERE run_id = $1`, id); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE runs SET stop = $2 WHERE run_id = $1`, id, ErrCanceled.Error())
+		return err
+	})
+}
+
+// Working returns how many ranges of a run workers are at.
+func Working(ctx context.Context, target string) (int, error) {
+	var n int
+	err := transact(ctx, target, "look at the run", func(tx pgx.Tx, _ *river.Client[pgx.Tx], id int64) error {
+		return tx.QueryRow(ctx, `SELECT count(*) FROM fleet_ranges WHERE run_id = $1 AND worker IS NOT NULL`, id).Scan(&n)
+	})
+	return n, err
+}
+
+// transact runs do in a transaction, with the ID of the run of target.
+func transact(
+	ctx context.Context, target, what string, do func(tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error,
+) error {
+	pool, err := connect(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := migrate(ctx, target, pool); err != nil {
+		return err
+	}
+	queue, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		var id int64
+		err := tx.QueryRow(ctx, `SELECT run_id FROM runs WHERE name = $1`, runName(target)).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = ledger.ErrNoRun
+		}
+		if err != nil {
+			return err
+		}
+		return do(tx, queue, id)
+	})
+	if err != nil {
+		return fmt.Errorf("%s %q: %w", what, runName(target), err)
+	}
+	return nil
+}
+
+// Command carries out one run, together with all workers of its org.
+type Command struct {
+	Target string
+	Runner *run.Runner // whose run is planned
+	Org    Org
+	Log    *slog.Logger
+
+	rate rate
+}
+
+// Run puts the run's tasks into the queue, takes part in the work, and returns when the run has ended. If ctx ends
+// before, the run goes on with the other workers; the error then matches [run.ErrIncomplete].
+func (c *Command) Run(ctx context.Context) (run.Summary, error) {
+	began := time.Now()
+	err := Begin(ctx, c.Target)
+	if err == nil {
+		err = c.takePart(ctx)
+	}
+	return c.Runner.Summarize(context.WithoutCancel(ctx), began, err)
+}
+
+// takePart works for the run's org until the run has ended or was canceled.
+func (c *Command) takePart(parent context.Context) error {
+	ctx, end := context.WithCancelCause(parent)
+	worker := &Worker{Target: c.Target, Workers: c.Runner.Workers, Log: c.Log}
+	var working sync.WaitGroup
+	defer working.Wait()
+	defer end(nil)
+	working.Go(func() {
+		if err := worker.once(ctx, c.Org); err != nil {
+			end(err)
+		}
+	})
+	ticker := time.NewTicker(beat)
+	defer ticker.Stop()
+	for {
+		over, err := c.look(ctx)
+		if over || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
+// look looks how far the run is, and reports whether it has ended. While the database is away, it has not.
+func (c *Command) look(ctx context.Context) (bool, error) {
+	row, err := c.Runner.Ledger.Run(ctx)
+	if err != nil {
+		return false, nil //nolint:nilerr // it is looked again
+	}
+	counts, err := c.Runner.Ledger.Counts(ctx)
+	if err != nil {
+		return false, nil //nolint:nilerr // it is looked again
+	}
+	c.Runner.Observe(row.Phase, counts)
+	work, verify := c.Runner.Job.Calls(counts)
+	c.rate.add(time.Now(), work.Total()+verify.Total())
+	switch {
+	case row.Phase == ledger.Ended:
+		return true, nil
+	case row.Stop == ErrCanceled.Error():
+		return true, fmt.Errorf("%w: %w", run.ErrIncomplete, ErrCanceled)
+	}
+	return false, nil
+}
+
+// Progress returns how far all workers together are. The calls are those of this process.
+func (c *Command) Progress() run.Progress {
+	p := c.Runner.Progress()
+	p.PerMinute, p.Remaining = c.rate.read()
+	return p
+}
+
+// rate is how fast the calls that are still to be done become fewer.
+type rate struct {
+	mu      sync.Mutex
+	samples []sample // of the last minute, each second
+}
+
+type sample struct {
+	at   time.Time
+	todo int
+}
+
+func (r *rate) add(at time.Time, todo int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.samples = append(r.samples, sample{at, todo})
+	if len(r.samples) > int(time.Minute/beat) {
+		r.samples = r.samples[1:]
+	}
+}
+
+// read returns the calls in a minute, and how long the rest takes; zeros while that is unknown.
+func (r *rate) read() (perMinute float64, remaining time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.samples) < 2 {
+		return 0, 0
+	}
+	first, last := r.samples[0], r.samples[len(r.samples)-1]
+	perMinute = max(0, float64(first.todo-last.todo)/last.at.Sub(first.at).Minutes())
+	if perMinute > 0 {
+		remaining = time.Duration(float64(last.todo) / perMinute * float64(time.Minute))
+	}
+	return perMinute, remaining
+}
+
+// runName is the name of the run in target.
+func runName(target string) string {
+	if _, name, _ := strings.Cut(target, "#"); name != "" {
+		return name
+	}
+	return "default"
+}

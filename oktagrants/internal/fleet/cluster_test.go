@@ -60,7 +60,9 @@ func (c *cluster) start() error {
 		fmt.Sprintf("-c port=%s -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c fsync=%s -c max_connections=300", c.port, c.dir, fsync), "start")
 }
 
-func (c *cluster) stop(how string) error { return c.exec("pg_ctl", "-D", c.data(), "-m", how, "-w", "stop") }
+func (c *cluster) stop(how string) error {
+	return c.exec("pg_ctl", "-D", c.data(), "-m", how, "-w", "stop")
+}
 
 func (c *cluster) remove() {
 	_ = c.stop("immediate")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -152,6 +151,9 @@ func (c *Command) Run(ctx context.Context) (run.Summary, error) {
 	if err == nil {
 		err = c.takePart(ctx)
 	}
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", run.ErrIncomplete, err)
+	}
 	return c.Runner.Summarize(context.WithoutCancel(ctx), began, err)
 }
 
@@ -167,7 +169,7 @@ func (c *Command) takePart(parent context.Context) error {
 			end(err)
 		}
 	})
-	ticker := time.NewTicker(beat)
+	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
 		over, err := c.look(ctx)
@@ -226,7 +228,7 @@ func (r *rate) add(at time.Time, todo int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.samples = append(r.samples, sample{at, todo})
-	if len(r.samples) > int(time.Minute/beat) {
+	if len(r.samples) > 60 {
 		r.samples = r.samples[1:]
 	}
 }
@@ -244,12 +246,4 @@ func (r *rate) read() (perMinute float64, remaining time.Duration) {
 		remaining = time.Duration(float64(last.todo) / perMinute * float64(time.Minute))
 	}
 	return perMinute, remaining
-}
-
-// runName is the name of the run in target.
-func runName(target string) string {
-	if _, name, _ := strings.Cut(target, "#"); name != "" {
-		return name
-	}
-	return "default"
 }

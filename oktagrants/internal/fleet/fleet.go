@@ -29,17 +29,22 @@ import (
 )
 
 const (
-	rangeTasks = 50 // of one range
-
-	beat        = time.Second      // between two heartbeats
-	lapse       = 12 * time.Second // without a heartbeat, a worker stops what it does
-	silence     = 20 * time.Second // without a heartbeat, a worker is taken for dead
-	refusalWait = 5 * time.Minute  // before a worker tries a refused credential again
+	rangeTasks  = 50              // of one range
+	refusalWait = 5 * time.Minute // before a worker tries refused credentials again
 
 	spell      = 5 * time.Minute // a worker stays with a range; then the range goes back into the queue
 	jobTimeout = 9 * time.Minute // River's, never reached
 	rescue     = 10 * time.Minute
 )
+
+// pace is how soon workers notice that one of them is gone.
+type pace struct {
+	beat    time.Duration // between two heartbeats
+	lapse   time.Duration // without a heartbeat, a worker stops what it does
+	silence time.Duration // without a heartbeat, a worker is taken for dead
+}
+
+var normal = pace{beat: time.Second, lapse: 12 * time.Second, silence: 20 * time.Second}
 
 // Org is an org that a worker works for.
 type Org struct {

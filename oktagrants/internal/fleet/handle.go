@@ -76,7 +76,7 @@ func (s *session) work(ctx context.Context, j *job) {
 			return
 		}
 		s.log.WarnContext(ctx, "the ledger failed; the range is begun again", "run", j.Args.Run, "error", err)
-		if !wait(s.done, beat) {
+		if !wait(s.done, s.pace.beat) {
 			return
 		}
 	}

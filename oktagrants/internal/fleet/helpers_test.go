@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -64,6 +65,9 @@ func workerMain() int {
 	}
 	workers, _ := strconv.Atoi(os.Getenv("FLEET_WORKERS"))
 	w := &fleet.Worker{Target: os.Getenv("FLEET_WORKER"), Orgs: orgs, Workers: workers, Log: log}
+	if os.Getenv("FLEET_PACE") != "normal" {
+		w.Hurry()
+	}
 	if err := w.Work(ctx); err != nil {
 		log.Error("work", "error", err)
 		return 1
@@ -79,8 +83,17 @@ func newFleetOrg(url, token string) (fleet.Org, error) {
 
 // worker is a process that works.
 type worker struct {
-	t   *testing.T
 	cmd *exec.Cmd
+
+	mu    sync.Mutex
+	lines []string // that it has logged
+}
+
+// logged reports whether the worker has logged a line with text in it.
+func (w *worker) logged(text string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.lines, func(line string) bool { return strings.Contains(line, text) })
 }
 
 func startWorker(t *testing.T, target string, env []string, orgs ...*oktatest.Org) *worker {
@@ -95,11 +108,16 @@ func startWorker(t *testing.T, target string, env []string, orgs ...*oktatest.Or
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	w := &worker{t, cmd}
+	w := &worker{cmd: cmd}
 	go func() {
 		lines := bufio.NewScanner(stderr)
 		for lines.Scan() {
-			fmt.Fprintln(os.Stderr, "worker", cmd.Process.Pid, lines.Text())
+			w.mu.Lock()
+			w.lines = append(w.lines, lines.Text())
+			w.mu.Unlock()
+			if os.Getenv("FLEET_LOG") != "" {
+				fmt.Fprintln(os.Stderr, "worker", cmd.Process.Pid, lines.Text())
+			}
 		}
 	}()
 	t.Cleanup(w.kill)

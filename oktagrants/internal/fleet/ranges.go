@@ -169,7 +169,7 @@ func (s *session) putBack(ctx context.Context, j *job) error {
 func (s *session) sweep(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		// A row that is locked belongs to a write that has not ended. It is left to the next sweep.
-		rows, err := tx.Query(ctx, `SELECT id FROM fleet_workers WHERE seen < now() - $1::interval FOR UPDATE SKIP LOCKED`, silence)
+		rows, err := tx.Query(ctx, `SELECT id FROM fleet_workers WHERE seen < now() - $1::interval FOR UPDATE SKIP LOCKED`, s.pace.silence)
 		if err != nil {
 			return err
 		}

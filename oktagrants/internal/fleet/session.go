@@ -29,6 +29,7 @@ type session struct {
 	worker  *Worker
 	org     Org
 	log     *slog.Logger
+	pace    pace
 	pool    *pgxpool.Pool
 	queue   *river.Client[pgx.Tx]
 	done    context.Context //nolint:containedctx // ends with the session; its cause says why
@@ -46,7 +47,7 @@ func newSession(w *Worker, org Org, log *slog.Logger) *session {
 	if err != nil {
 		host = "unknown"
 	}
-	return &session{id: host + "_" + rand.Text(), worker: w, org: org, log: log, runs: map[int64]*openRun{}}
+	return &session{id: host + "_" + rand.Text(), worker: w, org: org, log: log, pace: w.pacing(), runs: map[int64]*openRun{}}
 }
 
 // run works until ctx ends or the session does, and says why. Nothing of the session is left then.
@@ -103,7 +104,7 @@ func (s *session) newQueue() (*river.Client[pgx.Tx], error) {
 
 // keepAlive sends heartbeats until the session ends, and ends it if it must.
 func (s *session) keepAlive(ctx context.Context) {
-	ticker := time.NewTicker(beat)
+	ticker := time.NewTicker(s.pace.beat)
 	defer ticker.Stop()
 	for {
 		select {
@@ -120,7 +121,7 @@ func (s *session) keepAlive(ctx context.Context) {
 
 // beat does what a worker does each second.
 func (s *session) beat(now time.Time) {
-	ctx, cancel := context.WithDeadline(s.done, s.beaten.Add(lapse))
+	ctx, cancel := context.WithDeadline(s.done, s.beaten.Add(s.pace.lapse))
 	defer cancel()
 	err := s.beatOnce(ctx)
 	switch {
@@ -129,7 +130,7 @@ func (s *session) beat(now time.Time) {
 		return
 	case err != nil:
 		s.healthy = time.Time{}
-		if time.Since(s.beaten) >= lapse {
+		if time.Since(s.beaten) >= s.pace.lapse {
 			s.end(errors.Join(errLapsed, err))
 		}
 		return
@@ -139,7 +140,7 @@ func (s *session) beat(now time.Time) {
 		s.healthy = now
 	}
 	// When the database was away, all were silent. Nobody is taken for dead before they had the time to come back.
-	if now.Sub(s.healthy) > silence {
+	if now.Sub(s.healthy) > s.pace.silence {
 		err = s.sweep(ctx)
 	}
 	if err = cmp.Or(err, s.watchRuns(ctx)); err != nil {
@@ -169,7 +170,7 @@ func (s *session) quit(ctx context.Context) {
 // persist repeats a transaction until it succeeds. It is false if the session ends before.
 func (s *session) persist(ctx context.Context, what string, transaction func(context.Context) error) bool {
 	for {
-		limited, cancel := context.WithTimeout(ctx, lapse)
+		limited, cancel := context.WithTimeout(ctx, s.pace.lapse)
 		err := transaction(limited)
 		cancel()
 		if err == nil {
@@ -179,7 +180,7 @@ func (s *session) persist(ctx context.Context, what string, transaction func(con
 			return false
 		}
 		s.log.WarnContext(ctx, what+" failed and is tried again", "error", err)
-		if !wait(s.done, beat) {
+		if !wait(s.done, s.pace.beat) {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,11 @@ type Worker struct {
 	Orgs    []Org
 	Workers int // tasks at a time for each org; default 20
 	Log     *slog.Logger
+
+	pace pace // default normal
 }
+
+func (w *Worker) pacing() pace { return cmp.Or(w.pace, normal) }
 
 // Work works until ctx ends, and returns nil then. It takes part in all runs of its orgs, those that begin later on as
 // well. If the database cannot be reached, it waits for it; only the first time, that is an error. If the credentials of
@@ -67,7 +72,7 @@ func (w *Worker) once(ctx context.Context, org Org) error {
 			return nil
 		}
 		log.WarnContext(ctx, "the worker has stopped and begins again", "error", err)
-		if !wait(ctx, beat) {
+		if !wait(ctx, w.pacing().beat) {
 			return nil
 		}
 	}

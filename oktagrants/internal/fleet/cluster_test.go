@@ -2,17 +2,10 @@ package fleet_test
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"os/user"
+	"net/url"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,102 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cluster is a Postgres cluster of a test's own, which it may restart.
-type cluster struct {
-	dir, port string
-	databases atomic.Int64
-}
-
-var shared = sync.OnceValues(func() (*cluster, error) { return startCluster() })
-
-func startCluster() (*cluster, error) {
-	dir, err := os.MkdirTemp("", "fleet-pg-")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(dir, 0o777); err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	c := &cluster{dir: dir, port: port}
-	if err := c.exec("initdb", "-D", c.data(), "-A", "trust", "-U", "postgres", "--no-sync"); err != nil {
-		return nil, err
-	}
-	return c, c.start()
-}
-
-func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
-
-func (c *cluster) start() error {
-	fsync := os.Getenv("FLEET_FSYNC")
-	if fsync == "" {
-		fsync = "off"
-	}
-	return c.exec("pg_ctl", "-D", c.data(), "-w", "-l", filepath.Join(c.dir, "log"), "-o",
-		fmt.Sprintf("-c port=%s -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c fsync=%s -c max_connections=300", c.port, c.dir, fsync), "start")
-}
-
-func (c *cluster) stop(how string) error {
-	return c.exec("pg_ctl", "-D", c.data(), "-m", how, "-w", "stop")
-}
-
-func (c *cluster) remove() {
-	_ = c.stop("immediate")
-	_ = os.RemoveAll(c.dir)
-}
-
-func (c *cluster) exec(name string, args ...string) error {
-	cmd := exec.Command("/usr/lib/postgresql/15/bin/"+name, args...)
-	cmd.Dir = c.dir
-	if os.Geteuid() == 0 {
-		u, err := user.Lookup("postgres")
-		if err != nil {
-			return err
-		}
-		uid, _ := strconv.Atoi(u.Uid)
-		gid, _ := strconv.Atoi(u.Gid)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", name, err, out)
-	}
-	return nil
-}
-
-func (c *cluster) url(database string) string {
-	return "postgres://postgres@127.0.0.1:" + c.port + "/" + database + "?sslmode=disable"
-}
-
-// database makes an empty database.
-func (c *cluster) database(t *testing.T) string {
+func query(t *testing.T, database, sql string, into ...any) {
 	t.Helper()
-	name := "t" + strconv.FormatInt(c.databases.Add(1), 10)
-	conn, err := pgx.Connect(t.Context(), c.url("postgres"))
+	conn, err := pgx.Connect(t.Context(), database)
 	require.NoError(t, err)
-	defer conn.Close(context.Background())
-	_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name)
-	require.NoError(t, err)
-	return c.url(name)
-}
-
-func newDatabase(t *testing.T) string {
-	t.Helper()
-	c, err := shared()
-	require.NoError(t, err)
-	return c.database(t)
-}
-
-func query(t *testing.T, url, sql string, into ...any) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	defer conn.Close(context.Background())
+	defer conn.Close(context.Background()) //nolint:errcheck // the test is over
 	require.NoError(t, conn.QueryRow(t.Context(), sql).Scan(into...))
 }
 
@@ -126,15 +28,18 @@ type proxy struct {
 	black    atomic.Bool
 }
 
-func newProxy(t *testing.T, url string) (*proxy, string) {
+// newProxy starts a proxy to the database of a URL, and returns its URL, too.
+func newProxy(t *testing.T, database string) (*proxy, string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	u, err := url.Parse(database)
 	require.NoError(t, err)
-	host := strings.Split(strings.TrimPrefix(url, "postgres://postgres@"), "/")[0]
-	p := &proxy{listener: l, to: host}
-	t.Cleanup(func() { l.Close() })
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	p := &proxy{listener: listener, to: filepath.Join(u.Query().Get("host"), ".s.PGSQL."+u.Query().Get("port"))}
 	go p.serve()
-	return p, strings.Replace(url, host, l.Addr().String(), 1)
+	u.Host, u.RawQuery = listener.Addr().String(), "sslmode=disable"
+	return p, u.String()
 }
 
 func (p *proxy) serve() {
@@ -144,7 +49,7 @@ func (p *proxy) serve() {
 			return
 		}
 		go func() {
-			up, err := net.Dial("tcp", p.to)
+			up, err := (&net.Dialer{}).DialContext(context.Background(), "unix", p.to)
 			if err != nil {
 				conn.Close()
 				return

@@ -24,7 +24,7 @@ var ErrCanceled = errors.New("the run was canceled")
 func Begin(ctx context.Context, target string) error {
 	return transact(ctx, target, "begin the run", func(tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
 		var org string
-		if err := tx.QueryRow(ctx, `SELECT org FROM runs WHERE run_id = $1`, id).Scan(&org); err != nil {
+		if err := tx.QueryRow(ctx, `SELECT org FROM ledger_runs WHERE run_id = $1`, id).Scan(&org); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO fleet_runs (run_id, queue) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
@@ -41,7 +41,7 @@ func Begin(ctx context.Context, target string) error {
 		if err := r.resume(ctx, tx, queue); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE runs SET stop = '' WHERE run_id = $1`, id)
+		_, err = tx.Exec(ctx, `UPDATE ledger_runs SET stop = '' WHERE run_id = $1`, id)
 		return err
 	})
 }
@@ -86,7 +86,7 @@ func Cancel(ctx context.Context, target string) error {
 		if _, err := tx.Exec(ctx, `UPDATE fleet_runs SET canceled = true WHERE run_id = $1`, id); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE runs SET stop = $2 WHERE run_id = $1`, id, ErrCanceled.Error())
+		_, err = tx.Exec(ctx, `UPDATE ledger_runs SET stop = $2 WHERE run_id = $1`, id, ErrCanceled.Error())
 		return err
 	})
 }
@@ -118,7 +118,7 @@ func transact(
 	}
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		var id int64
-		err := tx.QueryRow(ctx, `SELECT run_id FROM runs WHERE name = $1`, runName(target)).Scan(&id)
+		err := tx.QueryRow(ctx, `SELECT run_id FROM ledger_runs WHERE name = $1`, runName(target)).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			err = ledger.ErrNoRun
 		}

@@ -15,9 +15,6 @@ const (
 	maxConnections = 8 // of one worker for one org, besides those of its ledgers
 )
 
-// idleTimeout ends the transaction of a worker that was cut off: it must not hold its locks.
-const idleTimeout = "idle_in_transaction_session_timeout=10s"
-
 // connect returns a pool of connections to the database of target. The name of a run in it does not matter.
 func connect(ctx context.Context, target string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(database(target))
@@ -26,6 +23,9 @@ func connect(ctx context.Context, target string) (*pgxpool.Pool, error) {
 	}
 	config.MaxConns = maxConnections
 	config.ConnConfig.ConnectTimeout = connectTimeout
+	config.ConnConfig.RuntimeParams["application_name"] = "oktagrants"
+	// The transaction of a worker that was cut off must not hold its locks.
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "10s"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
@@ -40,11 +40,7 @@ func connect(ctx context.Context, target string) (*pgxpool.Pool, error) {
 // database is the database of target, without the name of a run.
 func database(target string) string {
 	url, _, _ := strings.Cut(target, "#")
-	separator := "?"
-	if strings.Contains(url, "?") {
-		separator = "&"
-	}
-	return url + separator + idleTimeout
+	return url
 }
 
 // targetOf is the target of a run in the database of target.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/grantkit/okta/oktagrants/internal/fleet"
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
+	"github.com/grantkit/okta/oktagrants/internal/pgtest"
 	"github.com/grantkit/okta/oktagrants/internal/run"
 	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
@@ -20,7 +21,7 @@ import (
 func TestCommandCarriesOutARun(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 230)
-	target := newDatabase(t) + "#january"
+	target := pgtest.Database(t) + "#january"
 	c := plan(t, target, org, ledger.Offboard, userIDs(230))
 
 	summary, err := c.Run(t.Context())
@@ -37,7 +38,7 @@ func TestCommandCarriesOutARun(t *testing.T) {
 func TestWorkersDoARunWhoseCommandIsGone(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 400)
-	target := newDatabase(t) + "#january"
+	target := pgtest.Database(t) + "#january"
 	c := plan(t, target, org, ledger.Offboard, userIDs(400))
 	require.NoError(t, fleet.Begin(t.Context(), target))
 	startWorker(t, target, nil, org)
@@ -56,7 +57,7 @@ func TestKilledWorkersLoseNothing(t *testing.T) {
 	const users, kills = 1500, 5
 	org := newOrg(t, users)
 	org.LimitRate("/api/v1/users", 300, time.Second)
-	target := newDatabase(t) + "#january"
+	target := pgtest.Database(t) + "#january"
 	c := plan(t, target, org, ledger.Offboard, userIDs(users))
 	require.NoError(t, fleet.Begin(t.Context(), target))
 	startWorker(t, target, nil, org)
@@ -82,18 +83,15 @@ func TestRunGoesOnAfterPostgresRestarts(t *testing.T) {
 	const users = 1500
 	org := newOrg(t, users)
 	org.LimitRate("/api/v1/users", 300, time.Second)
-	c, err := startCluster()
-	require.NoError(t, err)
-	t.Cleanup(c.remove)
-	target := c.database(t) + "#january"
+	c := pgtest.New(t)
+	target := c.Database(t) + "#january"
 	command := plan(t, target, org, ledger.Offboard, userIDs(users))
 	require.NoError(t, fleet.Begin(t.Context(), target))
 	startWorker(t, target, nil, org)
 	startWorker(t, target, nil, org)
 	require.Eventually(t, func() bool { return len(org.Requests()) > 500 }, 30*time.Second, 10*time.Millisecond)
 
-	require.NoError(t, c.stop("immediate"))
-	require.NoError(t, c.start())
+	c.Restart(t)
 
 	counts := ended(t, command, time.Minute)
 	assert.Equal(t, map[ledger.State]int{ledger.Verified: users}, counts.Tasks[ledger.User])
@@ -106,7 +104,7 @@ func TestWorkerThatIsCutOffStops(t *testing.T) {
 	const users = 1500
 	org := newOrg(t, users)
 	org.LimitRate("/api/v1/users", 150, time.Second)
-	database := newDatabase(t)
+	database := pgtest.Database(t)
 	proxy, proxied := newProxy(t, database)
 	c := plan(t, database+"#january", org, ledger.Offboard, userIDs(users))
 	require.NoError(t, fleet.Begin(t.Context(), database+"#january"))
@@ -136,7 +134,7 @@ func TestOrgsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	slow, fast := newOrg(t, 2000), newOrg(t, 300)
 	slow.LimitRate("/api/v1/users", 20, time.Second)
-	database := newDatabase(t)
+	database := pgtest.Database(t)
 	plan(t, database+"#slow", slow, ledger.Offboard, userIDs(2000))
 	c := plan(t, database+"#fast", fast, ledger.Offboard, userIDs(300))
 	startWorker(t, database, nil, slow, fast)
@@ -152,7 +150,7 @@ func TestOrgsDoNotWaitForEachOther(t *testing.T) {
 func TestRefusedWorkerLeavesItsOrgToOthers(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 200)
-	target := newDatabase(t) + "#january"
+	target := pgtest.Database(t) + "#january"
 	c := plan(t, target, org, ledger.Offboard, userIDs(200))
 	require.NoError(t, fleet.Begin(t.Context(), target))
 	refused := startWorker(t, target, []string{"FLEET_TOKEN=wrong"}, org)
@@ -168,7 +166,7 @@ func TestRefusedWorkerLeavesItsOrgToOthers(t *testing.T) {
 func TestRefusedCommandEnds(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 60)
-	target := newDatabase(t) + "#january"
+	target := pgtest.Database(t) + "#january"
 	c := plan(t, target, org, ledger.Offboard, userIDs(60))
 	c.Org = refusedOrg(t, org)
 
@@ -183,7 +181,7 @@ func TestKilledCommandLeavesItsRunGoing(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 800)
 	org.LimitRate("/api/v1/users", 300, time.Second)
-	target := newDatabase(t) + "#january"
+	target := pgtest.Database(t) + "#january"
 	c := plan(t, target, org, ledger.Offboard, userIDs(800))
 	startWorker(t, target, nil, org)
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -204,7 +202,7 @@ func TestKilledCommandLeavesItsRunGoing(t *testing.T) {
 func TestFailedTasksAreDoneAgain(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 99)
-	target := newDatabase(t) + "#january"
+	target := pgtest.Database(t) + "#january"
 	c := plan(t, target, org, ledger.Offboard, append(userIDs(99), "00uunknown"))
 	summary, err := c.Run(t.Context())
 	require.NoError(t, err)
@@ -224,7 +222,7 @@ func TestFailedTasksAreDoneAgain(t *testing.T) {
 func TestReviewEndsWithoutVerifying(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 120)
-	c := plan(t, newDatabase(t)+"#spring", org, ledger.Review, nil)
+	c := plan(t, pgtest.Database(t)+"#spring", org, ledger.Review, nil)
 
 	summary, err := c.Run(t.Context())
 
@@ -238,7 +236,7 @@ func TestCancelStopsAllWorkers(t *testing.T) {
 	const users = 2000
 	org := newOrg(t, users)
 	org.LimitRate("/api/v1/users", 300, time.Second)
-	target := newDatabase(t) + "#january"
+	target := pgtest.Database(t) + "#january"
 	c := plan(t, target, org, ledger.Offboard, userIDs(users))
 	require.NoError(t, fleet.Begin(t.Context(), target))
 	startWorker(t, target, nil, org)

@@ -174,7 +174,7 @@ func (s *session) runner(ctx context.Context, l *ledger.Ledger) (*run.Runner, er
 func (s *session) watchRuns(ctx context.Context) error {
 	for id, r := range s.opened() {
 		var canceled, ended bool
-		err := s.pool.QueryRow(ctx, `SELECT canceled, phase = $2 FROM runs JOIN fleet_runs USING (run_id) WHERE run_id = $1`,
+		err := s.pool.QueryRow(ctx, `SELECT canceled, phase = $2 FROM ledger_runs JOIN fleet_runs USING (run_id) WHERE run_id = $1`,
 			id, ledger.Ended).Scan(&canceled, &ended)
 		if err != nil {
 			return err

@@ -25,6 +25,7 @@ import (
 
 	"github.com/grantkit/okta/oktagrants/internal/fleet"
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
+	"github.com/grantkit/okta/oktagrants/internal/pgtest"
 	"github.com/grantkit/okta/oktagrants/internal/run"
 	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
@@ -36,9 +37,7 @@ func TestMain(m *testing.M) {
 		os.Exit(workerMain())
 	}
 	code := m.Run()
-	if c, err := shared(); err == nil {
-		c.remove()
-	}
+	pgtest.Stop()
 	os.Exit(code)
 }
 

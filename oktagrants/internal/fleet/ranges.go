@@ -32,7 +32,7 @@ type runRow struct {
 // lockRun reads a run, and lets nobody else change it before the transaction ends.
 func lockRun(ctx context.Context, tx pgx.Tx, id int64) (runRow, error) {
 	r := runRow{id: id}
-	err := tx.QueryRow(ctx, `SELECT name, kind, phase, queue, canceled FROM runs JOIN fleet_runs USING (run_id)
+	err := tx.QueryRow(ctx, `SELECT name, kind, phase, queue, canceled FROM ledger_runs JOIN fleet_runs USING (run_id)
 		WHERE run_id = $1 FOR UPDATE OF fleet_runs`, id).Scan(&r.name, &r.kind, &r.phase, &r.queue, &r.canceled)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return r, ledger.ErrNoRun
@@ -67,7 +67,7 @@ func (r *runRow) next() ledger.Phase {
 func (r *runRow) enqueue(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.Tx]) (int, error) {
 	rows, err := tx.Query(ctx, `INSERT INTO fleet_ranges (run_id, phase, first, last)
 		SELECT $1, $2, min(seq), max(seq) FROM (
-			SELECT seq, (row_number() OVER (ORDER BY seq) - 1) / $3 AS n FROM tasks
+			SELECT seq, (row_number() OVER (ORDER BY seq) - 1) / $3 AS n FROM ledger_tasks
 			WHERE run_id = $1 AND state = ANY($4) AND class <> $5
 		) AS numbered GROUP BY n RETURNING first, last`,
 		r.id, r.phase, rangeTasks, states(r.phase), ledger.Duplicate)
@@ -104,7 +104,7 @@ func (r *runRow) keepPhase(ctx context.Context, tx pgx.Tx) error {
 	if r.phase == ledger.Ended {
 		ended = time.Now().UnixMilli()
 	}
-	_, err := tx.Exec(ctx, `UPDATE runs SET phase = $1, ended = $2 WHERE run_id = $3`, r.phase, ended, r.id)
+	_, err := tx.Exec(ctx, `UPDATE ledger_runs SET phase = $1, ended = $2 WHERE run_id = $3`, r.phase, ended, r.id)
 	return err
 }
 
@@ -195,7 +195,7 @@ func (s *session) remove(ctx context.Context, tx pgx.Tx, workers []string) error
 	if _, err := tx.Exec(ctx, `SELECT FROM fleet_workers WHERE id = ANY($1) FOR UPDATE`, workers); err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, `UPDATE fleet_ranges SET worker = NULL, job = NULL FROM runs, fleet_runs
+	rows, err := tx.Query(ctx, `UPDATE fleet_ranges SET worker = NULL, job = NULL FROM ledger_runs AS runs, fleet_runs
 		WHERE worker = ANY($1) AND runs.run_id = fleet_ranges.run_id AND fleet_runs.run_id = fleet_ranges.run_id
 		RETURNING name, runs.run_id, fleet_ranges.phase, first, last, queue, kind`, workers)
 	if err != nil {

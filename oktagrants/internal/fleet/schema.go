@@ -52,35 +52,39 @@ func Migrate(ctx context.Context, target string) error {
 }
 
 func migrate(ctx context.Context, target string, pool *pgxpool.Pool) error {
+	err := migrateLedger(ctx, target)
+	if err == nil {
+		err = migrateRest(ctx, pool)
+	}
+	if err != nil {
+		return fmt.Errorf("migrate the database (oktagrants migrate, with a role that may create tables, does it): %w", err)
+	}
+	return nil
+}
+
+// migrateLedger makes the ledger's tables, as whoever opens it first does.
+func migrateLedger(ctx context.Context, target string) error {
+	l, err := ledger.Open(ctx, target, ledger.Write)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+func migrateRest(ctx context.Context, pool *pgxpool.Pool) error {
 	done, err := migrated(ctx, pool)
 	if err != nil || done {
 		return err
 	}
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("migrate the database: %w", err)
+		return err
 	}
 	defer conn.Release()
 	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, migrationLock); err != nil {
-		return fmt.Errorf("migrate the database: %w", err)
-	}
-	defer func() {
-		_, _ = conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, migrationLock)
-	}()
-	if err := migrateAll(ctx, target, pool); err != nil {
-		return fmt.Errorf("migrate the database (`oktagrants migrate` with a role that may create tables does it): %w", err)
-	}
-	return nil
-}
-
-func migrateAll(ctx context.Context, target string, pool *pgxpool.Pool) error {
-	l, err := ledger.Open(ctx, target, ledger.Write)
-	if err != nil {
 		return err
 	}
-	if err := l.Close(); err != nil {
-		return err
-	}
+	defer func() { _, _ = conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, migrationLock) }()
 	migrator, err := riverMigrator(pool)
 	if err != nil {
 		return err
@@ -117,19 +121,17 @@ func migrateOwn(ctx context.Context, pool *pgxpool.Pool) error {
 	})
 }
 
-// migrated reports whether all tables are there, and of this version.
+// migrated reports whether River's tables and those of this package are there, and of this version.
 func migrated(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
 	migrator, err := riverMigrator(pool)
 	if err != nil {
 		return false, err
 	}
 	var there bool
-	if err := pool.QueryRow(ctx, `SELECT to_regclass('fleet_version') IS NOT NULL AND to_regclass('river_migration') IS NOT NULL
-		AND to_regclass('runs') IS NOT NULL`).Scan(&there); err != nil {
-		return false, fmt.Errorf("look at the database: %w", err)
-	}
-	if !there {
-		return false, nil
+	err = pool.QueryRow(ctx,
+		`SELECT to_regclass('fleet_version') IS NOT NULL AND to_regclass('river_migration') IS NOT NULL`).Scan(&there)
+	if err != nil || !there {
+		return false, err
 	}
 	version, err := ownVersion(ctx, pool)
 	if err != nil {
@@ -137,7 +139,7 @@ func migrated(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
 	}
 	rivers, err := migrator.Validate(ctx, nil)
 	if err != nil {
-		return false, fmt.Errorf("look at River's tables: %w", err)
+		return false, fmt.Errorf("River's tables: %w", err)
 	}
 	return rivers.OK && version == len(migrations), nil
 }
@@ -153,7 +155,7 @@ func ownVersion(ctx context.Context, db rowQuerier) (int, error) {
 	case errors.Is(err, pgx.ErrNoRows):
 		return 0, nil
 	case err != nil:
-		return 0, fmt.Errorf("look at the database: %w", err)
+		return 0, err
 	case version > len(migrations):
 		return 0, fmt.Errorf("%w: a newer version of this program has made the tables", ledger.ErrVersion)
 	}

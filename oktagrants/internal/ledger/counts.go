@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,11 +10,11 @@ import (
 	"strings"
 )
 
-// The names of counters. Some have a part of their own after a space.
+// The names of counters. Some are followed by a space and more.
 const (
-	taskCounter      = "task" // kind and state
+	taskCounter      = "task" // and kind and state
 	classCounter     = "class"
-	revokedCounter   = "revoked"
+	revokedCounter   = "revoked" // and Revoked.What
 	againCounter     = "again"
 	grantCounter     = "grants"
 	tokenCounter     = "tokens"
@@ -28,41 +29,51 @@ func stateCounter(kind TaskKind, state State) string {
 }
 
 // add counts a task n times.
-func (c counters) add(k *kept, n int) error {
-	if k.state == Done && k.class == Duplicate {
+func (c counters) add(s *standing, n int) {
+	if s.state == Done && s.class == Duplicate {
 		c[duplicateCounter] += n
-		return nil
+		return
 	}
-	c[stateCounter(k.kind, k.state)] += n
-	if k.state == Failed || k.state == Left {
-		c[classCounter+" "+k.class] += n
+	c[stateCounter(s.kind, s.state)] += n
+	if s.state == Failed || s.state == Left {
+		c[classCounter+" "+s.class] += n
 	}
-	if k.tries > 1 {
+	if s.tries > 1 {
 		c[againCounter] += n
 	}
-	found, err := decode[Access](k.found)
-	if err != nil {
-		return err
+	c[grantCounter] += n * s.amounts.grants
+	c[tokenCounter] += n * s.amounts.tokens
+	for what, times := range s.amounts.revoked {
+		c[revokedCounter+" "+what] += n * times
 	}
-	for _, a := range found {
-		switch a.Kind {
-		case Grant:
-			c[grantCounter] += n
-		case Token:
-			c[tokenCounter] += n
-		}
-	}
-	revoked, err := decode[Revoked](k.revoked)
-	if err != nil {
-		return err
-	}
-	for _, r := range revoked {
-		c[revokedCounter+" "+r.What] += n
-	}
-	return nil
 }
 
-// write adds the changes to what is kept, always in the same order, as rows are locked on the way.
+// amounts is how much a task found and revoked.
+type amounts struct {
+	grants, tokens int
+	revoked        map[string]int
+}
+
+func count(found []entry, revoked []Revoked) amounts {
+	var a amounts
+	for _, e := range found {
+		switch e.Kind {
+		case Grant:
+			a.grants++
+		case Token:
+			a.tokens++
+		}
+	}
+	for _, r := range revoked {
+		if a.revoked == nil {
+			a.revoked = map[string]int{}
+		}
+		a.revoked[r.What]++
+	}
+	return a
+}
+
+// write adds the changes to the shard's counters.
 func (c counters) write(ctx context.Context, q querier, run, shard int64) error {
 	v := values{args: []any{run, shard}}
 	for _, name := range slices.Sorted(maps.Keys(c)) {
@@ -73,52 +84,39 @@ func (c counters) write(ctx context.Context, q querier, run, shard int64) error 
 	if v.empty() {
 		return nil
 	}
-	_, err := q.ExecContext(ctx, `INSERT INTO counters (run_id, shard, name, value) VALUES `+v.String()+
-		` ON CONFLICT (run_id, shard, name) DO UPDATE SET value = counters.value + excluded.value`, v.args...)
+	_, err := q.ExecContext(ctx, `INSERT INTO ledger_counters (run_id, shard, name, value) VALUES `+v.String()+`
+		ON CONFLICT (run_id, shard, name) DO UPDATE SET value = ledger_counters.value + excluded.value`, v.args...)
 	return err
 }
 
 // Counts returns the counts of the run. It takes as long for a million tasks as for one.
 func (l *Ledger) Counts(ctx context.Context) (Counts, error) {
-	run, err := l.runID(ctx)
-	if err != nil {
-		return Counts{}, err
-	}
-	rows, err := l.reader.QueryContext(ctx,
-		`SELECT name, CAST(SUM(value) AS BIGINT) FROM counters WHERE run_id = $1 GROUP BY name`, run)
-	if err != nil {
-		return Counts{}, l.failed("count", err)
-	}
-	defer rows.Close()
-	counts := Counts{Tasks: map[TaskKind]map[State]int{}, Classes: map[string]int{}, Revoked: map[string]int{}}
-	for rows.Next() {
-		var name string
-		var value int
-		if err := rows.Scan(&name, &value); err != nil {
-			return Counts{}, l.failed("count", err)
-		}
-		if value == 0 {
-			continue
-		}
-		if err := counts.set(name, value); err != nil {
-			return Counts{}, l.failed("count", err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return Counts{}, l.failed("count", err)
-	}
-	return counts, nil
+	var counts Counts
+	err := l.readRows(ctx, "count", func(ctx context.Context, q querier, id int64) error {
+		counts = Counts{Tasks: map[TaskKind]map[State]int{}, Classes: map[string]int{}, Revoked: map[string]int{}}
+		rows, err := q.QueryContext(ctx,
+			`SELECT name, CAST(SUM(value) AS BIGINT) FROM ledger_counters WHERE run_id = $1 GROUP BY name`, id)
+		_, err = scanAll(rows, err, func(rows *sql.Rows) (name string, err error) {
+			var value int
+			if err := rows.Scan(&name, &value); err != nil || value == 0 {
+				return name, err
+			}
+			return name, counts.set(name, value)
+		})
+		return err
+	})
+	return counts, err
 }
 
-func (c *Counts) set(name string, value int) error {
-	name, part, _ := strings.Cut(name, " ")
+func (c *Counts) set(counter string, value int) error {
+	name, rest, _ := strings.Cut(counter, " ")
 	switch name {
 	case taskCounter:
-		return c.setTasks(part, value)
+		return c.setTasks(rest, value)
 	case classCounter:
-		c.Classes[part] = value
+		c.Classes[rest] = value
 	case revokedCounter:
-		c.Revoked[part] = value
+		c.Revoked[rest] = value
 	case againCounter:
 		c.Again = value
 	case grantCounter:
@@ -128,16 +126,16 @@ func (c *Counts) set(name string, value int) error {
 	case duplicateCounter:
 		c.Duplicates = value
 	default:
-		return fmt.Errorf("unknown counter %q", name)
+		return fmt.Errorf("unknown counter %q", counter)
 	}
 	return nil
 }
 
-func (c *Counts) setTasks(part string, value int) error {
-	name, digits, _ := strings.Cut(part, " ")
+func (c *Counts) setTasks(rest string, value int) error {
+	name, digits, _ := strings.Cut(rest, " ")
 	state, err := strconv.Atoi(digits)
 	if err != nil {
-		return err
+		return fmt.Errorf("counter of tasks %q: %w", rest, err)
 	}
 	kind := TaskKind(name)
 	if c.Tasks[kind] == nil {

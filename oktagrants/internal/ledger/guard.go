@@ -8,27 +8,34 @@ import (
 // ErrGuarded means that the guard of a ledger did not allow a write.
 var ErrGuarded = errors.New("the right to write was lost")
 
-// guard is a query that must return a row before anything is written.
-type guard struct {
-	query string
+// Guard makes every write depend on a query: unless it returns a row, in the same transaction, nothing is written, and
+// the error matches [ErrGuarded]. Guard is called at most once, before the first write.
+func (l *Ledger) Guard(query string, args ...any) {
+	l.database = &guarded{l.database, query, args}
+}
+
+// guarded is a database whose transactions begin with a query that must return a row.
+type guarded struct {
+	database
+	guard string
 	args  []any
 }
 
-// Guard makes each write depend on a query that returns a row, in the same transaction. It is set before the first
-// write, and for good.
-func (l *Ledger) Guard(query string, args ...any) {
-	l.guard = guard{query, args}
+func (g *guarded) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
+	return g.database.transact(ctx, func(ctx context.Context, q querier) error {
+		if err := g.check(ctx, q); err != nil {
+			return err
+		}
+		return do(ctx, q)
+	})
 }
 
-func (l *Ledger) mayWrite(ctx context.Context, q querier) error {
-	if l.guard.query == "" {
-		return nil
-	}
-	rows, err := q.QueryContext(ctx, l.guard.query, l.guard.args...)
+func (g *guarded) check(ctx context.Context, q querier) error {
+	rows, err := q.QueryContext(ctx, g.guard, g.args...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	if !rows.Next() {
 		return errors.Join(rows.Err(), ErrGuarded)
 	}

@@ -15,42 +15,36 @@ type Mode int
 
 // The modes.
 const (
-	Read  Mode = iota // it must exist; another process may write it meanwhile
+	Read  Mode = iota // it must exist; other processes may write it meanwhile
 	Write             // it is made if there is none; a file can be opened so by one process at a time
 )
 
-// Ledger is an open ledger. It may be used by several goroutines.
+// Ledger is an open ledger of one run. It may be used by several goroutines.
 type Ledger struct {
-	target string  // as messages name it: without password
-	name   string  // of the run
-	writer *sql.DB // nil in mode Read
-	reader *sql.DB
-	shard  int64
-	lock   string // what a SELECT ends with to lock the rows it reads, empty where one connection writes
-	reason func(error) error
-	close  func() error
+	storage
+	name   string       // of the run
+	id     atomic.Int64 // of the run, 0 while it is not known
+	traits traits
+	queue  *queue // nil in mode Read
 	now    func() time.Time
-
-	id    atomic.Int64 // of the run; 0 while it is not known
-	queue *queue       // nil in mode Read
-	guard guard
 }
 
-// Open opens the ledger at target: the path of a SQLite file, or the URL of a Postgres database
-// ("postgres://..."), where "#name" after it names the run; without it, the name is "default".
+// Open opens the ledger at target: the path of a SQLite file, or the URL of a Postgres database, "postgres://...", where
+// "#name" after it names the run. Without it, the name is "default". Several processes may write one run in Postgres.
 //
-// Errors match [ErrLocked], [ErrNoRun] (mode Read, and there is nothing), [ErrVersion] or [ErrStorage] where these say
-// what is wrong.
+// Errors match [ErrLocked], [ErrNoRun] (mode Read, and nothing is there), [ErrVersion] or [ErrStorage] where one of these
+// is the reason. They name the target without its password.
 func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
-	open := openSQLite
-	if strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://") {
-		open = openPostgres
+	l := &Ledger{now: time.Now}
+	var err error
+	if isPostgres(target) {
+		l.storage, l.name, err = openPostgres(ctx, target, mode)
+	} else {
+		l.storage, err = openSQLite(ctx, target, mode)
 	}
-	l, err := open(ctx, target, mode)
 	if err != nil {
 		return nil, err
 	}
-	l.now = time.Now
 	if mode == Write {
 		l.queue = newQueue(l)
 	}
@@ -69,20 +63,19 @@ func (l *Ledger) Close() error {
 type Spec struct {
 	Kind      Kind
 	Org       string
-	Arguments string // a JSON object
+	Arguments string // a JSON object, or empty
 }
 
-// Begin creates the run, or returns the one that exists (resumed). One that was begun with another [Spec] is a
+// Begin creates the run, or returns the one that exists (resumed). If that was begun with another [Spec], the error is a
 // [*MismatchError].
 func (l *Ledger) Begin(ctx context.Context, spec Spec) (run Run, resumed bool, err error) {
 	if _, err := members(spec.Arguments); err != nil {
-		return Run{}, false, fmt.Errorf("arguments: %w", err)
+		return Run{}, false, fmt.Errorf("arguments of the run: %w", err)
 	}
 	var version int
-	err = l.write(ctx, func(ctx context.Context, q querier) error {
-		made, err := exec(ctx, q, `INSERT INTO runs (run_id, name, version, kind, org, arguments, phase, list_cursor, listed, last_seq,
-				created, ended, stop)
-			SELECT COALESCE(MAX(run_id), 0) + 1, $1, $2, $3, $4, $5, $6, '', 0, 0, $7, 0, '' FROM runs WHERE true
+	err = l.write(ctx, "begin the run", func(ctx context.Context, q querier) error {
+		made, err := exec(ctx, q, `INSERT INTO ledger_runs (run_id, name, version, kind, org, arguments, phase, created)
+			SELECT COALESCE(MAX(run_id), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM ledger_runs WHERE 1 = 1
 			ON CONFLICT DO NOTHING`,
 			l.name, formatVersion, spec.Kind, spec.Org, spec.Arguments, Listing, millis(l.now()))
 		if err != nil {
@@ -90,49 +83,51 @@ func (l *Ledger) Begin(ctx context.Context, spec Spec) (run Run, resumed bool, e
 		}
 		resumed = made == 0
 		run, version, err = l.readRun(ctx, q)
+		if resumed && errors.Is(err, ErrNoRun) {
+			return errRace // the ID went to another run
+		}
 		return err
 	})
 	if err != nil {
-		return Run{}, false, fmt.Errorf("begin the run: %w", err)
+		return Run{}, false, err
 	}
 	if err := mismatch(run, version, spec); err != nil {
 		return Run{}, false, err
 	}
+	l.id.Store(run.ID)
 	return run, resumed, nil
 }
 
 // Run returns the run, or [ErrNoRun].
-func (l *Ledger) Run(ctx context.Context) (Run, error) {
-	run, _, err := l.readRun(ctx, l.reader)
+func (l *Ledger) Run(ctx context.Context) (run Run, err error) {
+	err = l.read(ctx, "read the run", func(ctx context.Context, q querier) error {
+		run, _, err = l.readRun(ctx, q)
+		return err
+	})
 	if err != nil {
-		return Run{}, l.failed("read the run", err)
+		return Run{}, err
 	}
+	l.id.Store(run.ID)
 	return run, nil
 }
 
 func (l *Ledger) readRun(ctx context.Context, q querier) (run Run, version int, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT run_id, version, kind, org, arguments, phase, list_cursor, listed, created, ended, stop
-		FROM runs WHERE name = $1`, l.name)
-	if err != nil {
-		return Run{}, 0, err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		return Run{}, 0, errors.Join(rows.Err(), ErrNoRun)
-	}
+	rows, err := q.QueryContext(ctx, `SELECT run_id, version, kind, org, arguments, phase, list_cursor, listed, created,
+		ended, stop FROM ledger_runs WHERE name = $1`, l.name)
 	var created, ended int64
-	run.Name = l.name
-	err = rows.Scan(&run.ID, &version, &run.Kind, &run.Org, &run.Arguments, &run.Phase, &run.Cursor, &run.Listed,
+	err = scanOne(rows, err, &run.ID, &version, &run.Kind, &run.Org, &run.Arguments, &run.Phase, &run.Cursor, &run.Listed,
 		&created, &ended, &run.Stop)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Run{}, 0, ErrNoRun
+	}
 	if err != nil {
 		return Run{}, 0, err
 	}
-	run.Created, run.Ended = moment(created), moment(ended)
-	l.id.Store(run.ID)
-	return run, version, rows.Err()
+	run.Name, run.Created, run.Ended = l.name, moment(created), moment(ended)
+	return run, version, nil
 }
 
-// runID is the ID of the run, read once.
+// runID is the ID of the run, which never changes.
 func (l *Ledger) runID(ctx context.Context) (int64, error) {
 	if id := l.id.Load(); id != 0 {
 		return id, nil
@@ -141,14 +136,16 @@ func (l *Ledger) runID(ctx context.Context) (int64, error) {
 	return run.ID, err
 }
 
-// SetPhase takes the run from one phase to another. It is an error if the run is in neither.
+// SetPhase takes the run from one phase to another. It is an error if the run is in neither. Ended is now if it goes to
+// phase Ended, and zero otherwise.
 func (l *Ledger) SetPhase(ctx context.Context, from, to Phase) error {
 	var ended time.Time
 	if to == Ended {
 		ended = l.now()
 	}
-	return l.setRun(ctx, fmt.Sprintf("go from phase %s to %s", from, to), func(ctx context.Context, q querier, id int64) error {
-		n, err := exec(ctx, q, `UPDATE runs SET phase = $1, ended = $2 WHERE run_id = $3 AND phase = $4`,
+	what := fmt.Sprintf("go from phase %s to %s", from, to)
+	return l.writeRun(ctx, what, func(ctx context.Context, q querier, id int64) error {
+		n, err := exec(ctx, q, `UPDATE ledger_runs SET phase = $1, ended = $2 WHERE run_id = $3 AND phase = $4`,
 			to, millis(ended), id, from)
 		if err != nil || n > 0 {
 			return err
@@ -163,24 +160,13 @@ func (l *Ledger) SetPhase(ctx context.Context, from, to Phase) error {
 
 // SetStop keeps why the process stops before the end of the run, empty for no reason.
 func (l *Ledger) SetStop(ctx context.Context, why string) error {
-	return l.setRun(ctx, "keep why the run stops", func(ctx context.Context, q querier, id int64) error {
-		_, err := exec(ctx, q, `UPDATE runs SET stop = $1 WHERE run_id = $2`, why, id)
+	return l.writeRun(ctx, "keep why the run stops", func(ctx context.Context, q querier, id int64) error {
+		_, err := q.ExecContext(ctx, `UPDATE ledger_runs SET stop = $1 WHERE run_id = $2`, clean(why), id)
 		return err
 	})
 }
 
-func (l *Ledger) setRun(ctx context.Context, what string, set func(ctx context.Context, q querier, id int64) error) error {
-	id, err := l.runID(ctx)
-	if err != nil {
-		return err
-	}
-	if err := l.write(ctx, func(ctx context.Context, q querier) error { return set(ctx, q, id) }); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// failed says what failed and for which ledger, and lets the error match this package's own.
-func (l *Ledger) failed(what string, err error) error {
-	return fmt.Errorf("%s: %s: %w", l.target, what, l.reason(err))
+// clean is text as both databases keep it: Postgres refuses NUL and what is not UTF-8.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
 }

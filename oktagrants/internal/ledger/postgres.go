@@ -3,39 +3,242 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
+	"regexp"
 	"strings"
+	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
-func openPostgres(ctx context.Context, target string, mode Mode) (*Ledger, error) {
-	dsn, name, _ := strings.Cut(target, "#")
-	if name == "" {
-		name = "default"
-	}
-	db, err := sql.Open("pgx", dsn)
+const (
+	attemptTime  = 20 * time.Second       // how long a transaction may take, for the server may never respond
+	patience     = 2 * time.Minute        // how long a lost connection is retried
+	firstBackoff = 100 * time.Millisecond // before the first retry; it doubles up to maxBackoff
+	maxBackoff   = 2 * time.Second
+	shards       = 64 // of counters: far more than processes that share a run, mostly
+)
+
+// errRace means that a transaction lost a race with one of another process: a repeat succeeds.
+var errRace = errors.New("another process was faster")
+
+func isPostgres(target string) bool {
+	return strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://")
+}
+
+// postgres is a ledger in a Postgres database.
+type postgres struct {
+	db       *sql.DB
+	patience time.Duration
+}
+
+func openPostgres(ctx context.Context, target string, mode Mode) (storage, string, error) {
+	config, run, err := parseTarget(target)
 	if err != nil {
-		return nil, err
+		return storage{}, "", err
 	}
-	if mode == Write {
-		var there bool
-		if err := db.QueryRowContext(ctx, `SELECT to_regclass('runs') IS NOT NULL`).Scan(&there); err != nil {
-			return nil, fmt.Errorf("open: %w", err)
-		}
-		if !there {
-			for _, statement := range schema {
-				if _, err := db.ExecContext(ctx, statement); err != nil {
-					return nil, err
-				}
+	if mode == Read {
+		config.RuntimeParams["default_transaction_read_only"] = "on"
+	}
+	p := &postgres{db: stdlib.OpenDB(*config), patience: patience}
+	p.db.SetMaxOpenConns(8)
+	p.db.SetMaxIdleConns(4)
+	s := storage{
+		database: p,
+		target:   fmt.Sprintf("postgres://%s:%d/%s#%s", config.Host, config.Port, config.Database, run),
+		dialect:  dialect{lock: " FOR UPDATE", rows: 200, shard: rand.Int64N(shards)}, //nolint:gosec // no secret
+	}
+	if err := p.prepare(ctx, mode); err != nil {
+		return storage{}, "", errors.Join(s.failed("open", err), p.db.Close())
+	}
+	return s, run, nil
+}
+
+var runName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+
+// parseTarget returns how to connect, and the name of the run. Its errors show nothing of the target: where that is
+// malformed, any part may be the password.
+func parseTarget(target string) (*pgx.ConnConfig, string, error) {
+	dsn, run, named := strings.Cut(target, "#")
+	if !named {
+		run = "default"
+	}
+	if !runName.MatchString(run) {
+		return nil, "", errors.New("invalid Postgres URL: the name of the run, after #, has letters, digits, '.', '_' and " +
+			"'-', at most 100 (a # in a password is written %23)")
+	}
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, "", errors.New("invalid Postgres URL: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, " +
+			"with special characters in the password as %XX, and settings and files that exist")
+	}
+	setDefault(config.RuntimeParams, "application_name", "oktagrants")
+	// A process that is cut off in a transaction must not hold its locks.
+	setDefault(config.RuntimeParams, "idle_in_transaction_session_timeout", "10s")
+	return config, run, nil
+}
+
+func setDefault(params map[string]string, name, value string) {
+	if _, ok := params[name]; !ok {
+		params[name] = value
+	}
+}
+
+// migrations are the steps from each version of the schema to the next.
+var migrations = [][]string{schema}
+
+// prepare brings the schema to this program's version.
+func (p *postgres) prepare(ctx context.Context, mode Mode) error {
+	version, err := readVersion(ctx, p.db)
+	if err != nil {
+		return err
+	}
+	switch {
+	case version == formatVersion:
+		return nil
+	case version > formatVersion || (mode == Read && version > 0):
+		return fmt.Errorf("%w: its format is %d, and this program's is %d", ErrVersion, version, formatVersion)
+	case mode == Read:
+		return ErrNoRun
+	}
+	return p.attempt(ctx, func(ctx context.Context) error { return p.inTransaction(ctx, migrate) })
+}
+
+func migrate(ctx context.Context, q querier) error {
+	// Others that migrate wait here until the transaction ends.
+	if _, err := q.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, applicationID); err != nil {
+		return err
+	}
+	_, err := q.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS ledger_migrations (version BIGINT NOT NULL PRIMARY KEY)`)
+	if err != nil {
+		return err
+	}
+	version, err := readVersion(ctx, q)
+	if err != nil {
+		return err
+	}
+	for ; version < formatVersion; version++ {
+		for _, statement := range migrations[version] {
+			if _, err := q.ExecContext(ctx, statement); err != nil {
+				return err
 			}
 		}
+		if _, err := q.ExecContext(ctx, `INSERT INTO ledger_migrations (version) VALUES ($1)`, version+1); err != nil {
+			return err
+		}
 	}
-	l := &Ledger{target: "postgres", name: name, reader: db, shard: rand.Int64(), lock: " FOR UPDATE",
-		reason: func(err error) error { return err }, close: db.Close}
-	if mode == Write {
-		l.writer = db
-	}
-	return l, nil
+	return nil
 }
+
+// readVersion returns the version of the schema, 0 if there is none.
+func readVersion(ctx context.Context, q querier) (int, error) {
+	var exists bool
+	rows, err := q.QueryContext(ctx, `SELECT to_regclass('ledger_migrations') IS NOT NULL`)
+	if err := scanOne(rows, err, &exists); err != nil || !exists {
+		return 0, err
+	}
+	var version int
+	rows, err = q.QueryContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM ledger_migrations`)
+	return version, scanOne(rows, err, &version)
+}
+
+func (p *postgres) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
+	return p.retry(ctx, func(ctx context.Context) error { return p.inTransaction(ctx, do) })
+}
+
+func (p *postgres) query(ctx context.Context, do func(ctx context.Context, q querier) error) error {
+	return p.retry(ctx, func(ctx context.Context) error { return do(ctx, p.db) })
+}
+
+func (p *postgres) inTransaction(ctx context.Context, do func(ctx context.Context, q querier) error) error {
+	tx, err := p.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if err := do(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// retry repeats do while the connection is lost, as when the server restarts. If it was lost in a commit, do may have
+// succeeded before.
+func (p *postgres) retry(ctx context.Context, do func(ctx context.Context) error) error {
+	end := time.Now().Add(p.patience)
+	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		err := p.attempt(ctx, do)
+		if err == nil || ctx.Err() != nil || !transient(err) || time.Now().After(end) {
+			return err
+		}
+		jitter := time.Duration(rand.Int64N(int64(backoff))) //nolint:gosec // no secret
+		select {
+		case <-time.After(backoff/2 + jitter):
+		case <-ctx.Done():
+			return fmt.Errorf("%w, after: %w", ctx.Err(), err)
+		}
+	}
+}
+
+var errSlow = fmt.Errorf("no response within %v", attemptTime)
+
+// attempt bounds the time of do.
+func (p *postgres) attempt(ctx context.Context, do func(ctx context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	err := do(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %v", errSlow, err) //nolint:errorlint // the caller's context has not ended
+	}
+	return err
+}
+
+// transient says whether a repeat may succeed.
+func transient(err error) bool {
+	if e := (*pgconn.PgError)(nil); errors.As(err, &e) {
+		return transientState(e.Code)
+	}
+	if e := (*pgconn.ConnectError)(nil); errors.As(err, &e) {
+		return true
+	}
+	if e := net.Error(nil); errors.As(err, &e) {
+		return true
+	}
+	for _, known := range []error{
+		errRace, errSlow, driver.ErrBadConn, pgconn.ErrConnClosed, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// transientState says it for the errors that the server reports.
+func transientState(code string) bool {
+	switch code {
+	case "23505", // unique_violation: another process has just resolved a login to the same ID
+		"25P03",                   // idle_in_transaction_session_timeout
+		"40001", "40P01", "55P03", // a conflict with another transaction
+		"53300",                   // too_many_connections
+		"57P01", "57P02", "57P03": // the server shuts down, or starts
+		return true
+	}
+	return strings.HasPrefix(code, "08") // the connection
+}
+
+func (p *postgres) reason(err error) error {
+	if e := (*pgconn.PgError)(nil); errors.As(err, &e) || transient(err) {
+		return fmt.Errorf("%w: %w", ErrStorage, err)
+	}
+	return err
+}
+
+func (p *postgres) close() error { return p.db.Close() }

@@ -3,28 +3,29 @@ package ledger
 // formatVersion is the version of the schema, and of what its rows mean.
 const formatVersion = 1
 
-// schema is understood by SQLite and by Postgres. Times are milliseconds since 1970, 0 for none. Access and Revoked are
-// kept as JSON, an empty string for none.
+// schema is understood by SQLite and by Postgres. Times are milliseconds since 1970, 0 for none. Empty text is none.
 //
-// The value of a counter is the sum over its shards: each process that shares a database has its own, so that none
-// waits for another's commit.
+//   - ledger_tasks.found and revoked hold JSON, see [entry] and [Revoked].
+//   - ledger_traits holds what many accesses share, see [entry].
+//   - ledger_counters makes [Ledger.Counts] fast. The value of a counter is the sum over its shards: each process that
+//     shares a database has a shard of its own, so that none waits for the commits of another.
 var schema = []string{
-	`CREATE TABLE runs (
-		run_id    BIGINT NOT NULL PRIMARY KEY,
-		name      TEXT NOT NULL UNIQUE,
-		version   BIGINT NOT NULL,
-		kind      TEXT NOT NULL,
-		org       TEXT NOT NULL,
-		arguments TEXT NOT NULL,
-		phase     TEXT NOT NULL,
-		list_cursor TEXT NOT NULL,
-		listed    BIGINT NOT NULL,
-		last_seq  BIGINT NOT NULL,
-		created   BIGINT NOT NULL,
-		ended     BIGINT NOT NULL,
-		stop      TEXT NOT NULL
+	`CREATE TABLE ledger_runs (
+		run_id      BIGINT NOT NULL PRIMARY KEY,
+		name        TEXT NOT NULL UNIQUE,
+		version     BIGINT NOT NULL,
+		kind        TEXT NOT NULL,
+		org         TEXT NOT NULL,
+		arguments   TEXT NOT NULL,
+		phase       TEXT NOT NULL,
+		list_cursor TEXT NOT NULL DEFAULT '',
+		listed      BIGINT NOT NULL DEFAULT 0,
+		last_seq    BIGINT NOT NULL DEFAULT 0,
+		created     BIGINT NOT NULL,
+		ended       BIGINT NOT NULL DEFAULT 0,
+		stop        TEXT NOT NULL DEFAULT ''
 	)`,
-	`CREATE TABLE tasks (
+	`CREATE TABLE ledger_tasks (
 		run_id   BIGINT NOT NULL,
 		seq      BIGINT NOT NULL,
 		kind     TEXT NOT NULL,
@@ -44,16 +45,22 @@ var schema = []string{
 		revoked  TEXT NOT NULL DEFAULT '',
 		PRIMARY KEY (run_id, seq)
 	)`,
-	`CREATE UNIQUE INDEX tasks_id ON tasks (run_id, kind, id) WHERE id <> ''`,
-	`CREATE UNIQUE INDEX tasks_given ON tasks (run_id, kind, given) WHERE given <> ''`,
-	`CREATE TABLE tokens (
+	`CREATE UNIQUE INDEX ledger_tasks_id ON ledger_tasks (run_id, kind, id) WHERE id <> ''`,
+	`CREATE UNIQUE INDEX ledger_tasks_given ON ledger_tasks (run_id, kind, given) WHERE given <> ''`,
+	`CREATE TABLE ledger_tokens (
 		run_id BIGINT NOT NULL,
 		id     TEXT NOT NULL,
 		access TEXT NOT NULL,
 		seen   BIGINT NOT NULL,
 		PRIMARY KEY (run_id, id)
 	)`,
-	`CREATE TABLE counters (
+	`CREATE TABLE ledger_traits (
+		run_id BIGINT NOT NULL,
+		hash   TEXT NOT NULL,
+		access TEXT NOT NULL,
+		PRIMARY KEY (run_id, hash)
+	)`,
+	`CREATE TABLE ledger_counters (
 		run_id BIGINT NOT NULL,
 		shard  BIGINT NOT NULL,
 		name   TEXT NOT NULL,

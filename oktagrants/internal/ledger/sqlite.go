@@ -19,206 +19,313 @@ import (
 // applicationID marks a SQLite file as a ledger.
 const applicationID = 0x6f6b7467
 
-func openSQLite(ctx context.Context, target string, mode Mode) (*Ledger, error) {
-	path, err := resolvePath(target)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", target, err)
-	}
-	l := &Ledger{target: target, reason: sqliteReason}
-	if mode == Read {
-		err = l.openFile(ctx, path)
-	} else {
-		err = l.makeFile(ctx, path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", target, err)
-	}
-	return l, nil
+// sqliteFile is a ledger in a file.
+type sqliteFile struct {
+	reader *sql.DB
+	writer *sqliteWriter // nil in mode Read
+	lock   *flock.Flock  // nil in mode Read
 }
 
-// resolvePath follows symbolic links, so that one file has one lock.
+func openSQLite(ctx context.Context, target string, mode Mode) (storage, error) {
+	s := storage{target: target, dialect: dialect{rows: 8}}
+	path, err := resolvePath(target)
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", target, err)
+	}
+	if mode == Read {
+		s.database, err = readFile(ctx, path)
+	} else {
+		s.database, err = writeFile(ctx, path)
+	}
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", target, err)
+	}
+	return s, nil
+}
+
+// resolvePath follows symbolic links, so that a file has one lock whatever it is called.
 func resolvePath(target string) (string, error) {
+	if target == "" {
+		return "", errors.New("no file is named")
+	}
 	path, err := filepath.Abs(target)
 	if err != nil {
 		return "", err
 	}
 	resolved, err := filepath.EvalSymlinks(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return resolved, reasonOf(err)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return resolved, withoutPath(err)
 	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-	if err != nil {
-		return "", fmt.Errorf("its folder: %w", reasonOf(err))
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", errors.New("its folder does not exist")
 	}
-	return filepath.Join(dir, filepath.Base(path)), nil
+	return filepath.Join(folder, filepath.Base(path)), withoutPath(err)
 }
 
-// reasonOf leaves out the path, which the message names already.
-func reasonOf(err error) error {
+// withoutPath leaves out the path, which the message names already.
+func withoutPath(err error) error {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		return e.Err
 	}
 	return err
 }
 
-func (l *Ledger) openFile(ctx context.Context, path string) error {
-	if _, err := checkFile(path); err != nil {
-		return err
-	}
-	db, err := openDB(path, url.Values{"mode": {"ro"}})
-	if err != nil {
-		return err
-	}
-	made, err := checkFormat(ctx, db)
-	if err == nil && !made {
-		err = ErrNoRun
-	}
-	if err != nil {
-		return errors.Join(sqliteReason(err), db.Close())
-	}
-	l.reader = db
-	l.close = db.Close
-	return nil
-}
-
-func (l *Ledger) makeFile(ctx context.Context, path string) error {
-	info, err := checkFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("others may read or write it (mode %04o): chmod 600 makes it yours alone", info.Mode().Perm())
-	}
-	lock := flock.New(path + ".lock")
-	locked, err := lock.TryLock()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrStorage, reasonOf(err))
-	}
-	if !locked {
-		return fmt.Errorf("%w: another process writes it", ErrLocked)
-	}
-	if err := l.openLocked(ctx, path); err != nil {
-		return errors.Join(err, lock.Unlock())
-	}
-	l.close = func() error { return errors.Join(l.reader.Close(), l.writer.Close(), lock.Unlock()) }
-	return nil
-}
-
-func (l *Ledger) openLocked(ctx context.Context, path string) error {
-	if err := createFile(path); err != nil {
-		return err
-	}
-	db, err := openDB(path, url.Values{"_txlock": {"immediate"}, "_pragma": {"synchronous(FULL)"}})
-	if err != nil {
-		return err
-	}
-	db.SetMaxOpenConns(1)
-	if err := prepareFile(ctx, db); err != nil {
-		return errors.Join(sqliteReason(err), db.Close())
-	}
-	l.writer = db
-	l.reader, err = openDB(path, url.Values{"mode": {"ro"}})
-	return err
-}
-
-// checkFile returns what is at path, if it can be a ledger.
-func checkFile(path string) (fs.FileInfo, error) {
+// statFile returns what is at path, nil if there is nothing.
+func statFile(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
-	if err != nil {
-		return nil, reasonOf(err)
-	}
-	if info.IsDir() {
-		return nil, errors.New("it is a folder")
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil //nolint:nilnil // documented
+	case err != nil:
+		return nil, withoutPath(err)
+	case info.IsDir():
+		return nil, errors.New("it is a folder, not a file")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a regular file")
 	}
 	return info, nil
 }
 
-// createFile makes an empty file of the caller's alone. One that exists stays.
-func createFile(path string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+func readFile(ctx context.Context, path string) (*sqliteFile, error) {
+	info, err := statFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if info == nil {
+		return nil, fmt.Errorf("%w: there is no such file", ErrNoRun)
+	}
+	f := &sqliteFile{}
+	if f.reader, err = openDB(path, url.Values{"mode": {"ro"}}); err != nil {
+		return nil, err
+	}
+	made, err := checkFormat(ctx, f.reader)
+	if err == nil && !made {
+		err = ErrNoRun
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrStorage, reasonOf(err))
+		return nil, errors.Join(f.reason(err), f.close())
+	}
+	return f, nil
+}
+
+func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
+	info, err := statFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if info != nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("others can read it (mode %04o): chmod 600 makes it yours alone", info.Mode().Perm())
+	}
+	f := &sqliteFile{lock: flock.New(path + ".lock")}
+	locked, err := f.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("%w: its lock file: %w", ErrStorage, withoutPath(err))
+	}
+	if !locked {
+		return nil, fmt.Errorf("%w: another process writes it", ErrLocked)
+	}
+	if info == nil {
+		err = createFile(path)
+	}
+	if err == nil {
+		err = f.open(ctx, path)
+	}
+	if err != nil {
+		return nil, errors.Join(f.reason(err), f.close())
+	}
+	return f, nil
+}
+
+// createFile makes an empty file of the user's alone. It does not follow symbolic links.
+func createFile(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrStorage, withoutPath(err))
 	}
 	return file.Close()
+}
+
+// open opens a file that is locked, and makes the schema in an empty one.
+func (f *sqliteFile) open(ctx context.Context, path string) error {
+	db, err := openDB(path, url.Values{"_txlock": {"immediate"}, "_pragma": {"synchronous(FULL)"}})
+	if err != nil {
+		return err
+	}
+	f.writer = &sqliteWriter{db: db, turn: make(chan struct{}, 1), statements: map[string]*sql.Stmt{}}
+	if f.writer.conn, err = db.Conn(ctx); err != nil {
+		return err
+	}
+	made, err := checkFormat(ctx, f.writer.conn)
+	if err != nil {
+		return err
+	}
+	if !made {
+		if _, err := f.writer.conn.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+			return err
+		}
+	}
+	// A transaction, though nothing may be left to write, shows at once whether the file can be written.
+	err = f.writer.transact(ctx, func(ctx context.Context, q querier) error {
+		if made {
+			return nil
+		}
+		return createSchema(ctx, q)
+	})
+	if err != nil {
+		return err
+	}
+	f.reader, err = openDB(path, url.Values{"mode": {"ro"}})
+	return err
 }
 
 func openDB(path string, query url.Values) (*sql.DB, error) {
 	query.Set("_busy_timeout", "5000")
 	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}
-	db, err := sql.Open("sqlite", name.String())
-	if err != nil {
-		return nil, err
-	}
-	return db, nil
+	return sql.Open("sqlite", name.String())
 }
 
-// prepareFile makes the schema in an empty file, and checks one that is not.
-func prepareFile(ctx context.Context, db *sql.DB) error {
-	made, err := checkFormat(ctx, db)
-	if err != nil || made {
-		return err
-	}
-	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
-		return err
-	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	statements := append([]string{
+func createSchema(ctx context.Context, q querier) error {
+	marks := []string{
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", formatVersion),
-	}, schema...)
-	for _, statement := range statements {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
+	}
+	for _, statement := range append(marks, schema...) {
+		if _, err := q.ExecContext(ctx, statement); err != nil {
 			return err
 		}
 	}
-	return tx.Commit()
+	return nil
 }
 
-// checkFormat says whether the file holds the schema. It does not if it is empty; anything else is an error.
-func checkFormat(ctx context.Context, db *sql.DB) (made bool, err error) {
+// checkFormat says whether the schema was made. If it was not, the file is empty: anything else is an error.
+func checkFormat(ctx context.Context, q querier) (made bool, err error) {
 	var id, version, tables int
-	err = db.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT COUNT(*) FROM sqlite_schema)
-		FROM pragma_application_id AS a, pragma_user_version AS v`).Scan(&id, &version, &tables)
-	if err != nil {
+	rows, err := q.QueryContext(ctx, `SELECT a.application_id, v.user_version, (SELECT COUNT(*) FROM sqlite_schema)
+		FROM pragma_application_id AS a, pragma_user_version AS v`)
+	if err := scanOne(rows, err, &id, &version, &tables); err != nil {
 		return false, err
 	}
 	switch {
 	case id == applicationID && version == formatVersion:
 		return true, nil
 	case id == applicationID:
-		return false, fmt.Errorf("%w: it has format %d, this program knows %d", ErrVersion, version, formatVersion)
+		return false, fmt.Errorf("%w: its format is %d, and this program's is %d", ErrVersion, version, formatVersion)
 	case id == 0 && version == 0 && tables == 0:
 		return false, nil
 	default:
-		return false, errors.New("it is the SQLite file of another application")
+		return false, errors.New("it is a SQLite file of another application")
 	}
 }
 
-// sqliteReason lets an error of SQLite match this package's.
-func sqliteReason(err error) error {
+func (f *sqliteFile) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
+	if f.writer == nil {
+		return errReadOnly
+	}
+	return f.writer.transact(ctx, do)
+}
+
+func (f *sqliteFile) query(ctx context.Context, do func(ctx context.Context, q querier) error) error {
+	return do(ctx, f.reader)
+}
+
+func (f *sqliteFile) close() error {
+	var errs []error
+	if f.reader != nil {
+		errs = append(errs, f.reader.Close())
+	}
+	if f.writer != nil {
+		errs = append(errs, f.writer.close())
+	}
+	if f.lock != nil {
+		errs = append(errs, f.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+func (f *sqliteFile) reason(err error) error {
 	e := (*sqlite.Error)(nil)
 	if !errors.As(err, &e) {
 		return err
 	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return fmt.Errorf("%w: %w", ErrLocked, err)
+	switch e.Code() & 0xff { // the rest is detail
 	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("it is not a ledger: %w", err)
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT,
-		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Errorf("%w: another program has locked it: %w", ErrLocked, err)
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("%w: the file, its folder or a file beside it cannot be written, which is needed to read it, too:"+
+			" %w", ErrStorage, err)
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOMEM:
 		return fmt.Errorf("%w: %w", ErrStorage, err)
 	default:
 		return err
 	}
+}
+
+// sqliteWriter is the one connection that writes a file. It prepares each statement once.
+type sqliteWriter struct {
+	db         *sql.DB
+	conn       *sql.Conn
+	turn       chan struct{} // held by the transaction
+	statements map[string]*sql.Stmt
+}
+
+func (w *sqliteWriter) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
+	select {
+	case w.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-w.turn }()
+	// A transaction is short. It is not interrupted, as that would cost a goroutine for each statement.
+	ctx = context.WithoutCancel(ctx)
+	tx, err := w.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if err := do(ctx, w); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func (w *sqliteWriter) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	statement, err := w.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.ExecContext(ctx, args...)
+}
+
+func (w *sqliteWriter) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	statement, err := w.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.QueryContext(ctx, args...)
+}
+
+func (w *sqliteWriter) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if statement, ok := w.statements[query]; ok {
+		return statement, nil
+	}
+	statement, err := w.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	w.statements[query] = statement
+	return statement, nil
+}
+
+func (w *sqliteWriter) close() error {
+	var errs []error
+	for _, statement := range w.statements {
+		errs = append(errs, statement.Close())
+	}
+	if w.conn != nil {
+		errs = append(errs, w.conn.Close())
+	}
+	return errors.Join(append(errs, w.db.Close())...)
 }

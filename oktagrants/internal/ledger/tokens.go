@@ -2,115 +2,103 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
+	"database/sql"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
 )
 
-// AddTokens keeps tokens by their IDs. One that is there already is replaced. Counts.Tokens counts each once, beside the
-// tokens that tasks found themselves.
+// AddTokens keeps tokens by their IDs: one that is kept already is replaced. [Counts.Tokens] counts each once, beside the
+// tokens in the Found of tasks.
 func (l *Ledger) AddTokens(ctx context.Context, tokens []Access) error {
-	for _, t := range tokens {
-		if t.ID == "" {
-			return errors.New("add tokens: a token without an ID")
-		}
+	fresh := map[string]string{}
+	entries, err := l.traits.entries(tokens, fresh)
+	if err != nil {
+		return fmt.Errorf("add tokens: %w", err)
 	}
-	return l.setRun(ctx, "add tokens", func(ctx context.Context, q querier, id int64) error {
+	byID := map[string]entry{}
+	for _, e := range entries {
+		if e.ID == "" || len(e.ID) > maxKey {
+			return fmt.Errorf("add tokens: invalid ID %.40q", e.ID)
+		}
+		byID[e.ID] = e
+	}
+	err = l.writeRun(ctx, "add tokens", func(ctx context.Context, q querier, id int64) error {
+		if err := writeTraits(ctx, q, id, fresh); err != nil {
+			return err
+		}
 		counts := counters{}
-		for chunk := range slices.Chunk(tokens, insertRows) {
-			n, err := insertTokens(ctx, q, id, chunk)
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(byID)), l.dialect.rows) {
+			n, err := insertTokens(ctx, q, id, ids, byID)
 			if err != nil {
 				return err
 			}
 			counts[tokenCounter] += n
 		}
-		return counts.write(ctx, q, id, l.shard)
+		return counts.write(ctx, q, id, l.dialect.shard)
 	})
+	if err != nil {
+		return err
+	}
+	return l.traits.putAll(fresh)
 }
 
-// insertTokens returns how many are new.
-func insertTokens(ctx context.Context, q querier, run int64, tokens []Access) (int, error) {
-	byID := map[string]string{}
-	for _, t := range tokens {
-		data, err := json.Marshal(t)
+// insertTokens returns how many were not kept before.
+func insertTokens(ctx context.Context, q querier, run int64, ids []string, byID map[string]entry) (int, error) {
+	v := values{args: []any{run}}
+	for _, id := range ids {
+		text, err := encode([]entry{byID[id]})
 		if err != nil {
 			return 0, err
 		}
-		byID[t.ID] = string(data)
+		v.add("$1", clean(id), text, 1)
 	}
-	v := values{args: []any{run}}
-	for _, id := range slices.Sorted(maps.Keys(byID)) {
-		v.add("$1", id, byID[id], 1)
-	}
-	rows, err := q.QueryContext(ctx, `INSERT INTO tokens (run_id, id, access, seen) VALUES `+v.String()+`
-		ON CONFLICT (run_id, id) DO UPDATE SET access = excluded.access, seen = tokens.seen + 1 RETURNING seen`, v.args...)
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	var fresh int
-	for rows.Next() {
-		var seen int
-		if err := rows.Scan(&seen); err != nil {
-			return 0, err
-		}
+	rows, err := q.QueryContext(ctx, `INSERT INTO ledger_tokens (run_id, id, access, seen) VALUES `+v.String()+`
+		ON CONFLICT (run_id, id) DO UPDATE SET access = excluded.access, seen = ledger_tokens.seen + 1
+		RETURNING seen`, v.args...)
+	var added int
+	_, err = scanAll(rows, err, func(rows *sql.Rows) (seen int, err error) {
+		err = rows.Scan(&seen)
 		if seen == 1 {
-			fresh++
+			added++
 		}
-	}
-	return fresh, rows.Err()
+		return seen, err
+	})
+	return added, err
 }
 
 // Tokens returns the tokens that AddTokens kept, by ID. An error ends it.
 func (l *Ledger) Tokens(ctx context.Context) iter.Seq2[Access, error] {
-	return func(yield func(Access, error) bool) {
-		var after string
-		for {
-			page, err := l.readTokens(ctx, after)
-			if err != nil {
-				yield(Access{}, err)
-				return
-			}
-			for _, token := range page {
-				if !yield(token, nil) {
-					return
-				}
-			}
-			if len(page) < readRows {
-				return
-			}
-			after = page[len(page)-1].ID
-		}
-	}
+	return stream(func(last Access) ([]Access, error) { return l.readTokens(ctx, last.ID) })
 }
 
 func (l *Ledger) readTokens(ctx context.Context, after string) ([]Access, error) {
-	run, err := l.runID(ctx)
+	var entries []entry
+	err := l.readRows(ctx, "read tokens", func(ctx context.Context, q querier, id int64) error {
+		rows, err := q.QueryContext(ctx, `SELECT access FROM ledger_tokens
+			WHERE run_id = $1 AND id > $2 ORDER BY id LIMIT $3`, id, after, pageSize)
+		entries, err = scanAll(rows, err, scanToken)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	rows, err := l.reader.QueryContext(ctx,
-		`SELECT access FROM tokens WHERE run_id = $1 AND id > $2 ORDER BY id LIMIT $3`, run, after, readRows)
+	return l.join(ctx, entries)
+}
+
+func scanToken(rows *sql.Rows) (entry, error) {
+	var text string
+	if err := rows.Scan(&text); err != nil {
+		return entry{}, err
+	}
+	list, err := decode[entry](text)
 	if err != nil {
-		return nil, l.failed("read tokens", err)
+		return entry{}, err
 	}
-	defer rows.Close()
-	var tokens []Access
-	for rows.Next() {
-		var text string
-		var token Access
-		if err := rows.Scan(&text); err != nil {
-			return nil, l.failed("read tokens", err)
-		}
-		if err := json.Unmarshal([]byte(text), &token); err != nil {
-			return nil, l.failed("read tokens", err)
-		}
-		tokens = append(tokens, token)
+	if len(list) != 1 {
+		return entry{}, errors.New("a token that cannot be read")
 	}
-	if err := rows.Err(); err != nil {
-		return nil, l.failed("read tokens", err)
-	}
-	return tokens, nil
+	return list[0], nil
 }

@@ -1,0 +1,1 @@
+package ledger_test

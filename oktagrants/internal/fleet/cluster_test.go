@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 func query(t *testing.T, database, sql string, into ...any) {
 	t.Helper()
+	database, _, _ = strings.Cut(database, "#")
 	conn, err := pgx.Connect(t.Context(), database)
 	require.NoError(t, err)
 	defer conn.Close(context.Background()) //nolint:errcheck // the test is over

@@ -55,13 +55,11 @@ func workerMain() int {
 		}
 		orgs = append(orgs, org)
 	}
-	if os.Getenv("FLEET_CALLS") != "" {
-		go func() {
-			for range time.Tick(time.Second) {
-				fmt.Println("calls", orgs[0].Meter.Calls())
-			}
-		}()
-	}
+	go func() {
+		for range time.Tick(time.Second) {
+			log.Info("counted", "calls", orgs[0].Meter.Calls())
+		}
+	}()
 	workers, _ := strconv.Atoi(os.Getenv("FLEET_WORKERS"))
 	w := &fleet.Worker{Target: os.Getenv("FLEET_WORKER"), Orgs: orgs, Workers: workers, Log: log}
 	if os.Getenv("FLEET_PACE") != "normal" {

@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -12,31 +11,6 @@ import (
 
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 )
-
-const org = "https://acme.okta.com"
-
-var spec = ledger.Spec{Kind: ledger.Offboard, Org: org, Arguments: `{"search":"a","keepSessions":true}`}
-
-func open(t *testing.T, target string, mode ledger.Mode) *ledger.Ledger {
-	t.Helper()
-	l, err := ledger.Open(t.Context(), target, mode)
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, l.Close()) })
-	return l
-}
-
-func begin(t *testing.T, target string, users int) *ledger.Ledger {
-	t.Helper()
-	l := open(t, target, ledger.Write)
-	_, _, err := l.Begin(t.Context(), spec)
-	require.NoError(t, err)
-	var tasks []ledger.Task
-	for i := range users {
-		tasks = append(tasks, ledger.Task{Kind: ledger.User, ID: fmt.Sprintf("00u%d", i), Login: fmt.Sprintf("u%d@example.com", i)})
-	}
-	require.NoError(t, l.AddTasks(t.Context(), tasks, "next", true))
-	return l
-}
 
 func TestRunFromListToEnd(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,7 @@ const (
 
 // Task is what is to be done for one user, app or authorization server, and what was done.
 type Task struct {
-	Seq      int64 // its place in the run's list, from 1
+	Seq      int64 // its place in the run's list, from 1, with gaps where a task was skipped
 	Kind     TaskKind
 	ID       string // Okta's; empty while a login is not resolved
 	Given    string // as the caller gave it, an ID or a login; empty if it was read from the org

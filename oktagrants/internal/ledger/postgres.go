@@ -187,17 +187,21 @@ func (p *postgres) retry(ctx context.Context, do func(ctx context.Context) error
 	}
 }
 
-var errSlow = fmt.Errorf("no response within %v", attemptTime)
+var errSlow = errors.New("no response in time")
 
-// attempt bounds the time of do.
+// attempt bounds the time of do. Errors of a context are the caller's alone.
 func (p *postgres) attempt(ctx context.Context, do func(ctx context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	err := do(bounded)
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("%w: %v", errSlow, err) //nolint:errorlint // the caller's context has not ended
+	if ctx.Err() == nil && isContextError(err) {
+		return fmt.Errorf("%w: %s", errSlow, err.Error())
 	}
 	return err
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // transient says whether a repeat may succeed.
@@ -235,6 +239,9 @@ func transientState(code string) bool {
 }
 
 func (p *postgres) reason(err error) error {
+	if isContextError(err) {
+		return err
+	}
 	if e := (*pgconn.PgError)(nil); errors.As(err, &e) || transient(err) {
 		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}

@@ -256,10 +256,8 @@ func (f *sqliteFile) reason(err error) error {
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
 		return fmt.Errorf("%w: the file, its folder or a file beside it cannot be written, which is needed to read it, too:"+
 			" %w", ErrStorage, err)
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOMEM:
-		return fmt.Errorf("%w: %w", ErrStorage, err)
 	default:
-		return err
+		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}
 }
 
@@ -272,6 +270,9 @@ type sqliteWriter struct {
 }
 
 func (w *sqliteWriter) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case w.turn <- struct{}{}:
 	case <-ctx.Done():

@@ -18,9 +18,9 @@ const pageSize = 500
 // maxKey bounds the bytes of what rows are found by: the longest that an index of Postgres takes is some 2,700.
 const maxKey = 1000
 
-// AddTasks appends tasks to the run's list, each with a Seq of its own, and keeps cursor, where the list is read on, in
-// the same transaction. A task whose (Kind, ID) or (Kind, Given) is in the list is skipped. With last the list is
-// complete: to add another task is an error then.
+// AddTasks appends tasks to the run's list, with a Seq each, and keeps cursor, where the list is read on, in the same
+// transaction. A task whose (Kind, ID) or (Kind, Given) is in the list is skipped. With last the list is complete: to add
+// another task is an error then.
 func (l *Ledger) AddTasks(ctx context.Context, tasks []Task, cursor string, last bool) error {
 	for i := range tasks {
 		if err := tasks[i].check(); err != nil {

@@ -246,8 +246,8 @@ func (k *call) observe(a *attempt, wait time.Duration, again bool) {
 }
 
 func (k *call) route() string {
-	if k.segments == nil {
-		return k.path
+	if k.segments == nil { // the token endpoint's
+		return urlpath.Route(strings.Split(strings.Trim(k.path, "/"), "/"))
 	}
 	return urlpath.Route(k.segments)
 }

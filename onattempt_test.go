@@ -89,6 +89,22 @@ func TestAttemptsNameTheirOperationAndRoute(t *testing.T) {
 	}
 }
 
+func TestAttemptsAtTheTokenEndpointNameARouteWithoutIDs(t *testing.T) {
+	t.Parallel()
+	app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(keys()["P-256"]), Scopes: []string{usersRead}}
+	for path, route := range map[string]string{
+		"/oauth2/v1/token":        "/oauth2/v1/token",
+		"/oauth2/aus1a2/v1/token": "/oauth2/{id}/v1/token",
+	} {
+		var seen []okta.Attempt
+		app.TokenURL = orgURL + path
+		client := newClient(t, play(reply(401, `{}`)), observe(&seen), func(c *okta.Config) { c.Credentials = app })
+		require.ErrorIs(t, getGrant(t.Context(), client), okta.ErrAuthentication)
+		assert.Equal(t, route, seen[0].Route)
+		assert.Equal(t, path, seen[0].Path)
+	}
+}
+
 // The context of the call hands the request ID of a revoke to its caller.
 func TestOnAttemptGetsTheContextOfTheCall(t *testing.T) {
 	t.Parallel()

@@ -118,3 +118,12 @@ var groups = []struct {
 	{GroupID, "Finance", 0.05},
 	{"00gengineering", "Engineering", 0.3},
 }
+
+// Apps are the IDs of apps that users have consented to.
+func Apps(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = apps[i].id
+	}
+	return ids
+}

@@ -18,7 +18,7 @@ import (
 const URL = "http://acme.okta.example"
 
 // token is the API token that the org accepts.
-const token = "00demo" //nolint:gosec // valid for the demo org only
+const token = "00demo"
 
 // Options configure an org.
 type Options struct {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,7 +87,7 @@ func nameOf(i int) string {
 func loginOf(i int) string {
 	local := strings.ToLower(strings.ReplaceAll(nameOf(i), " ", "."))
 	if round := i / (len(firstNames) * len(lastNames)); round > 0 {
-		local += fmt.Sprint(round + 1)
+		local += strconv.Itoa(round + 1)
 	}
 	return local + "@acme.example"
 }

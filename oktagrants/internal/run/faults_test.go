@@ -384,7 +384,7 @@ func TestListGoesOn(t *testing.T) {
 		faults []oktatest.Fault // of the second process
 		pages  []string
 	}{
-		"at the cursor":    {nil, []string{"first", "cursor", "cursor", "cursor"}},
+		"at the cursor": {nil, []string{"first", "cursor", "cursor", "cursor"}},
 		"with a stale one": {
 			repeat(oktaError(400, "E0000001"), 1), []string{"first", "cursor", "cursor", "first", "cursor", "cursor"},
 		},
@@ -482,9 +482,11 @@ func TestDo(t *testing.T) {
 	cancel(errors.New("the pod is drained"))
 	tasks, err = p.Ledger.Next(t.Context(), 0, 10, ledger.Pending)
 	require.NoError(t, err)
-	err = p.Do(ctx, ledger.Working, tasks)
-	require.ErrorIs(t, err, run.ErrIncomplete)
-	require.ErrorContains(t, err, "the pod is drained")
+	for range 20 {
+		err = p.Do(ctx, ledger.Working, tasks)
+		require.ErrorIs(t, err, run.ErrIncomplete)
+		require.ErrorContains(t, err, "the pod is drained")
+	}
 	assert.Equal(t, 6, c.states(t)[ledger.Pending])
 	assert.Equal(t, 4, count(org)["DELETE users/x/grants"])
 }
@@ -494,7 +496,7 @@ func TestProgress(t *testing.T) {
 	const users = 30
 	org := newOrg(t, users)
 	org.LimitRate(oktatest.BucketUsers, 1000, time.Hour)
-	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, append(logins(users), "00unobody")...)
+	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, append([]string{"00unobody"}, logins(users)...)...)
 	c.workers = 1
 	p := c.start(t.Context(), t)
 	var at []run.Progress
@@ -513,9 +515,10 @@ func TestProgress(t *testing.T) {
 
 	require.Len(t, at, 1)
 	assert.Equal(t, ledger.Working, at[0].Phase)
-	assert.Equal(t, 9, at[0].Done)
+	assert.Equal(t, 1+9, at[0].Done)
+	assert.Equal(t, 1, at[0].Failed)
 	assert.Equal(t, users+1, at[0].Total)
-	assert.Equal(t, users+1+2*9, at[0].Calls)
+	assert.Equal(t, users+1+1+2*9, at[0].Calls)
 	assert.Positive(t, at[0].PerMinute)
 	assert.Positive(t, at[0].Remaining)
 	assert.InDelta(t, 0.02, at[0].Share, 0.005)

@@ -285,6 +285,19 @@ func TestPlanOfApp(t *testing.T) {
 	assert.Zero(t, plan.Duration, "Okta did not say what the limits are")
 }
 
+// The few calls of another bucket, whose limit is not known yet, do not make the time unknown.
+func TestPlanOfAppWithLimits(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 30)
+	for _, bucket := range []string{oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketAPI} {
+		org.LimitRate(bucket, 600, time.Minute)
+	}
+	c := newCommand(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oanotes"})
+	plan, err := c.start(t.Context(), t).Prepare(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 6*time.Second, plan.Duration, "60 calls for 30 users at 600 a minute")
+}
+
 func TestAppThatDoesNotExist(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 1)
@@ -300,7 +313,7 @@ func TestEndedRunDoesNothing(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 3)
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, append(userIDs(3), "user0000")...)
-	c.run(t)
+	before := c.run(t)
 	org.ClearRequests()
 	p := c.start(t.Context(), t)
 	plan, err := p.Prepare(t.Context())
@@ -309,5 +322,6 @@ func TestEndedRunDoesNothing(t *testing.T) {
 	summary, err := p.Run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, run.ExitDone, summary.ExitCode())
+	assert.Equal(t, before.Run, summary.Run, "it ended when it ended")
 	assert.Empty(t, org.Requests())
 }

@@ -96,9 +96,6 @@ func (r *Runner) plan(ctx context.Context) (Plan, error) {
 	if plan.App, err = r.app(ctx, run.Kind); err != nil {
 		return Plan{}, err
 	}
-	if plan.Over {
-		return plan, nil
-	}
 	plan.Work, plan.Verify = r.Job.Calls(counts)
 	if plan.Limits, err = r.limits(ctx, plan.Work, plan.Verify); err != nil {
 		return Plan{}, err
@@ -167,14 +164,20 @@ func limitOf[T any](page *okta.Page[T], err error) (int, error) {
 	return page.RateLimit.Limit, nil
 }
 
-// duration is how long calls take at the limits; 0 if one is not known.
+// duration is how long calls take at the known limits; 0 if that of the busiest bucket is not known.
 func (r *Runner) duration(calls steps.Calls, limits map[string]int) time.Duration {
 	var longest float64 // in windows
+	known, unknown := 0, 0
 	for bucket, n := range calls {
 		if limits[bucket] == 0 {
-			return 0
+			unknown = max(unknown, n)
+			continue
 		}
+		known = max(known, n)
 		longest = max(longest, float64(n)/(float64(limits[bucket])*r.maxUse()))
+	}
+	if unknown > known {
+		return 0
 	}
 	return time.Duration(longest * float64(r.window())).Round(time.Millisecond)
 }

@@ -13,20 +13,21 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 )
 
-// Arguments are what the caller asked for, as far as it decides what is done. They are the JSON in ledger.Run.
+// Arguments are what the caller asked for, as far as it decides what is done. They are the JSON in ledger.Run, whose
+// members have the names of the command's flags: the ledger names those that differ.
 type Arguments struct {
 	Search string   `json:"search,omitempty"` // review: an expression for listUsers
 	Group  string   `json:"group,omitempty"`  // review: the ID of a group
 	From   string   `json:"from,omitempty"`   // review, offboard: the SHA-256 of the content of a list of users
-	Users  []string `json:"users,omitempty"`  // offboard: IDs or logins
+	Users  []string `json:"user,omitempty"`   // offboard: IDs or logins
 
 	Tokens       bool `json:"tokens,omitempty"`       // review: of refresh tokens, too
 	KeepSessions bool `json:"keepSessions,omitempty"` // offboard: without ending the sessions
 	Deactivate   bool `json:"deactivate,omitempty"`   // revoke-app: the app, first
 
-	Client  string `json:"client,omitempty"`  // revoke-app: the ID of the app
-	UsersOf string `json:"usersOf,omitempty"` // revoke-app: whose consents, default Assigned
-	Review  string `json:"review,omitempty"`  // revoke-app: the ledger of a review, for Reviewed
+	Client  string `json:"client,omitempty"` // revoke-app: the ID of the app
+	UsersOf string `json:"users,omitempty"`  // revoke-app: whose consents, default Assigned
+	Review  string `json:"review,omitempty"` // revoke-app: the ledger of a review, for Reviewed
 }
 
 // The values of Arguments.UsersOf.

@@ -58,6 +58,7 @@ func TestResolve(t *testing.T) {
 	org := newDemo(t)
 	for login, id := range map[string]string{
 		"dot.dot@example.com": "00udot", `sales/emea\x;"y"@example.com`: "00uodd", "plain": "00uplain",
+		"a/b@example.com": "00uslash", `a\b@example.com`: "00ubackslash", "a;b@example.com": "00usemicolon",
 	} {
 		org.AddUser(oktatest.User{ID: id, Login: login})
 	}
@@ -67,6 +68,9 @@ func TestResolve(t *testing.T) {
 		"ann":                          "00uann", // a short name
 		"dot.dot@example.com":          "00udot",
 		`sales/emea\x;"y"@example.com`: "00uodd", // cannot be in a path
+		"a/b@example.com":              "00uslash",
+		`a\b@example.com`:              "00ubackslash",
+		"a;b@example.com":              "00usemicolon",
 		"plain":                        "00uplain",
 	} {
 		task := ledger.Task{Kind: ledger.User, Given: given}

@@ -284,8 +284,8 @@ func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 	return r.succeed(ctx, task, ledger.Done)
 }
 
-// begin records the intent to revoke, even if the run was stopped meanwhile: an intent that is on record without a revoke
-// would have the task done twice.
+// begin records the intent to revoke, even if the run was stopped meanwhile: whether an interrupted write took effect
+// would not be known.
 func (r *Runner) begin(ctx context.Context, task *ledger.Task) error {
 	keep, cancel := keeping(ctx)
 	defer cancel()

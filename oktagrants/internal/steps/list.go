@@ -25,8 +25,8 @@ type source struct {
 	read func(ctx context.Context, after string, add func(tasks []ledger.Task, next string) error) error
 }
 
-// listed is the cursor behind the last task.
-const listed = "end"
+// complete is the cursor behind the last task.
+const complete = "end"
 
 // batch is how many tasks from a file or a ledger are added at once.
 const batch = 500
@@ -35,7 +35,7 @@ const batch = 500
 // cursor names the source and a place in it, such as "users:abc". If Okta no longer knows the place, that source is
 // read from its beginning: add must skip tasks that it has.
 func (j *Job) List(ctx context.Context, cursor string, add Add) error {
-	if cursor == listed {
+	if cursor == complete {
 		return nil
 	}
 	sources := j.sources()
@@ -48,13 +48,13 @@ func (j *Job) List(ctx context.Context, cursor string, add Add) error {
 		return &fault{ClassInvalid, fmt.Errorf("the list cannot be resumed: this job has no source %q", name)}
 	}
 	for i := at; i < len(sources); i++ {
-		behind := listed
+		behind := complete
 		if i+1 < len(sources) {
 			behind = sources[i+1].name + ":"
 		}
 		err := sources[i].read(ctx, after, func(tasks []ledger.Task, next string) error {
 			if next == "" {
-				return add(tasks, behind, behind == listed)
+				return add(tasks, behind, behind == complete)
 			}
 			return add(tasks, sources[i].name+":"+next, false)
 		})

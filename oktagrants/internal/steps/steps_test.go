@@ -296,6 +296,8 @@ func TestBlind(t *testing.T) {
 			assert.Regexp(t, `^[A-Z].*\.$`, sentence)
 		}
 	}
+	assert.Equal(t, newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oa1"}).Blind(revoked),
+		steps.Blind(ledger.RevokeApp, steps.Arguments{Client: "0oa1"}, revoked), "of a ledger alone")
 	assert.Contains(t, fmt.Sprint(newJob(t, org, ledger.Offboard, steps.Arguments{}, "ann").Blind(time.Time{})),
 		"an hour after they were issued")
 }

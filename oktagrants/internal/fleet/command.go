@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 	"github.com/grantkit/okta/oktagrants/internal/run"
@@ -19,40 +22,48 @@ import (
 // ErrCanceled means that somebody has canceled the run. The same command goes on with it.
 var ErrCanceled = errors.New("the run was canceled")
 
-// Begin puts the tasks of a run that is planned into the queue, or those that an earlier one has left, was it canceled
-// or has it ended with tasks that failed. What is in the queue already stays there.
+// Begin puts the tasks of a run that is planned into the queue, or what is left of one that was canceled, or that has
+// ended with tasks that failed. What is in the queue already stays there.
 func Begin(ctx context.Context, target string) error {
-	return transact(ctx, target, "begin the run", func(tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
-		var org string
-		if err := tx.QueryRow(ctx, `SELECT org FROM ledger_runs WHERE run_id = $1`, id).Scan(&org); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `INSERT INTO fleet_runs (run_id, queue) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-			id, queueOf(org)); err != nil {
-			return err
-		}
-		r, err := lockRun(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if r.phase == ledger.Listing {
-			return errors.New("its tasks are not listed yet")
-		}
-		if err := r.resume(ctx, tx, queue); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `UPDATE ledger_runs SET stop = '' WHERE run_id = $1`, id)
-		return err
+	return connected(ctx, target, "begin the run", func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], id int64) error {
+		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return begin(ctx, tx, queue, id) })
 	})
+}
+
+func begin(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
+	var org string
+	if err := tx.QueryRow(ctx, `SELECT org FROM ledger_runs WHERE run_id = $1`, id).Scan(&org); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO fleet_runs (run_id, queue) VALUES ($1, $2) ON CONFLICT DO NOTHING`, id, queueOf(org))
+	if err != nil {
+		return err
+	}
+	r, err := lockRun(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if r.phase == ledger.Listing {
+		return errors.New("its tasks are not listed yet")
+	}
+	if err := r.resume(ctx, tx, queue); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE ledger_runs SET stop = '' WHERE run_id = $1`, id)
+	return err
 }
 
 // resume puts what is left of a run into the queue.
 func (r *runRow) resume(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.Tx]) error {
-	var open bool
-	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM fleet_ranges WHERE run_id = $1)`, r.id).Scan(&open)
+	var open, unfinished bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM fleet_ranges WHERE run_id = $1),
+		EXISTS (SELECT 1 FROM ledger_tasks WHERE run_id = $1 AND state = ANY($2))`,
+		r.id, states(ledger.Working)).Scan(&open, &unfinished)
 	switch {
 	case err != nil:
 		return err
+	case !open && !unfinished && r.phase == ledger.Ended:
+		return nil
 	case !open:
 		return r.enter(ctx, tx, queue, ledger.Working)
 	case !r.canceled:
@@ -69,40 +80,69 @@ func (r *runRow) resume(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.
 	return err
 }
 
-// Cancel cancels a run. Workers stop within seconds; what they have in flight ends and is recorded. [Working] tells when
-// they have.
-func Cancel(ctx context.Context, target string) error {
-	return transact(ctx, target, "cancel the run", func(tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
-		r, err := lockRun(ctx, tx, id)
-		if errors.Is(err, ledger.ErrNoRun) {
-			return errors.New("it has not begun")
+// Cancel cancels a run. Workers stop within seconds; what they have in flight ends and is recorded. Cancel waits for that,
+// and returns how many ranges are still being worked on when ctx ends.
+func Cancel(ctx context.Context, target string) (int, error) {
+	var working int
+	err := connected(ctx, target, "cancel the run", func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], id int64) error {
+		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return cancel(ctx, tx, queue, id) })
+		if err == nil {
+			working, err = stopped(ctx, pool, id)
 		}
-		if err != nil {
-			return err
-		}
-		if r.phase == ledger.Ended {
-			return errors.New("it has ended")
-		}
-		if _, err := tx.Exec(ctx, `UPDATE fleet_runs SET canceled = true WHERE run_id = $1`, id); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `UPDATE ledger_runs SET stop = $2 WHERE run_id = $1`, id, ErrCanceled.Error())
 		return err
 	})
+	return working, err
 }
 
-// Working returns how many ranges of a run workers are at.
-func Working(ctx context.Context, target string) (int, error) {
-	var n int
-	err := transact(ctx, target, "look at the run", func(tx pgx.Tx, _ *river.Client[pgx.Tx], id int64) error {
-		return tx.QueryRow(ctx, `SELECT count(*) FROM fleet_ranges WHERE run_id = $1 AND worker IS NOT NULL`, id).Scan(&n)
-	})
-	return n, err
+func cancel(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
+	r, err := lockRun(ctx, tx, id)
+	if errors.Is(err, ledger.ErrNoRun) {
+		return errors.New("it has not begun")
+	}
+	if err != nil {
+		return err
+	}
+	if r.phase == ledger.Ended {
+		return errors.New("it has ended")
+	}
+	if _, err := tx.Exec(ctx, `UPDATE fleet_runs SET canceled = true WHERE run_id = $1`, id); err != nil {
+		return err
+	}
+	if _, err = tx.Exec(ctx, `UPDATE ledger_runs SET stop = $2 WHERE run_id = $1`, id, ErrCanceled.Error()); err != nil {
+		return err
+	}
+	return dropJobs(ctx, tx, queue, id)
 }
 
-// transact runs do in a transaction, with the ID of the run of target.
-func transact(
-	ctx context.Context, target, what string, do func(tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error,
+// stopped waits until nobody works on the run, and returns how many ranges still are when ctx ends.
+func stopped(ctx context.Context, pool *pgxpool.Pool, id int64) (int, error) {
+	for {
+		var working int
+		err := pool.QueryRow(context.WithoutCancel(ctx),
+			`SELECT count(*) FROM fleet_ranges WHERE run_id = $1 AND worker IS NOT NULL`, id).Scan(&working)
+		if err != nil || working == 0 || !wait(ctx, normal.beat/4) {
+			return working, err
+		}
+	}
+}
+
+// dropJobs deletes the jobs of a canceled run that wait, so that those of other runs need not wait for them.
+func dropJobs(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
+	for {
+		deleted, err := queue.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().First(dropAtATime).Kinds(jobArgs{}.Kind()).
+			States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled).
+			Where(`args ->> 'id' = @run`, river.NamedArgs{"run": strconv.FormatInt(id, 10)}))
+		if err != nil || len(deleted.Jobs) < dropAtATime {
+			return err
+		}
+	}
+}
+
+const dropAtATime = 5000
+
+// connected connects to the database of target, and runs do with the ID of its run.
+func connected(
+	ctx context.Context, target, what string, do func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], id int64) error,
 ) error {
 	pool, err := connect(ctx, target)
 	if err != nil {
@@ -116,17 +156,14 @@ func transact(
 	if err != nil {
 		return err
 	}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		var id int64
-		err := tx.QueryRow(ctx, `SELECT run_id FROM ledger_runs WHERE name = $1`, runName(target)).Scan(&id)
-		if errors.Is(err, pgx.ErrNoRows) {
-			err = ledger.ErrNoRun
-		}
-		if err != nil {
-			return err
-		}
-		return do(tx, queue, id)
-	})
+	var id int64
+	err = pool.QueryRow(ctx, `SELECT run_id FROM ledger_runs WHERE name = $1`, runName(target)).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ledger.ErrNoRun
+	}
+	if err == nil {
+		err = do(pool, queue, id)
+	}
 	if err != nil {
 		return fmt.Errorf("%s %q: %w", what, runName(target), err)
 	}

@@ -242,22 +242,46 @@ func TestCancelStopsAllWorkers(t *testing.T) {
 	startWorker(t, target, nil, org)
 	startWorker(t, target, nil, org)
 	require.Eventually(t, func() bool { return len(org.Requests()) > 500 }, 30*time.Second, 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 
-	began := time.Now()
-	require.NoError(t, fleet.Cancel(t.Context(), target))
-	require.Eventually(t, func() bool {
-		n, err := fleet.Working(t.Context(), target)
-		return err == nil && n == 0
-	}, 10*time.Second, 50*time.Millisecond)
-	t.Logf("stopped after %s", time.Since(began))
-	before := len(org.Requests())
+	working, err := fleet.Cancel(ctx, target)
 
-	assert.Len(t, org.Requests(), before, "requests after the run was canceled")
-	_, err := c.Run(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, working)
+	stopped := len(org.Requests())
+	_, err = fleet.Cancel(ctx, target)
+	require.NoError(t, err, "twice")
+	assert.Len(t, org.Requests(), stopped, "requests after the run was canceled")
+	row, err := c.Runner.Ledger.Run(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, fleet.ErrCanceled.Error(), row.Stop)
+
+	_, err = c.Run(t.Context())
 	require.NoError(t, err)
 	counts := ended(t, c, time.Minute)
 	assert.Equal(t, map[ledger.State]int{ledger.Verified: users}, counts.Tasks[ledger.User])
 	assert.Zero(t, counts.Again)
+	_, err = fleet.Cancel(t.Context(), target)
+	require.ErrorContains(t, err, "it has ended")
+}
+
+func TestCancelEndsTheCommand(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 500)
+	org.LimitRate("/api/v1/users", 100, time.Second)
+	target := pgtest.Database(t) + "#january"
+	c := plan(t, target, org, ledger.Offboard, userIDs(500))
+	go func() {
+		assert.Eventually(t, func() bool { return len(org.Requests()) > 50 }, 30*time.Second, 10*time.Millisecond)
+		_, err := fleet.Cancel(t.Context(), target)
+		assert.NoError(t, err)
+	}()
+
+	summary, err := c.Run(t.Context())
+
+	require.ErrorIs(t, err, fleet.ErrCanceled)
+	assert.Equal(t, run.ExitIncomplete, summary.ExitCode())
 }
 
 func refusedOrg(t *testing.T, org *oktatest.Org) fleet.Org {

@@ -18,11 +18,19 @@ var errCanceled = errors.New("the run was canceled")
 
 // openRun is a run that a session takes part in.
 type openRun struct {
-	runner *run.Runner
-	ledger *ledger.Ledger
-	users  int             // jobs that are being done
-	ctx    context.Context //nolint:containedctx // ends when the run is canceled, and with the session
-	cancel context.CancelCauseFunc
+	runner  *run.Runner
+	ledger  *ledger.Ledger
+	users   int             // jobs that are being done
+	retired bool            // no more jobs will be done
+	ctx     context.Context //nolint:containedctx // ends when the run is canceled, and with the session
+	cancel  context.CancelCauseFunc
+}
+
+// closeUnused closes a run that is retired when its last job has ended.
+func (r *openRun) closeUnused() {
+	if r.retired && r.users == 0 {
+		go r.close()
+	}
 }
 
 func (r *openRun) close() {
@@ -130,6 +138,7 @@ func (s *session) release(r *openRun) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.users--
+	r.closeUnused()
 }
 
 func (s *session) openRun(ctx context.Context, name string) (*openRun, error) {
@@ -170,7 +179,7 @@ func (s *session) runner(ctx context.Context, l *ledger.Ledger) (*run.Runner, er
 	}, nil
 }
 
-// watchRuns stops the work for runs that were canceled, and closes those that nobody works for any more.
+// watchRuns stops the work for runs that were canceled or have ended.
 func (s *session) watchRuns(ctx context.Context) error {
 	for id, r := range s.opened() {
 		var canceled, ended bool
@@ -179,27 +188,25 @@ func (s *session) watchRuns(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if canceled {
-			r.cancel(errCanceled)
-		}
 		if canceled || ended {
-			s.closeUnused(id)
+			s.retire(id, r)
 		}
 	}
 	return nil
+}
+
+// retire stops the work for a run. If jobs of it come later on, it is opened again.
+func (s *session) retire(id int64, r *openRun) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.runs, id)
+	r.retired = true
+	r.cancel(errCanceled)
+	r.closeUnused()
 }
 
 func (s *session) opened() map[int64]*openRun {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.runs)
-}
-
-func (s *session) closeUnused(id int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r := s.runs[id]; r.users == 0 {
-		delete(s.runs, id)
-		go r.close()
-	}
 }

@@ -173,8 +173,8 @@ func (r *Runner) concerns(phase ledger.Phase, task *ledger.Task) bool {
 }
 
 // DoRange does the tasks of a phase, Working or Verifying, whose Seq is at least first and at most last, and records each
-// outcome. Tasks that fail are no error. An error stops all: it is one that the other tasks would meet, too, or the cause
-// of ctx.
+// outcome. Tasks that fail are no error. An error stops all: it is one that the other tasks would meet, too, or ctx has
+// ended, which matches [ErrIncomplete].
 func (r *Runner) DoRange(ctx context.Context, phase ledger.Phase, first, last int64) error {
 	return r.stream(ctx, phase, r.between(ctx, phase, first, last))
 }

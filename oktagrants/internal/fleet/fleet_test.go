@@ -266,6 +266,26 @@ func TestCancelStopsAllWorkers(t *testing.T) {
 	require.ErrorContains(t, err, "it has ended")
 }
 
+func TestCanceledRunIsResumedAtOnce(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 1000)
+	org.LimitRate("/api/v1/users", 300, time.Second)
+	target := pgtest.Database(t) + "#january"
+	c := plan(t, target, org, ledger.Offboard, userIDs(1000))
+	startWorker(t, target, nil, org)
+	for i := range 4 {
+		require.NoError(t, fleet.Begin(t.Context(), target))
+		require.Eventually(t, func() bool { return len(org.Requests()) > 300*i+100 }, 30*time.Second, 10*time.Millisecond)
+		_, err := fleet.Cancel(t.Context(), target)
+		require.NoError(t, err)
+	}
+	require.NoError(t, fleet.Begin(t.Context(), target))
+
+	counts := ended(t, c, time.Minute)
+
+	assert.Equal(t, map[ledger.State]int{ledger.Verified: 1000}, counts.Tasks[ledger.User])
+}
+
 func TestCancelEndsTheCommand(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 500)

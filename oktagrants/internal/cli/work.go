@@ -139,13 +139,13 @@ func (c *cli) orgConfigs(file string) ([]okta.Config, error) {
 	}
 	paths, err := readPaths(file)
 	if err != nil {
-		return nil, wrong("--orgs: %w", err)
+		return nil, wrong("--orgs: %v", err)
 	}
 	var configs []okta.Config
 	for _, path := range paths {
 		config, err := loadOrg(path)
 		if err != nil {
-			return nil, wrong("--orgs: %w", err)
+			return nil, wrong("--orgs: %v", err)
 		}
 		configs = append(configs, config)
 	}
@@ -203,7 +203,7 @@ func serveMetrics(ctx context.Context, address string, registry *prometheus.Regi
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, wrong("--metrics: %w", err)
+		return nil, wrong("--metrics: %v", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -233,7 +233,7 @@ func (c *cli) migrateCommand() *cobra.Command {
 		Short: "Create or update the tables of a database",
 		Long: `Create or update the tables of a Postgres database, as a role that may create tables. The other commands do it, too, if
 they may; where they run as a role that may only read and write, this comes first, and after each update of oktagrants.`,
-		Example: `  oktagrants migrate --run postgres://owner@db.example/oktagrants`,
+		Example: `  oktagrants migrate --run postgres://oktagrants@db.example/oktagrants`,
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !ledger.IsPostgres(target) {

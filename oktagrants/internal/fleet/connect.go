@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
 )
 
 const (
@@ -27,12 +29,17 @@ func connect(ctx context.Context, target string) (*pgxpool.Pool, error) {
 	// The transaction of a worker that was cut off must not hold its locks.
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "10s"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
+	if err == nil {
+		if err = pool.Ping(ctx); err != nil {
+			pool.Close()
+		}
 	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("connect to the database: %w", err)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("connect to the database: %w", ctx.Err())
+	case err != nil:
+		text := strings.Join(strings.Fields(err.Error()), " ") // in lines of their own, and indented
+		return nil, fmt.Errorf("connect to the database: %w: %s", ledger.ErrStorage, text)
 	}
 	return pool, nil
 }

@@ -2,6 +2,8 @@ package fleet_test
 
 import (
 	"context"
+	"path"
+	"strings"
 	"testing"
 	"time"
 
@@ -302,6 +304,29 @@ func TestCancelEndsTheCommand(t *testing.T) {
 
 	require.ErrorIs(t, err, fleet.ErrCanceled)
 	assert.Equal(t, run.ExitIncomplete, summary.ExitCode())
+}
+
+// The role of a worker may only read and write the tables.
+func TestWorkerWithLeastRights(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 120)
+	database := pgtest.Database(t)
+	role := "worker" + path.Base(strings.Split(database, "?")[0])
+	pgtest.Exec(t, database, `CREATE ROLE `+role+` LOGIN`)
+	as := strings.Replace(database, "postgres://postgres@", "postgres://"+role+"@", 1)
+	require.ErrorContains(t, fleet.Migrate(t.Context(), as), "permission denied")
+	require.NoError(t, fleet.Migrate(t.Context(), database))
+	pgtest.Exec(t, database,
+		`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO `+role,
+		`GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO `+role)
+	c := plan(t, as+"#january", org, ledger.Offboard, userIDs(120))
+	worker := startWorker(t, as, nil, org)
+
+	summary, err := c.Run(t.Context())
+
+	require.NoError(t, err)
+	assert.Equal(t, map[ledger.State]int{ledger.Verified: 120}, summary.Counts.Tasks[ledger.User])
+	assert.False(t, worker.logged("permission denied"))
 }
 
 func refusedOrg(t *testing.T, org *oktatest.Org) fleet.Org {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,9 +22,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	pgtest.Stop()
-	os.Exit(code)
 }
 
 func TestJobsInPostgres(t *testing.T) {

@@ -53,7 +53,7 @@ func (p *proxy) serve() {
 		go func() {
 			up, err := (&net.Dialer{}).DialContext(context.Background(), "unix", p.to)
 			if err != nil {
-				conn.Close()
+				_ = conn.Close()
 				return
 			}
 			go p.copy(up, conn)
@@ -64,12 +64,12 @@ func (p *proxy) serve() {
 
 // copy forwards; while the proxy is black, what comes waits, as it does on a network that drops packets.
 func (p *proxy) copy(to, from net.Conn) {
-	defer to.Close()
+	defer to.Close() //nolint:errcheck // the test goes on
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		for p.black.Load() {
-			time.Sleep(20 * time.Millisecond)
+			<-time.After(20 * time.Millisecond)
 		}
 		if n > 0 {
 			if _, err := to.Write(buffer[:n]); err != nil {

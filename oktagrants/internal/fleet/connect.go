@@ -14,7 +14,7 @@ import (
 
 const (
 	connectTimeout = 5 * time.Second
-	maxConnections = 8 // of one worker for one org, besides those of its ledgers
+	maxConnections = 16 // of one worker for one org, besides those of its ledgers
 )
 
 // connect returns a pool of connections to the database of target. The name of a run in it does not matter.

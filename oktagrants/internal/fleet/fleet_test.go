@@ -218,7 +218,7 @@ func TestFailedTasksAreDoneAgain(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, run.ExitDone, summary.ExitCode())
 	assert.Equal(t, map[ledger.State]int{ledger.Verified: 100}, summary.Counts.Tasks[ledger.User])
-	assert.Equal(t, before+3, len(org.Requests()), "calls for one user")
+	assert.Len(t, org.Requests(), before+3, "calls for one user")
 }
 
 func TestReviewEndsWithoutVerifying(t *testing.T) {

@@ -108,7 +108,7 @@ func (s *session) open(ctx context.Context, j *job) *openRun {
 	}
 	var r *openRun
 	s.persist(ctx, "to open the run "+j.Args.Run, func(ctx context.Context) (err error) {
-		r, err = s.openRun(ctx, j.Args.Run)
+		r, err = s.openRun(ctx, j.Args.Run) //nolint:contextcheck // a run lives as long as the session
 		if errors.Is(err, ledger.ErrVersion) || steps.Class(err) == steps.ClassInvalid {
 			s.end(refused(err))
 		}

@@ -35,24 +35,24 @@ const apiToken = "00test-api-token"
 
 func TestMain(m *testing.M) {
 	if os.Getenv("FLEET_WORKER") != "" {
-		os.Exit(workerMain())
+		workerMain()
+		return
 	}
-	code := m.Run()
+	m.Run()
 	pgtest.Stop()
-	os.Exit(code)
 }
 
 // workerMain is the process of a worker.
-func workerMain() int {
+func workerMain() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	var orgs []fleet.Org
-	for _, url := range strings.Fields(os.Getenv("FLEET_ORGS")) {
+	for url := range strings.FieldsSeq(os.Getenv("FLEET_ORGS")) {
 		org, err := newFleetOrg(url, os.Getenv("FLEET_TOKEN"))
 		if err != nil {
 			log.Error("client", "error", err)
-			return 2
+			return
 		}
 		orgs = append(orgs, org)
 	}
@@ -68,9 +68,7 @@ func workerMain() int {
 	}
 	if err := w.Work(ctx); err != nil {
 		log.Error("work", "error", err)
-		return 1
 	}
-	return 0
 }
 
 func newFleetOrg(url, token string) (fleet.Org, error) {

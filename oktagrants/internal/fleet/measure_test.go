@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/pgtest"
 )
 
-// go test ./internal/fleet -run TestMeasure -measure -v -timeout 1h
+// The figures of README.md: go test ./internal/fleet -run TestMeasure -measure -v -timeout 1h.
 var (
 	measure      = flag.Bool("measure", false, "measure runs of several machines; takes minutes")
 	measureUsers = flag.Int("measure-users", 20_000, "users of each run")
@@ -83,7 +84,7 @@ func (m *measurement) begin() {
 // requests waits until the org got so many requests.
 func (m *measurement) requests(n int) {
 	m.t.Helper()
-	require.Eventually(m.t, func() bool { return len(m.org.Requests()) >= n }, 10*time.Minute, 10*time.Millisecond)
+	require.Eventually(m.t, func() bool { return len(m.org.Requests()) >= n }, 10*time.Minute, 200*time.Millisecond)
 }
 
 // report waits for the end of the run, and prints what came of it.
@@ -113,8 +114,8 @@ func (m *measurement) report() {
 func (w *worker) calls() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := len(w.lines) - 1; i >= 0; i-- {
-		if _, n, ok := strings.Cut(w.lines[i], "calls="); ok {
+	for _, line := range slices.Backward(w.lines) {
+		if _, n, ok := strings.Cut(line, "calls="); ok {
 			return n
 		}
 	}
@@ -132,13 +133,13 @@ func (w *worker) peak() int {
 	return kilobytes
 }
 
-func TestMeasureThreeWorkers(t *testing.T) {
+func TestMeasureThreeWorkers(t *testing.T) { //nolint:paralleltest // one at a time, or the figures are wrong
 	m := newMeasurement(t, 3)
 	m.begin()
 	m.report()
 }
 
-func TestMeasureKills(t *testing.T) {
+func TestMeasureKills(t *testing.T) { //nolint:paralleltest // one at a time, or the figures are wrong
 	m := newMeasurement(t, 3)
 	m.begin()
 	m.requests(3 * *measureUsers / 24)
@@ -162,11 +163,11 @@ func TestMeasureKills(t *testing.T) {
 // rate is how many requests a second the org got in the next two seconds.
 func (m *measurement) rate() float64 {
 	before, began := len(m.org.Requests()), time.Now()
-	time.Sleep(2 * time.Second)
+	<-time.After(2 * time.Second)
 	return float64(len(m.org.Requests())-before) / time.Since(began).Seconds()
 }
 
-func TestMeasureRestartOfPostgres(t *testing.T) {
+func TestMeasureRestartOfPostgres(t *testing.T) { //nolint:paralleltest // one at a time, or the figures are wrong
 	m := newMeasurement(t, 3)
 	m.begin()
 	m.requests(3 * *measureUsers / 3)
@@ -174,7 +175,7 @@ func TestMeasureRestartOfPostgres(t *testing.T) {
 	m.report()
 }
 
-func TestMeasurePartition(t *testing.T) {
+func TestMeasurePartition(t *testing.T) { //nolint:paralleltest // one at a time, or the figures are wrong
 	m := newMeasurement(t, 2)
 	proxy, proxied := newProxy(t, m.target)
 	m.workers = append(m.workers, m.start(proxied, m.org))
@@ -182,12 +183,12 @@ func TestMeasurePartition(t *testing.T) {
 	m.begin()
 	m.requests(3 * *measureUsers / 4)
 	proxy.black.Store(true)
-	time.Sleep(time.Minute)
+	<-time.After(time.Minute)
 	proxy.black.Store(false)
 	m.report()
 }
 
-func TestMeasureTwoOrgs(t *testing.T) {
+func TestMeasureTwoOrgs(t *testing.T) { //nolint:paralleltest // one at a time, or the figures are wrong
 	m := newMeasurement(t, 0)
 	other := *m
 	other.target = strings.TrimSuffix(m.target, "#january") + "#other"
@@ -203,7 +204,7 @@ func TestMeasureTwoOrgs(t *testing.T) {
 	other.report()
 }
 
-func TestMeasureAMillion(t *testing.T) {
+func TestMeasureAMillion(t *testing.T) { //nolint:paralleltest // one at a time, or the figures are wrong
 	if !*measure {
 		t.Skip("only with -measure")
 	}

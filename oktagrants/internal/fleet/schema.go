@@ -139,7 +139,7 @@ func migrated(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
 	}
 	rivers, err := migrator.Validate(ctx, nil)
 	if err != nil {
-		return false, fmt.Errorf("River's tables: %w", err)
+		return false, fmt.Errorf("the tables of River: %w", err)
 	}
 	return rivers.OK && version == len(migrations), nil
 }

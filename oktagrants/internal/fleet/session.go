@@ -17,9 +17,12 @@ import (
 )
 
 const (
-	jobsAtATime  = 4 // of one worker for one org
+	jobsAtATime  = 4  // of one worker for one org
+	maxHost      = 60 // bytes of its name in a worker's ID
 	leaveTimeout = 5 * time.Second
 	stopTimeout  = 15 * time.Second
+
+	transactionTimeout = 2 * time.Minute
 )
 
 // session is the life of a worker for one org, from its row in fleet_workers to the end of it. It ends when the worker
@@ -47,6 +50,7 @@ func newSession(w *Worker, org Org, log *slog.Logger) *session {
 	if err != nil {
 		host = "unknown"
 	}
+	host = host[:min(len(host), maxHost)]
 	return &session{id: host + "_" + rand.Text(), worker: w, org: org, log: log, pace: w.pacing(), runs: map[int64]*openRun{}}
 }
 
@@ -161,8 +165,8 @@ func (s *session) quit(ctx context.Context) {
 	if err := s.leave(leaving); err != nil {
 		s.log.WarnContext(ctx, "the database cannot be told that the worker stops", "error", err)
 	}
-	for _, r := range s.runs {
-		go r.close()
+	for id, r := range s.opened() {
+		s.retire(id, r)
 	}
 	go s.pool.Close()
 }
@@ -170,9 +174,7 @@ func (s *session) quit(ctx context.Context) {
 // persist repeats a transaction until it succeeds. It is false if the session ends before.
 func (s *session) persist(ctx context.Context, what string, transaction func(context.Context) error) bool {
 	for {
-		limited, cancel := context.WithTimeout(ctx, s.pace.lapse)
-		err := transaction(limited)
-		cancel()
+		err := s.bounded(ctx, transaction)
 		if err == nil {
 			return true
 		}
@@ -184,6 +186,15 @@ func (s *session) persist(ctx context.Context, what string, transaction func(con
 			return false
 		}
 	}
+}
+
+// bounded bounds the time of a transaction. The one that begins a phase of a million tasks takes some seconds.
+func (s *session) bounded(ctx context.Context, transaction func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, transactionTimeout)
+	defer cancel()
+	unhook := context.AfterFunc(s.done, func() { time.AfterFunc(leaveTimeout, cancel) })
+	defer unhook()
+	return transaction(ctx)
 }
 
 // quiet leaves out what River reports for information.

@@ -69,7 +69,7 @@ func (w *Worker) once(ctx context.Context, org Org) error {
 		case errors.Is(err, errRefused):
 			return err
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the worker was to stop
 		}
 		log.WarnContext(ctx, "the worker has stopped and begins again", "error", err)
 		if !wait(ctx, w.pacing().beat) {

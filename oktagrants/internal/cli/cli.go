@@ -97,7 +97,9 @@ or the credentials are wrong; 3 interrupted or incomplete: run it again.`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(misused)
 	root.AddGroup(jobGroup, callGroup)
+	root.AddGroup(machineGroup)
 	root.AddCommand(c.orgCommands()...)
+	root.AddCommand(c.machineCommands()...)
 	root.AddCommand(c.statusCommand(), c.reportCommand(), c.demoCommand(), c.manCommand(), c.versionCommand())
 	withCodes(root)
 	return root
@@ -107,6 +109,8 @@ or the credentials are wrong; 3 interrupted or incomplete: run it again.`,
 var (
 	jobGroup  = &cobra.Group{ID: "jobs", Title: "Jobs for many users:"}
 	callGroup = &cobra.Group{ID: "calls", Title: "Single calls:"}
+
+	machineGroup = &cobra.Group{ID: "machines", Title: "Several machines:"}
 )
 
 // orgCommands are the commands that work on an org.
@@ -121,8 +125,22 @@ func (c *cli) orgCommands() []*cobra.Command {
 	}
 	commands := slices.Concat(jobs, calls)
 	for _, command := range commands {
-		command.PersistentFlags().Float64Var(&c.maxUse, "max-use", 0,
-			"use this `share` of the org's rate limits, such as 0.5")
+		c.maxUseFlag(command)
+	}
+	return commands
+}
+
+func (c *cli) maxUseFlag(command *cobra.Command) {
+	command.PersistentFlags().Float64Var(&c.maxUse, "max-use", 0, "use this `share` of the org's rate limits, such as 0.5")
+}
+
+// machineCommands are the commands for runs of several machines.
+func (c *cli) machineCommands() []*cobra.Command {
+	work := c.workCommand()
+	c.maxUseFlag(work)
+	commands := []*cobra.Command{work, c.cancelCommand(), c.migrateCommand()}
+	for _, command := range commands {
+		command.GroupID = machineGroup.ID
 	}
 	return commands
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/grantkit/okta"
 
 	"github.com/grantkit/okta/oktagrants/internal/demo"
+	"github.com/grantkit/okta/oktagrants/internal/pgtest"
 )
 
 // noAccount is a machine with no configuration.
@@ -97,6 +99,10 @@ func runExample(t *testing.T, example string) {
 	m.config = org.Config()
 	m.write("leavers.csv", "login\nada.archer@acme.example\n")
 	m.write("users.csv", "00u00000000000000001\n")
+	if strings.Contains(example, "postgres://") {
+		runInPostgres(t, words(t, example)[1:])
+		return
+	}
 	args := words(t, example)
 	require.Equal(t, "oktagrants", args[0], example)
 	args = args[1:]
@@ -116,6 +122,30 @@ func runExample(t *testing.T, example string) {
 	if report, ok := strings.CutPrefix(o.out[strings.LastIndex(strings.TrimSpace(o.out), "\n")+1:], os.TempDir()); ok {
 		t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(os.TempDir() + strings.TrimSpace(report))) })
 	}
+}
+
+// runInPostgres runs an example in a database of its own. What would go on until it is interrupted is interrupted.
+func runInPostgres(t *testing.T, args []string) {
+	t.Helper()
+	m, database := newMachine(t), pgtest.Database(t)
+	m.write("orgs.txt", "acme.yaml\n")
+	m.write("acme.yaml", "okta:\n  client:\n    orgUrl: "+m.org.URL+"\n    token: "+secret+"\n")
+	for i, arg := range args {
+		switch {
+		case strings.HasPrefix(arg, "postgres://"):
+			args[i] = strings.Replace(arg, "postgres://oktagrants@db.example/oktagrants", database, 1)
+		case arg == "orgs.txt":
+			args[i] = m.path(arg)
+		case arg == ":9090":
+			args[i] = "127.0.0.1:0"
+		}
+	}
+	if args[0] == "cancel" {
+		begun(t, m, args[1])
+	}
+	ctx, interrupt := context.WithTimeout(t.Context(), 2*time.Second)
+	defer interrupt()
+	m.runIn(ctx, args...).succeeds(t)
 }
 
 // words splits a line as a shell does, as far as the examples need it.

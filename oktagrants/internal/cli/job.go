@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grantkit/okta/oktagrants/internal/fleet"
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 	"github.com/grantkit/okta/oktagrants/internal/report"
 	"github.com/grantkit/okta/oktagrants/internal/run"
@@ -162,8 +164,9 @@ func (c *cli) prepareAndRun(ctx context.Context, t *target, j *job, r *run.Runne
 			return err
 		}
 	}
-	shown = c.follow(j.quiet, r.Progress)
-	summary, err := r.Run(ctx)
+	e := c.engine(t, j, r)
+	shown = c.follow(j.quiet, e.Progress)
+	summary, err := e.Run(ctx)
 	shown.end()
 	if shown := c.showResult(ctx, j, r, &summary); shown != nil {
 		err = errors.Join(err, fmt.Errorf("the result cannot be shown: %w", shown))
@@ -172,6 +175,21 @@ func (c *cli) prepareAndRun(ctx context.Context, t *target, j *job, r *run.Runne
 		return c.stopped(j, err)
 	}
 	return failureOf(&summary)
+}
+
+// engine is what carries out a run.
+type engine interface {
+	Run(ctx context.Context) (run.Summary, error)
+	Progress() run.Progress
+}
+
+// engine returns the engine of a run: all workers of its org together, if its ledger is in Postgres.
+func (c *cli) engine(t *target, j *job, r *run.Runner) engine {
+	if !ledger.IsPostgres(j.run) {
+		return r
+	}
+	org := fleet.Org{URL: t.config.OrgURL, Client: t.client, Meter: t.meter}
+	return &fleet.Command{Target: j.run, Runner: r, Org: org, Log: c.logger(slog.LevelError)}
 }
 
 // showResult shows what came of a run, even of one that was stopped. In the demo it writes a report, too.

@@ -35,15 +35,20 @@ const noConfiguration = `no Okta org is configured: set OKTA_CLIENT_ORGURL and O
 
 // connect makes a client for the org, with some changes to its configuration. It sends nothing.
 func (c *cli) connect(changes ...func(*okta.Config)) (*target, error) {
-	if !(c.maxUse >= 0 && c.maxUse <= 1) { // also not a number
-		return nil, wrong("--max-use is %v: it must be above 0 and at most 1", c.maxUse)
-	}
 	config, window, err := c.loadConfig()
 	if err != nil {
 		return nil, wrong("%w", err)
 	}
 	if config.OrgURL == "" && config.Credentials == nil {
 		return nil, wrong(noConfiguration)
+	}
+	return c.connectTo(config, window, changes...)
+}
+
+// connectTo is connect with a configuration.
+func (c *cli) connectTo(config okta.Config, window time.Duration, changes ...func(*okta.Config)) (*target, error) {
+	if !(c.maxUse >= 0 && c.maxUse <= 1) { // also not a number
+		return nil, wrong("--max-use is %v: it must be above 0 and at most 1", c.maxUse)
 	}
 	if c.maxUse > 0 {
 		config.RateLimiter.MaxUse = c.maxUse
@@ -56,6 +61,7 @@ func (c *cli) connect(changes ...func(*okta.Config)) (*target, error) {
 	}
 	warned := &warnings{}
 	t.config.Logger = slog.New(warned)
+	var err error
 	if t.client, err = okta.NewClient(t.config); err != nil {
 		return nil, wrong("the configuration is incomplete or wrong: %w", err)
 	}

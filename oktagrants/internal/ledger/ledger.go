@@ -39,7 +39,7 @@ type Ledger struct {
 func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
 	l := &Ledger{now: time.Now}
 	var err error
-	if isPostgres(target) {
+	if IsPostgres(target) {
 		l.storage, l.name, err = openPostgres(ctx, target, mode)
 	} else {
 		l.storage, err = openSQLite(ctx, target, mode)

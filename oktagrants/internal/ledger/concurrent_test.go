@@ -172,8 +172,10 @@ func TestCloseWaitsForWritesThatBegan(t *testing.T) {
 		for i := range tasks {
 			wg.Go(func() {
 				task := ledger.Task{Seq: int64(i + 1), State: ledger.Done}
-				if l.Finish(t.Context(), &task) == nil {
+				if err := l.Finish(t.Context(), &task); err == nil {
 					kept.Store(task.Seq, true)
+				} else {
+					assert.EqualError(t, err, "the ledger is closed")
 				}
 			})
 		}

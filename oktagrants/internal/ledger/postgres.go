@@ -77,7 +77,7 @@ func parseTarget(target string) (*pgx.ConnConfig, string, error) {
 			"'_' and '-', at most 100 (a # in a password is written %23)")
 	}
 	config, err := pgx.ParseConfig(dsn)
-	if err != nil {
+	if err != nil || !separate(dsn) {
 		return nil, "", errors.New("invalid Postgres URL: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, " +
 			"with special characters in the password as %XX, and settings and files that exist")
 	}
@@ -87,6 +87,14 @@ func parseTarget(target string) (*pgx.ConnConfig, string, error) {
 		}
 	}
 	return config, run, nil
+}
+
+// separate says whether it is clear where the password ends: at the only @, before the first / or ?. Otherwise a part
+// of it could be taken for the host or the database, and shown.
+func separate(dsn string) bool {
+	_, rest, _ := strings.Cut(dsn, "://")
+	path := strings.IndexAny(rest+"/", "/?")
+	return strings.Count(rest, "@") <= 1 && strings.Index(rest, "@") < path
 }
 
 // sessionDefaults are settings of each connection, unless the URL has others.

@@ -126,6 +126,15 @@ func TestPasswordIsInNoError(t *testing.T) {
 		"postgres://ada:a#s3cr3t@" + closed + "/db",
 		"postgres://ada:a?s3cr3t@" + closed + "/db",
 		"postgres://ada:a:s3cr3t@" + closed + "/db",
+		"postgres://ada:a@s3cr3t@" + closed + "/db",
+		"postgres://ada:a@s3cr3t/@" + closed + "/db",
+		"postgres://ada:a/b@s3cr3t@" + closed + "/db",
+		"postgres://ada:a,s3cr3t@" + closed + "/db",
+		"postgres://ada:a/s3cr3t,b@" + closed + "/db",
+		"postgres://ada:a/s3cr3t",
+		"postgres://127.0.0.1:1/s3cr3t@" + closed + "/db",
+		"postgres://127.0.0.1:1?x=s3cr3t@" + closed + "/db",
+		"postgres://ada@" + closed + "/db?passfile=/s3cr3t&password=s3cr3t&connect_timeout=s3cr3t",
 		"postgres://ada:%zzs3cr3t@" + closed + "/db",
 		"postgresql://ada:s3cr3t@host:port/db",
 		"postgres://ada:s3cr3t@" + closed + "/db#two words",
@@ -153,6 +162,7 @@ func TestServerThatNeverResponds(t *testing.T) {
 	defer cancel()
 	_, err = ledger.Open(ctx, "postgres://ada@"+listener.Addr().String()+"/db", ledger.Write)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NotErrorIs(t, err, ledger.ErrStorage)
 }
 
 func TestServerThatStaysAway(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,6 +43,9 @@ func (b *bench) largeReview(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := g.checkReview(ctx, users); err != nil {
+		return err
+	}
 	b.jobs.reviews = append(b.jobs.reviews, review{users, g})
 	wall, resume := half.Wall+rest.Wall, log.Grants.Sub(again.started).Seconds()
 	rate, rss := float64(users)/wall.Seconds(), float64(max(half.PeakRSS, rest.PeakRSS))/1e6
@@ -53,6 +57,30 @@ func (b *bench) largeReview(ctx context.Context) error {
 	f.atLeast("users a second", rate, 2000)
 	f.bar("peak RSS of a review, MB", rss, 200)
 	f.bar("from the start to the first call after a kill, s", resume, 5)
+	return nil
+}
+
+// checkReview makes sure that the ledger of a review has all users and their grants.
+func (g oktagrants) checkReview(ctx context.Context, users int) error {
+	status, err := g.start(ctx, "status", runFile, "--json")
+	if err != nil {
+		return err
+	}
+	if _, err := status.succeed(); err != nil {
+		return err
+	}
+	var ledger struct {
+		Tasks struct {
+			User map[string]int `json:"user"` // by state
+		} `json:"tasks"`
+		Grants int `json:"grants"`
+	}
+	if err := json.Unmarshal(status.output.Bytes(), &ledger); err != nil {
+		return err
+	}
+	if done := ledger.Tasks.User["done"]; done != users || ledger.Grants != appsOfUser*users {
+		return fmt.Errorf("of %d users, the ledger has %d with %d grants", users, done, ledger.Grants)
+	}
 	return nil
 }
 

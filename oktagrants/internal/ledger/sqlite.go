@@ -154,7 +154,10 @@ func createFile(path string) error {
 
 // open opens a file that is locked, and makes the schema in an empty one.
 func (f *sqliteFile) open(ctx context.Context, path string) error {
-	db, err := openDB(path, url.Values{"_txlock": {"immediate"}, "_pragma": {"synchronous(FULL)"}})
+	db, err := openDB(path, url.Values{
+		"_txlock": {"immediate"},
+		"_pragma": {"synchronous(FULL)", "wal_autocheckpoint(4000)"}, // pages, 16 MB: a list changes many
+	})
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ type Ledger struct {
 func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
 	l := &Ledger{now: time.Now}
 	var err error
-	if isPostgres(target) {
+	if IsPostgres(target) {
 		l.storage, l.name, err = openPostgres(ctx, target, mode)
 	} else {
 		l.storage, err = openSQLite(ctx, target, mode)
@@ -53,6 +53,9 @@ func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
 	}
 	return l, nil
 }
+
+// Target is where the ledger is, as messages name it: without a password.
+func (l *Ledger) Target() string { return l.target }
 
 // Close waits for the writes that have begun and closes the ledger.
 func (l *Ledger) Close() error {

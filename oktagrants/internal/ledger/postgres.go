@@ -29,7 +29,8 @@ const (
 // errRace means that a transaction lost a race with one of another process: a repeat succeeds.
 var errRace = errors.New("another process was faster")
 
-func isPostgres(target string) bool {
+// IsPostgres reports whether the ledger at target is in a Postgres database, and not in a file.
+func IsPostgres(target string) bool {
 	return strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://")
 }
 

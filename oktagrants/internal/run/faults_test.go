@@ -462,28 +462,23 @@ func TestRunBeforeItIsListed(t *testing.T) {
 }
 
 // An engine for several machines hands out parts of the tasks.
-func TestDo(t *testing.T) {
+func TestDoRange(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 10)
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(10)...)
 	p := c.start(t.Context(), t)
 	_, err := p.Prepare(t.Context())
 	require.NoError(t, err)
-	tasks, err := p.Ledger.Next(t.Context(), 3, 4, ledger.Pending)
-	require.NoError(t, err)
-	require.NoError(t, p.Do(t.Context(), ledger.Working, tasks))
+	require.NoError(t, p.DoRange(t.Context(), ledger.Working, 4, 7))
 	assert.Equal(t, map[ledger.State]int{ledger.Pending: 6, ledger.Done: 4}, c.states(t))
-	tasks, err = p.Ledger.Next(t.Context(), 0, 10, ledger.Done)
-	require.NoError(t, err)
-	require.NoError(t, p.Do(t.Context(), ledger.Verifying, tasks))
+	require.NoError(t, p.DoRange(t.Context(), ledger.Working, 4, 7), "nothing is left to do")
+	require.NoError(t, p.DoRange(t.Context(), ledger.Verifying, 1, 10))
 	assert.Equal(t, map[ledger.State]int{ledger.Pending: 6, ledger.Verified: 4}, c.states(t))
 
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the pod is drained"))
-	tasks, err = p.Ledger.Next(t.Context(), 0, 10, ledger.Pending)
-	require.NoError(t, err)
 	for range 20 {
-		err = p.Do(ctx, ledger.Working, tasks)
+		err = p.DoRange(ctx, ledger.Working, 1, 10)
 		require.ErrorIs(t, err, run.ErrIncomplete)
 		require.ErrorContains(t, err, "the pod is drained")
 	}

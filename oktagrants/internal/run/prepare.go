@@ -30,11 +30,14 @@ type Plan struct {
 // Users returns how many users are still to be dealt with.
 func (p *Plan) Users() int {
 	users := p.Counts.Tasks[ledger.User]
-	return users[ledger.Pending] + users[ledger.Started] + users[ledger.Failed] - p.Unknown()
+	again := min(users[ledger.Left], p.Counts.Classes[steps.ClassLeft])
+	return users[ledger.Pending] + users[ledger.Started] + users[ledger.Failed] - p.Unknown() + again
 }
 
 // Unknown returns how many users do not exist.
-func (p *Plan) Unknown() int { return p.Counts.Classes[steps.ClassNotFound] }
+func (p *Plan) Unknown() int {
+	return min(p.Counts.Tasks[ledger.User][ledger.Failed], p.Counts.Classes[steps.ClassNotFound])
+}
 
 // Prepare lists the tasks of the run and resolves the logins among them, unless that was done before, and returns what
 // Run is going to do. It revokes nothing. If it is stopped, it goes on there the next time.
@@ -164,14 +167,20 @@ func limitOf[T any](page *okta.Page[T], err error) (int, error) {
 	return page.RateLimit.Limit, nil
 }
 
-// duration is how long calls take at the limits; 0 if one is not known.
+// duration is how long calls take at the known limits; 0 if that of the busiest bucket is not known.
 func (r *Runner) duration(calls steps.Calls, limits map[string]int) time.Duration {
 	var longest float64 // in windows
+	known, unknown := 0, 0
 	for bucket, n := range calls {
 		if limits[bucket] == 0 {
-			return 0
+			unknown = max(unknown, n)
+			continue
 		}
+		known = max(known, n)
 		longest = max(longest, float64(n)/(float64(limits[bucket])*r.maxUse()))
+	}
+	if unknown > known {
+		return 0
 	}
 	return time.Duration(longest * float64(r.window())).Round(time.Millisecond)
 }

@@ -36,6 +36,11 @@ func (r *Runner) Progress() Progress {
 	return p
 }
 
+// Observe tells how far a run is that others carry out.
+func (r *Runner) Observe(phase ledger.Phase, counts ledger.Counts) {
+	r.tally.begin(phase, counts, r.Job)
+}
+
 // tally counts the tasks of the present phase.
 type tally struct {
 	mu        sync.Mutex

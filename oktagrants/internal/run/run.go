@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,16 +126,27 @@ var statesOf = map[ledger.Phase][]ledger.State{
 	ledger.Verifying: {ledger.Done, ledger.Left},
 }
 
+// States returns the states of the tasks that a phase deals with.
+func States(phase ledger.Phase) []ledger.State { return statesOf[phase] }
+
 // tasks are the tasks of a phase, each once, read from the ledger as they are needed.
 func (r *Runner) tasks(ctx context.Context, phase ledger.Phase) iter.Seq2[ledger.Task, error] {
+	return r.between(ctx, phase, 1, math.MaxInt64)
+}
+
+// between are the tasks of a phase whose Seq is at least first and at most last.
+func (r *Runner) between(ctx context.Context, phase ledger.Phase, first, last int64) iter.Seq2[ledger.Task, error] {
 	return func(yield func(ledger.Task, error) bool) {
-		for after := int64(0); ; {
-			page, err := r.Ledger.Next(ctx, after, pageSize, statesOf[phase]...)
+		for after := first - 1; after < last; {
+			page, err := r.Ledger.Next(ctx, after, int(min(pageSize, last-after)), statesOf[phase]...)
 			if err != nil {
 				yield(ledger.Task{}, err)
 				return
 			}
 			for _, task := range page {
+				if task.Seq > last {
+					return
+				}
 				if !r.concerns(phase, &task) {
 					r.tally.finish(task.State)
 				} else if !yield(task, nil) {
@@ -160,16 +172,11 @@ func (r *Runner) concerns(phase ledger.Phase, task *ledger.Task) bool {
 	return task.ID != "" || !r.resolved // a login is resolved once by each process
 }
 
-// Do does some tasks of a phase, Listing, Working or Verifying, and records each outcome. Tasks that fail are no error.
-// An error stops all: it is one that the other tasks would meet, too, or ctx has ended, which matches [ErrIncomplete].
-func (r *Runner) Do(ctx context.Context, phase ledger.Phase, tasks []ledger.Task) error {
-	return r.stream(ctx, phase, func(yield func(ledger.Task, error) bool) {
-		for _, task := range tasks {
-			if !yield(task, nil) {
-				return
-			}
-		}
-	})
+// DoRange does the tasks of a phase, Working or Verifying, whose Seq is at least first and at most last, and records each
+// outcome. Tasks that fail are no error. An error stops all: it is one that the other tasks would meet, too, or ctx has
+// ended, which matches [ErrIncomplete].
+func (r *Runner) DoRange(ctx context.Context, phase ledger.Phase, first, last int64) error {
+	return r.stream(ctx, phase, r.between(ctx, phase, first, last))
 }
 
 // stream does tasks by several workers, as they come.
@@ -277,8 +284,8 @@ func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 	return r.succeed(ctx, task, ledger.Done)
 }
 
-// begin records the intent to revoke, even if the run was stopped meanwhile: an intent that is on record without a revoke
-// would have the task done twice.
+// begin records the intent to revoke, even if the run was stopped meanwhile: whether an interrupted write took effect
+// would not be known.
 func (r *Runner) begin(ctx context.Context, task *ledger.Task) error {
 	keep, cancel := keeping(ctx)
 	defer cancel()

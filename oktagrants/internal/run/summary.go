@@ -55,6 +55,12 @@ func ExitCode(err error) int {
 	return ExitIncomplete
 }
 
+// Summarize returns what came of a run that others have carried out. stopped says why they were stopped; it is nil if the
+// run came to its end.
+func (r *Runner) Summarize(ctx context.Context, began time.Time, stopped error) (Summary, error) {
+	return r.summarize(ctx, began, stopped)
+}
+
 func (r *Runner) summarize(ctx context.Context, began time.Time, stopped error) (Summary, error) {
 	summary := Summary{Calls: r.Meter.Calls(), Began: began, Ended: time.Now(), Err: stopped}
 	var runErr, countsErr error

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -16,19 +17,22 @@ const (
 
 // Blind says in sentences what the job cannot see or revoke. revoked is when it revoked something last; zero if it has
 // not ended.
-func (j *Job) Blind(revoked time.Time) []string {
-	switch j.kind {
+func (j *Job) Blind(revoked time.Time) []string { return Blind(j.kind, j.args, revoked) }
+
+// Blind is [Job.Blind] for a run of which only the ledger is known.
+func Blind(kind ledger.Kind, args Arguments, revoked time.Time) []string {
+	switch kind {
 	case ledger.Offboard:
-		return j.blindOffboard(revoked)
+		return args.blindOffboard(revoked)
 	case ledger.RevokeApp:
-		return j.blindRevokeApp(revoked)
+		return args.blindRevokeApp(revoked)
 	}
-	return j.blindReview()
+	return args.blindReview()
 }
 
-func (j *Job) blindReview() []string {
-	blind := []string{j.blindUsers()}
-	if j.args.Tokens {
+func (a Arguments) blindReview() []string {
+	blind := []string{a.blindUsers()}
+	if a.Tokens {
 		blind = append(blind,
 			"Okta lists refresh tokens only: access tokens that were issued without one are not seen.",
 			"Only apps that sign on with OpenID Connect were asked for refresh tokens: others are no OAuth clients.",
@@ -40,25 +44,25 @@ func (j *Job) blindReview() []string {
 		"and were not read.")
 }
 
-func (j *Job) blindUsers() string {
+func (a Arguments) blindUsers() string {
 	switch {
-	case j.input != nil:
+	case a.listed():
 		return "Only the users of the given list were reviewed."
-	case j.args.Group != "":
+	case a.Group != "":
 		return "Only the users who were members of the group when it was listed were reviewed."
-	case j.args.Search != "":
+	case a.Search != "":
 		return "Only the users whom the search found were reviewed; Okta's search may lag behind changes."
 	}
-	return "All users were reviewed, deprovisioned ones too, but for those who were created after the list was read."
+	return "Users who were created after the list of all users was read were not reviewed; deprovisioned ones are in it."
 }
 
-func (j *Job) blindOffboard(revoked time.Time) []string {
+func (a Arguments) blindOffboard(revoked time.Time) []string {
 	blind := []string{
 		"The users were not deactivated: those who can still authenticate can get new tokens and consents.",
 		"Access tokens that an API validates by itself, without asking Okta, live on until they expire, " +
 			until(revoked) + ".",
 	}
-	if j.args.KeepSessions {
+	if a.KeepSessions {
 		return append(blind,
 			"Sessions at Okta were kept.",
 			"Access tokens that were issued without a refresh token were not revoked.")
@@ -69,21 +73,21 @@ func (j *Job) blindOffboard(revoked time.Time) []string {
 			"the verification lists each user's clients that still have tokens or consents.")
 }
 
-func (j *Job) blindRevokeApp(revoked time.Time) []string {
+func (a Arguments) blindRevokeApp(revoked time.Time) []string {
 	blind := []string{
 		"Access tokens that were issued without a refresh token, or that an API validates by itself, live on until " +
 			"they expire, " + until(revoked) + ".",
 		map[string]string{
-			Assigned: "Consents were revoked for the users who were assigned to the app when they were listed: " +
+			Assigned: "Only consents of users who were assigned to the app when they were listed are revoked: " +
 				"others, such as users who were assigned before, may still have some. Okta removes the assignments by " +
 				"groups of an app that is deactivated, and ends its consents.",
 			All: "Consents of users who were created after the list was read were not looked for.",
-			Reviewed: "Consents were revoked for the users for whom the review found some, and for those whom it could " +
-				"not read: consents that are newer than the review are left.",
-		}[j.args.UsersOf],
+			Reviewed: "Only consents of users for whom the review found some, or whom it could not read, are revoked: " +
+				"consents that are newer than the review are left.",
+		}[cmp.Or(a.UsersOf, Assigned)],
 		"Custom authorization servers were not read if the org does not have that feature (E0000015).",
 	}
-	if j.args.Deactivate {
+	if a.Deactivate {
 		return blind
 	}
 	return append(blind, "The app was not deactivated: users can consent again, and it can get new tokens.")

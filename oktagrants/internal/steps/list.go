@@ -25,8 +25,8 @@ type source struct {
 	read func(ctx context.Context, after string, add func(tasks []ledger.Task, next string) error) error
 }
 
-// listed is the cursor behind the last task.
-const listed = "end"
+// complete is the cursor behind the last task.
+const complete = "end"
 
 // batch is how many tasks from a file or a ledger are added at once.
 const batch = 500
@@ -35,7 +35,7 @@ const batch = 500
 // cursor names the source and a place in it, such as "users:abc". If Okta no longer knows the place, that source is
 // read from its beginning: add must skip tasks that it has.
 func (j *Job) List(ctx context.Context, cursor string, add Add) error {
-	if cursor == listed {
+	if cursor == complete {
 		return nil
 	}
 	sources := j.sources()
@@ -48,13 +48,13 @@ func (j *Job) List(ctx context.Context, cursor string, add Add) error {
 		return &fault{ClassInvalid, fmt.Errorf("the list cannot be resumed: this job has no source %q", name)}
 	}
 	for i := at; i < len(sources); i++ {
-		behind := listed
+		behind := complete
 		if i+1 < len(sources) {
 			behind = sources[i+1].name + ":"
 		}
 		err := sources[i].read(ctx, after, func(tasks []ledger.Task, next string) error {
 			if next == "" {
-				return add(tasks, behind, behind == listed)
+				return add(tasks, behind, behind == complete)
 			}
 			return add(tasks, sources[i].name+":"+next, false)
 		})
@@ -271,7 +271,7 @@ func (j *Job) listApp(ctx context.Context, _ string, add func([]ledger.Task, str
 func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task, string) error) error {
 	review, err := ledger.Open(ctx, j.args.Review, ledger.Read)
 	if err != nil {
-		return &fault{ClassInvalid, fmt.Errorf("the review %s cannot be read: %w", j.args.Review, err)}
+		return &fault{ClassInvalid, fmt.Errorf("the review cannot be read: %w", err)}
 	}
 	defer review.Close() //nolint:errcheck // nothing is written to it
 	if err := j.checkReview(ctx, review); err != nil {
@@ -282,12 +282,14 @@ func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task
 		if err != nil {
 			return err
 		}
-		if task.ID == "" || task.Kind != ledger.User || !j.mayHaveConsent(&task) {
+		if task.Kind != ledger.User || !j.mayHaveConsent(&task) {
 			continue
 		}
-		tasks = append(tasks, ledger.Task{
-			Kind: ledger.User, ID: task.ID, Login: task.Login, Name: task.Name, Status: task.Status,
-		})
+		user := ledger.Task{Kind: ledger.User, ID: task.ID, Login: task.Login, Name: task.Name, Status: task.Status}
+		if user.ID == "" { // the review could not resolve the login
+			user.Given = task.Given
+		}
+		tasks = append(tasks, user)
 		if len(tasks) < batch {
 			continue
 		}
@@ -302,7 +304,7 @@ func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task
 func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
 	run, err := review.Run(ctx)
 	if err != nil {
-		return &fault{ClassInvalid, fmt.Errorf("the review %s cannot be read: %w", j.args.Review, err)}
+		return &fault{ClassInvalid, fmt.Errorf("the review cannot be read: %w", err)}
 	}
 	wrong := ""
 	switch {
@@ -315,7 +317,7 @@ func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
 	default:
 		return nil
 	}
-	return &fault{ClassInvalid, fmt.Errorf("%s %s", j.args.Review, wrong)}
+	return &fault{ClassInvalid, fmt.Errorf("%s %s", review.Target(), wrong)}
 }
 
 // mayHaveConsent reports whether a review found a consent to the app, or does not know.

@@ -30,6 +30,9 @@ type Arguments struct {
 	Review  string `json:"review,omitempty"` // revoke-app: the ledger of a review, for Reviewed
 }
 
+// listed reports whether the caller gives the users.
+func (a Arguments) listed() bool { return a.From != "" || len(a.Users) > 0 }
+
 // The values of Arguments.UsersOf.
 const (
 	Assigned = "assigned" // the users who are assigned to the app
@@ -65,7 +68,7 @@ func New(
 // wrong says what is wrong with the arguments, and nothing if they are right.
 func (j *Job) wrong() string {
 	args := j.args
-	listed := args.From != "" || len(args.Users) > 0
+	listed := args.listed()
 	revokeApp := args.Client != "" || args.UsersOf != "" || args.Review != "" || args.Deactivate
 	switch {
 	case j.client == nil:

@@ -242,8 +242,8 @@ func TestCalls(t *testing.T) {
 		ledger.User: {
 			ledger.Pending: 100, ledger.Started: 2, ledger.Failed: 3, ledger.Done: 40, ledger.Left: 5, ledger.Verified: 7,
 		},
-	}, Classes: map[string]int{steps.ClassNotFound: 1}}
-	const undone, unverified = 104, 149
+	}, Classes: map[string]int{steps.ClassNotFound: 1, steps.ClassLeft: 2}}
+	const undone, unverified = 104 + 2, 149 // two are revoked again
 
 	work, verify := newJob(t, org, ledger.Offboard, steps.Arguments{}, "ann").Calls(counts)
 	assert.Equal(t, steps.Calls{steps.BucketUsers: 2 * undone}, work)
@@ -296,6 +296,8 @@ func TestBlind(t *testing.T) {
 			assert.Regexp(t, `^[A-Z].*\.$`, sentence)
 		}
 	}
+	assert.Equal(t, newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oa1"}).Blind(revoked),
+		steps.Blind(ledger.RevokeApp, steps.Arguments{Client: "0oa1"}, revoked), "of a ledger alone")
 	assert.Contains(t, fmt.Sprint(newJob(t, org, ledger.Offboard, steps.Arguments{}, "ann").Blind(time.Time{})),
 		"an hour after they were issued")
 }

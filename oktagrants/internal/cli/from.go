@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"iter"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func fromFlag(cmd *cobra.Command, from *string) {
+	cmd.Flags().StringVar(from, "from", "",
+		"take the users from this `file`, - for standard input: CSV with a column id or login, or one a line")
+}
+
+// fromList makes a list of users the input of a job, if one is given.
+func (c *cli) fromList(ctx context.Context, j *job, path string) (*userList, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if sameFile(path, j.run) {
+		return nil, wrong("--run and --from name the same file, %s", shownTarget(path))
+	}
+	list, err := c.openList(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	j.input, j.args.From = list.users(), list.hash
+	j.consent.listOnStdin = path == "-"
+	return list, nil
+}
+
+// done closes a list, if there is one.
+func (l *userList) done() {
+	if l != nil {
+		_ = l.close()
+	}
+}
+
+// named yields the users whom the command line names.
+func named(users []string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, user := range users {
+			if !yield(user, nil) {
+				return
+			}
+		}
+	}
+}
+
+// sameFile reports whether two paths name the same file.
+func sameFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}

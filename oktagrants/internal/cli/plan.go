@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
+	"github.com/grantkit/okta/oktagrants/internal/run"
+	"github.com/grantkit/okta/oktagrants/internal/steps"
+)
+
+// planned is what a run is going to do, as --json writes it.
+type planned struct {
+	Kind        ledger.Kind    `json:"kind"`
+	Org         string         `json:"org"`
+	Ledger      string         `json:"run"`
+	App         string         `json:"app,omitempty"`
+	AppName     string         `json:"appName,omitempty"`
+	Users       int            `json:"users"`
+	Unknown     int            `json:"unknown"` // users who do not exist
+	Revokes     []string       `json:"revokes"` // of each user, but for an app's tokens
+	WorkCalls   int            `json:"workCalls"`
+	VerifyCalls int            `json:"verifyCalls"`
+	Limits      map[string]int `json:"limits,omitempty"`  // calls in a window, by rate limit bucket
+	Seconds     float64        `json:"seconds,omitempty"` // that it takes at least
+	Listed      time.Time      `json:"listed"`
+	Revoked     bool           `json:"revoked"` // false: this is the plan
+}
+
+// showPlan shows what a run is going to revoke, and reports whether it may.
+func (c *cli) showPlan(ctx context.Context, t *target, j *job, plan *run.Plan) (bool, error) {
+	p := newPlanned(t, j, plan)
+	var err error
+	switch goesAhead := j.consent.yes || c.asks(j.consent); {
+	case goesAhead:
+		err = p.write(c.err, t.window)
+	case j.json:
+		err = writeJSON(c.out, p)
+	default:
+		err = p.write(c.out, t.window)
+	}
+	if err != nil {
+		return false, fmt.Errorf("write the plan: %w", err)
+	}
+	return c.goesAhead(ctx, j.consent, t.host)
+}
+
+func newPlanned(t *target, j *job, plan *run.Plan) *planned {
+	p := &planned{
+		Kind: j.kind, Org: t.host, Ledger: shownTarget(j.run), Users: plan.Users(), Unknown: plan.Unknown(),
+		Revokes: revokes(j.kind, j.args), WorkCalls: plan.Work.Total(), VerifyCalls: plan.Verify.Total(),
+		Limits: plan.Limits, Seconds: plan.Duration.Seconds(), Listed: plan.Run.Created,
+	}
+	if plan.App != nil {
+		p.App, p.AppName = plan.App.ID, plan.App.Name
+	}
+	return p
+}
+
+// revokes says what a job revokes.
+func revokes(kind ledger.Kind, args steps.Arguments) []string {
+	switch {
+	case kind == ledger.RevokeApp && args.Deactivate:
+		return []string{"the app itself (deactivated)", "all refresh tokens of the app", "each user's grants for the app"}
+	case kind == ledger.RevokeApp:
+		return []string{"all refresh tokens of the app", "each user's grants for the app"}
+	case args.KeepSessions:
+		return []string{"each user's refresh tokens", "each user's grants"}
+	}
+	return []string{"each user's sessions", "each user's refresh tokens and access tokens", "each user's grants"}
+}
+
+func (p *planned) write(out io.Writer, window time.Duration) error {
+	users := plural(p.Users, "user")
+	if p.Unknown > 0 {
+		users += fmt.Sprintf(", and %s who cannot be found", count(p.Unknown))
+	}
+	facts := []fact{{"Users", users}}
+	if p.App != "" {
+		facts = append(facts, fact{"App", fmt.Sprintf("%s (%s)", p.AppName, p.App)})
+	}
+	facts = append(facts,
+		fact{"Revokes", strings.Join(p.Revokes, ", ")},
+		fact{"How many", "all that there are: they are not counted before, which would take as many calls again"},
+		fact{"Calls", fmt.Sprintf("%s to revoke and %s to verify, at least", count(p.WorkCalls), count(p.VerifyCalls))},
+		fact{"Time", p.time(window)},
+		fact{"List", "of users, begun at " + p.Listed.UTC().Format(minute)},
+		fact{"Ledger", p.Ledger},
+	)
+	return writeFacts(out, fmt.Sprintf("Plan: %s in %s", p.Kind, p.Org), facts)
+}
+
+func (p *planned) time(window time.Duration) string {
+	if p.Seconds == 0 {
+		return "not known: Okta names no rate limit"
+	}
+	each := "minute"
+	if window > 0 {
+		each = window.String()
+	}
+	var limits []string
+	for _, bucket := range slices.Sorted(maps.Keys(p.Limits)) {
+		limits = append(limits, fmt.Sprintf("%s: %s each %s", bucket, count(p.Limits[bucket]), each))
+	}
+	took := duration(max(time.Second, time.Duration(p.Seconds*float64(time.Second))))
+	return fmt.Sprintf("at least %s at the org's limits (%s)", took, strings.Join(limits, ", "))
+}

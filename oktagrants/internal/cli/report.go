@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
+	"github.com/grantkit/okta/oktagrants/internal/report"
+)
+
+func (c *cli) reportCommand() *cobra.Command {
+	var files reportFiles
+	cmd := &cobra.Command{
+		Use:   "report FILE",
+		Short: "Write the report of a run: a web page, CSV or JSON",
+		Long: `Write the report of a run: a web page for people, CSV for spreadsheets, JSON lines for programs.
+
+Without a flag it writes the web page next to the run, review.html for review.db. It prints the paths of what it has
+written. A report of a run that has not ended says so.`,
+		Example: `  oktagrants report review.db
+  oktagrants report review.db --html access.html --csv access.csv --json access.json`,
+		Args: takes("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := openRun(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer l.Close() //nolint:errcheck // nothing is written to it
+			if err := files.complete(args[0]); err != nil {
+				return err
+			}
+			return c.writeReports(cmd.Context(), l, args[0], files)
+		},
+	}
+	cmd.Flags().StringVar(&files.html, "html", "", "write a web page to this `file`")
+	cmd.Flags().StringVar(&files.csv, "csv", "", "write CSV to this `file`")
+	cmd.Flags().StringVar(&files.json, "json", "", "write JSON lines to this `file`")
+	return cmd
+}
+
+// reportFiles are the files of a report; empty for none.
+type reportFiles struct{ html, csv, json string }
+
+// complete chooses a file if none is given.
+func (f *reportFiles) complete(ledgerPath string) error {
+	if *f != (reportFiles{}) {
+		return nil
+	}
+	if strings.Contains(ledgerPath, "://") {
+		return wrong("report: name a file for the report of a database, such as --html report.html")
+	}
+	f.html = pageOf(ledgerPath)
+	return nil
+}
+
+// pageOf is the web page next to a ledger.
+func pageOf(ledgerPath string) string {
+	return strings.TrimSuffix(ledgerPath, filepath.Ext(ledgerPath)) + ".html"
+}
+
+func (c *cli) writeReports(ctx context.Context, l *ledger.Ledger, ledgerPath string, files reportFiles) error {
+	r, err := status(ctx, l, ledgerPath)
+	if err != nil {
+		return err
+	}
+	writers := []struct {
+		path  string
+		write func(io.Writer) error
+	}{
+		{files.html, func(w io.Writer) error { return report.HTML(ctx, w, l, report.Options{Blind: r.Blind}) }},
+		{files.csv, func(w io.Writer) error { return report.CSV(ctx, w, l) }},
+		{files.json, func(w io.Writer) error { return report.JSON(ctx, w, l) }},
+	}
+	var written []string
+	for _, w := range writers {
+		if w.path == "" {
+			continue
+		}
+		if slices.ContainsFunc(written, func(path string) bool { return sameFile(path, w.path) }) {
+			return wrong("report: two reports would be written to %s", w.path)
+		}
+		if err := writeFile(w.path, ledgerPath, w.write); err != nil {
+			return err
+		}
+		written = append(written, w.path)
+		if _, err := fmt.Fprintln(c.out, w.path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFile writes a file, all of it or nothing, in place of one that is there. It refuses to replace the ledger.
+func writeFile(path, ledgerPath string, write func(io.Writer) error) (err error) {
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		if sameFile(path, ledgerPath+suffix) {
+			return wrong("%s is the run itself: name another file for the report", path)
+		}
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return wrong("%s is not a file: name another one for the report", path)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
+	if err != nil {
+		return wrong("the report cannot be written: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("the report %s cannot be written: %w", path, err), os.Remove(file.Name()))
+		}
+	}()
+	if err := write(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}

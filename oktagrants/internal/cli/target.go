@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/grantkit/okta"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
+	"github.com/grantkit/okta/oktagrants/internal/run"
+	"github.com/grantkit/okta/oktagrants/internal/steps"
+)
+
+// target is the org that a command works on.
+type target struct {
+	client   *okta.Client
+	config   okta.Config
+	host     string // the org's name for people
+	meter    *run.Meter
+	window   time.Duration // of the rate limits; 0 for Okta's
+	warnings []string      // about the configuration
+}
+
+const noConfiguration = `no Okta org is configured: set OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN, or for a service ` +
+	`app OKTA_CLIENT_ORGURL, OKTA_CLIENT_CLIENTID, OKTA_CLIENT_PRIVATEKEY and OKTA_CLIENT_SCOPES, or write them into ` +
+	`~/.okta/okta.yaml; "oktagrants demo review" needs none of them`
+
+// connect makes a client for the org, with some changes to its configuration. It sends nothing.
+func (c *cli) connect(changes ...func(*okta.Config)) (*target, error) {
+	config, window, err := c.loadConfig()
+	if err != nil {
+		return nil, wrong("%w", err)
+	}
+	if config.OrgURL == "" && config.Credentials == nil {
+		return nil, wrong(noConfiguration)
+	}
+	return c.connectTo(config, window, changes...)
+}
+
+// connectTo is connect with a configuration.
+func (c *cli) connectTo(config okta.Config, window time.Duration, changes ...func(*okta.Config)) (*target, error) {
+	if !(c.maxUse >= 0 && c.maxUse <= 1) { // also not a number
+		return nil, wrong("--max-use is %v: it must be above 0 and at most 1", c.maxUse)
+	}
+	if c.maxUse > 0 {
+		config.RateLimiter.MaxUse = c.maxUse
+	}
+	t := &target{config: config, meter: &run.Meter{}, window: window}
+	t.config.UserAgent = userAgent()
+	t.config.OnAttempt = t.meter.OnAttempt
+	for _, change := range changes {
+		change(&t.config)
+	}
+	warned := &warnings{}
+	t.config.Logger = slog.New(warned)
+	var err error
+	if t.client, err = okta.NewClient(t.config); err != nil {
+		return nil, wrong("the configuration is incomplete or wrong: %w", err)
+	}
+	t.warnings = warned.take()
+	parsed, err := url.Parse(config.OrgURL)
+	if err != nil {
+		return nil, wrong("%w", err)
+	}
+	t.host = parsed.Host
+	return t, nil
+}
+
+// loadConfig returns the configuration of the org, and the window of its rate limits if that is not Okta's.
+func (c *cli) loadConfig() (okta.Config, time.Duration, error) {
+	if c.demo != nil {
+		return c.demo.start()
+	}
+	config, err := c.env.LoadConfig()
+	return config, 0, err
+}
+
+// warnings is a slog.Handler that keeps what NewClient has to say about a configuration, until take is called.
+type warnings struct {
+	texts []string
+	taken atomic.Bool
+}
+
+func (w *warnings) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && !w.taken.Load()
+}
+
+func (w *warnings) Handle(_ context.Context, record slog.Record) error {
+	w.texts = append(w.texts, record.Message)
+	return nil
+}
+
+func (w *warnings) WithAttrs([]slog.Attr) slog.Handler { return w }
+func (w *warnings) WithGroup(string) slog.Handler      { return w }
+
+func (w *warnings) take() []string {
+	w.taken.Store(true)
+	return w.texts
+}
+
+// person is a user of the org.
+type person struct{ id, login string }
+
+func (p person) String() string {
+	if p.login == "" {
+		return p.id
+	}
+	return fmt.Sprintf("%s (%s)", p.login, p.id)
+}
+
+// user finds the user who is given by ID or login.
+func (t *target) user(ctx context.Context, given string) (person, error) {
+	job, err := steps.New(t.client, t.config.OrgURL, ledger.Offboard, steps.Arguments{Users: []string{given}}, one(given))
+	if err != nil {
+		return person{}, err
+	}
+	task := ledger.Task{Kind: ledger.User, Given: given}
+	if err := job.Resolve(ctx, &task); err != nil {
+		if errors.Is(err, okta.ErrNotFound) {
+			return person{}, fmt.Errorf("there is no user %q in %s: %w", given, t.host, err)
+		}
+		return person{}, fmt.Errorf("find the user %q: %w", given, err)
+	}
+	return person{task.ID, task.Login}, nil
+}
+
+func one(user string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) { yield(user, nil) }
+}
+
+// forOrg is a command on the org.
+func (c *cli) forOrg(
+	do func(ctx context.Context, t *target, args []string) error,
+) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		t, err := c.connect()
+		if err != nil {
+			return err
+		}
+		return do(cmd.Context(), t, args)
+	}
+}
+
+// forUser is a command on the user whom its first argument gives.
+func (c *cli) forUser(
+	do func(ctx context.Context, t *target, user person, args []string) error,
+) func(*cobra.Command, []string) error {
+	return c.forOrg(func(ctx context.Context, t *target, args []string) error {
+		user, err := t.user(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return do(ctx, t, user, args)
+	})
+}

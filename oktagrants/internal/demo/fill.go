@@ -1,0 +1,151 @@
+package demo
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grantkit/okta/oktatest"
+)
+
+// filler adds data to an org. Its source of chance is seeded, so that the data is always the same.
+type filler struct {
+	org    *oktatest.Org
+	users  int
+	now    time.Time
+	chance *rand.Rand
+}
+
+func newFiller(org *oktatest.Org, opts Options) *filler {
+	return &filler{
+		org:    org,
+		users:  opts.Users,
+		now:    opts.Now.UTC().Truncate(day),
+		chance: rand.New(rand.NewPCG(20, 26)), //nolint:gosec // the same data each time
+	}
+}
+
+func (f *filler) fill() {
+	f.org.AddAuthorizationServer(oktatest.AuthorizationServer{ID: ServerID, Name: "Partners"})
+	for _, app := range apps {
+		f.org.AddClient(oktatest.Client{ID: app.id, Name: app.name, Status: app.status})
+	}
+	members := map[string][]string{}
+	assigned := map[string][]string{}
+	for i := range f.users {
+		user := f.addUser(i)
+		for _, group := range groups {
+			if f.happens(group.share) {
+				members[group.id] = append(members[group.id], user.ID)
+			}
+		}
+		for _, app := range apps {
+			if user.Status != deprovisioned && (i == 0 && app.id == ClientID || f.happens(app.share)) {
+				assigned[app.id] = append(assigned[app.id], user.ID)
+				f.consent(user.ID, app)
+			}
+		}
+	}
+	for _, group := range groups {
+		f.org.AddGroup(oktatest.Group{ID: group.id, UserIDs: members[group.id]})
+	}
+	for _, app := range apps {
+		f.org.AssignUsers(app.id, assigned[app.id]...)
+	}
+}
+
+const deprovisioned = "DEPROVISIONED"
+
+func (f *filler) addUser(i int) oktatest.User {
+	user := oktatest.User{
+		ID:      fmt.Sprintf("00u%017d", i+1),
+		Login:   loginOf(i),
+		Name:    nameOf(i),
+		Created: f.before(5 * year),
+	}
+	switch {
+	case i == 0:
+	case f.happens(0.04):
+		user.Status = deprovisioned
+	case f.happens(0.02):
+		user.Status = "SUSPENDED"
+	}
+	return f.org.AddUser(user)
+}
+
+func nameOf(i int) string {
+	first := firstNames[i%len(firstNames)]
+	return first + " " + lastNames[(i+i/len(firstNames))%len(lastNames)]
+}
+
+// loginOf is the login of a user. From the second round of names on, it has a number.
+func loginOf(i int) string {
+	local := strings.ToLower(strings.ReplaceAll(nameOf(i), " ", "."))
+	if round := i / (len(firstNames) * len(lastNames)); round > 0 {
+		local += strconv.Itoa(round + 1)
+	}
+	return local + "@acme.example"
+}
+
+// consent adds what a user granted to an app, and the refresh token that came with it.
+func (f *filler) consent(userID string, app app) {
+	granted := f.before(app.age)
+	scopes := slices.Clone(app.scopes)
+	for range app.optional {
+		if f.happens(0.4) {
+			scopes = slices.Delete(scopes, 1, 2)
+		}
+	}
+	ada := userID == UserID && app.id == ClientID
+	for i, scope := range scopes {
+		grant := oktatest.Grant{UserID: userID, ClientID: app.id, ScopeID: scope, Created: granted}
+		if ada {
+			grant.ID = fmt.Sprintf("oagada%d", i+1)
+		}
+		if f.happens(0.02) {
+			grant.Source, grant.CreatedBy = "ADMIN", UserID
+		}
+		f.org.AddGrant(grant)
+	}
+	if !slices.Contains(scopes, "offline_access") {
+		return
+	}
+	token := oktatest.RefreshToken{
+		UserID: userID, ClientID: app.id, AuthorizationServerID: app.server, Scopes: scopes, Created: granted,
+		LastUpdated: granted.Add(time.Duration(f.chance.Float64() * float64(f.now.Sub(granted)))),
+		ExpiresAt:   f.now.Add(30 * day),
+	}
+	if ada {
+		token.ID = TokenID
+	}
+	f.org.AddRefreshToken(token)
+}
+
+func (f *filler) happens(share float64) bool { return f.chance.Float64() < share }
+
+// before returns a time within the last age.
+func (f *filler) before(age time.Duration) time.Time {
+	return f.now.Add(-time.Duration(f.chance.Float64() * float64(age))).Truncate(time.Second)
+}
+
+// serveGroups lists the groups, of which an org of oktatest serves the users only.
+func serveGroups(w http.ResponseWriter, _ *http.Request) {
+	type profile struct {
+		Name string `json:"name"`
+	}
+	type group struct {
+		ID      string  `json:"id"`
+		Profile profile `json:"profile"`
+	}
+	list := make([]group, len(groups))
+	for i, g := range groups {
+		list[i] = group{g.id, profile{g.name}}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(list) //nolint:errchkjson // to a client that went away, otherwise it cannot fail
+}

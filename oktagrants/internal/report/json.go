@@ -1,0 +1,148 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
+)
+
+// The lines of the JSON, each with its type.
+type runLine struct {
+	Type      string          `json:"type"` // run
+	Run       string          `json:"run"`
+	Job       ledger.Kind     `json:"job"`
+	Org       string          `json:"org"`
+	Arguments json.RawMessage `json:"arguments"`
+	Phase     ledger.Phase    `json:"phase"`
+	Created   time.Time       `json:"created,omitzero"`
+	Ended     time.Time       `json:"ended,omitzero"`
+	Stop      string          `json:"stop,omitempty"`
+}
+
+type taskLine struct {
+	Type     string           `json:"type"` // task
+	Seq      int64            `json:"seq"`
+	Kind     ledger.TaskKind  `json:"kind"`
+	ID       string           `json:"id,omitempty"`
+	Given    string           `json:"given,omitempty"`
+	Login    string           `json:"login,omitempty"`
+	Name     string           `json:"name,omitempty"`
+	Status   string           `json:"status,omitempty"`
+	State    string           `json:"state"`
+	Tries    int              `json:"tries"`
+	Found    []ledger.Access  `json:"found,omitempty"`
+	Revoked  []ledger.Revoked `json:"revoked,omitempty"`
+	Class    string           `json:"errorClass,omitempty"`
+	Error    string           `json:"error,omitempty"`
+	Began    time.Time        `json:"began,omitzero"`
+	Finished time.Time        `json:"finished,omitzero"`
+	Checked  time.Time        `json:"checked,omitzero"`
+}
+
+type tokenLine struct {
+	Type string `json:"type"` // token
+	ledger.Access
+}
+
+type endLine struct {
+	Type       string                             `json:"type"`       // end
+	Tasks      int                                `json:"tasks"`      // lines
+	Tokens     int                                `json:"tokens"`     // lines
+	States     map[ledger.TaskKind]map[string]int `json:"states"`     // tasks, as the ledger counts them
+	Duplicates int                                `json:"duplicates"` // tasks that are not in States
+	Classes    map[string]int                     `json:"classes"`    // tasks that failed or are left
+	Again      int                                `json:"again"`      // tasks that began more than once
+	Grants     int                                `json:"grants"`     // found
+	Revoked    map[string]int                     `json:"revoked"`
+}
+
+// JSON writes a run as JSON lines: one for the run, one for each task and refresh token, and one of type end, which has
+// the counts. A file without that line was cut.
+func JSON(ctx context.Context, w io.Writer, source Source) error {
+	run, err := source.Run(ctx)
+	if err != nil {
+		return fmt.Errorf("read the run: %w", err)
+	}
+	buffered := bufio.NewWriter(w)
+	lines := json.NewEncoder(buffered)
+	if err := writeLines(ctx, lines, run, source); err != nil {
+		return err
+	}
+	if err := buffered.Flush(); err != nil {
+		return fmt.Errorf("write the JSON: %w", err)
+	}
+	return nil
+}
+
+func writeLines(ctx context.Context, lines *json.Encoder, run ledger.Run, source Source) error {
+	if err := writeLine(lines, newRunLine(run)); err != nil {
+		return err
+	}
+	end := endLine{Type: "end"}
+	for task, err := range source.Tasks(ctx) {
+		if err != nil {
+			return fmt.Errorf("read the tasks: %w", err)
+		}
+		if err := writeLine(lines, newTaskLine(task)); err != nil {
+			return err
+		}
+		end.Tasks++
+	}
+	for token, err := range source.Tokens(ctx) {
+		if err != nil {
+			return fmt.Errorf("read the tokens: %w", err)
+		}
+		if err := writeLine(lines, tokenLine{"token", token}); err != nil {
+			return err
+		}
+		end.Tokens++
+	}
+	counts, err := source.Counts(ctx)
+	if err != nil {
+		return fmt.Errorf("read the counts: %w", err)
+	}
+	return writeLine(lines, end.with(counts))
+}
+
+func writeLine(lines *json.Encoder, line any) error {
+	if err := lines.Encode(line); err != nil {
+		return fmt.Errorf("write the JSON: %w", err)
+	}
+	return nil
+}
+
+func newRunLine(run ledger.Run) runLine {
+	return runLine{
+		Type: "run", Run: runName(run), Job: run.Kind, Org: run.Org,
+		Arguments: json.RawMessage(cmp.Or(run.Arguments, "{}")),
+		Phase:     run.Phase, Created: run.Created, Ended: run.Ended, Stop: run.Stop,
+	}
+}
+
+func newTaskLine(task ledger.Task) taskLine {
+	return taskLine{
+		Type: "task", Seq: task.Seq, Kind: task.Kind, ID: task.ID, Given: task.Given, Login: task.Login, Name: task.Name,
+		Status: task.Status, State: stateNames[task.State], Tries: task.Tries, Found: task.Found, Revoked: task.Revoked,
+		Class: task.Class, Error: task.Error, Began: task.Began, Finished: task.Finished, Checked: task.Checked,
+	}
+}
+
+// with adds what the ledger counts.
+func (end endLine) with(counts ledger.Counts) endLine {
+	end.States = map[ledger.TaskKind]map[string]int{}
+	for kind, states := range counts.Tasks {
+		end.States[kind] = map[string]int{}
+		for state, n := range states {
+			end.States[kind][stateNames[state]] = n
+		}
+	}
+	end.Duplicates, end.Again, end.Grants = counts.Duplicates, counts.Again, counts.Grants
+	end.Classes, end.Revoked = counts.Classes, counts.Revoked
+	return end
+}

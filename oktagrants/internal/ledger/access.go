@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// entry is an access as it is kept: what is its own. A million users have grants of a few apps, so the rest, its traits,
-// stands once in a table, by its hash.
+// entry is an access as it is kept: what is its own. A million users have grants of a few apps, so the rest, its
+// traits, stands once in a table, by its hash.
 type entry struct {
 	ID      string     `json:"id,omitempty"`
 	Kind    AccessKind `json:"kind"`

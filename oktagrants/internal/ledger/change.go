@@ -6,23 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // change is one change of one task.
 type change struct {
 	task    Task
-	entries string            // of task.Found, as they are kept
-	revoked string            // of task, as they are kept
+	found   string            // of task, as it is kept
+	revoked string            // of task, as it is kept
 	amounts amounts           // of task
 	traits  map[string]string // of task.Found: those that may not be kept yet, as JSON by hash
 	apply   func(ctx context.Context, q querier, run int64, s *standing) error
 	result  chan error
 }
 
-// Start keeps the intent to do a task: its State becomes Started, its Tries grow by one, and Began is now. It returns when
-// that is durable. Concurrent calls of Start, Finish and Resolve share a commit.
+// Start keeps the intent to do a task: its State becomes Started, its Tries grow by one, and Began is now. It returns
+// when that is durable. Concurrent calls of Start, Finish and Resolve share a commit.
 //
 // If ctx ends, the intent may be kept or not.
 func (l *Ledger) Start(ctx context.Context, task *Task) error {
@@ -37,8 +39,8 @@ func (l *Ledger) Start(ctx context.Context, task *Task) error {
 	return nil
 }
 
-// Finish keeps the outcome of a task: State, Found, Revoked, Error and Class. Checked is now if the State is Verified or
-// Left, and otherwise Finished is. It returns when all of that is durable.
+// Finish keeps the outcome of a task: State, Found, Revoked, Error and Class. If the State is Verified or Left, Checked
+// is now; otherwise Finished is, and Checked is zero. It returns when all of that is durable.
 //
 // If ctx ends, the outcome may be kept, all of it, or not.
 func (l *Ledger) Finish(ctx context.Context, task *Task) error {
@@ -47,7 +49,7 @@ func (l *Ledger) Finish(ctx context.Context, task *Task) error {
 	if task.State == Verified || task.State == Left {
 		c.task.Checked = now
 	} else {
-		c.task.Finished = now
+		c.task.Finished, c.task.Checked = now, time.Time{}
 	}
 	if err := l.encode(c); err != nil {
 		return fmt.Errorf("finish task %d: %w", task.Seq, err)
@@ -60,17 +62,15 @@ func (l *Ledger) Finish(ctx context.Context, task *Task) error {
 	return nil
 }
 
-// Resolve keeps the ID, Login, Name and Status of a task that was given by login. If another task has that ID, this one is
-// no work any more: its State becomes Done, and its Class [Duplicate].
+// Resolve keeps the ID, Login, Name and Status of a task that was given by login. If another task has that ID, this
+// one is no work any more: its State becomes Done, and its Class [Duplicate].
 func (l *Ledger) Resolve(ctx context.Context, task Task) error {
 	if task.ID == "" || len(task.ID) > maxKey {
 		return fmt.Errorf("resolve task %d: invalid ID %.40q", task.Seq, task.ID)
 	}
 	c := &change{task: task}
 	c.task.Finished = l.now()
-	c.apply = func(ctx context.Context, q querier, run int64, s *standing) error {
-		return c.resolve(ctx, q, run, s)
-	}
+	c.apply = c.resolve
 	return l.change(ctx, c)
 }
 
@@ -78,7 +78,7 @@ func (l *Ledger) change(ctx context.Context, c *change) error {
 	if _, err := l.runID(ctx); err != nil {
 		return err
 	}
-	if l.queue == nil {
+	if l.mode == Read {
 		return l.failed(fmt.Sprintf("write task %d", c.task.Seq), errReadOnly)
 	}
 	if err := l.queue.add(ctx, c); err != nil {
@@ -94,7 +94,7 @@ func (l *Ledger) encode(c *change) error {
 	if err != nil {
 		return err
 	}
-	if c.entries, err = encode(entries); err != nil {
+	if c.found, err = encode(entries); err != nil {
 		return err
 	}
 	c.amounts = count(entries, c.task.Revoked)
@@ -102,13 +102,15 @@ func (l *Ledger) encode(c *change) error {
 	return err
 }
 
-// standing is what counts of a task.
+// standing is what a change may change of a task, as it is kept.
 type standing struct {
-	kind    TaskKind
-	state   State
-	tries   int
-	class   string
-	amounts amounts
+	kind                     TaskKind
+	state                    State
+	tries                    int
+	began, finished, checked int64
+	class, error             string
+	found, revoked           string
+	amounts                  amounts // of found and revoked
 }
 
 // apply makes the changes of a batch, and brings the counters along.
@@ -134,6 +136,9 @@ func (l *Ledger) apply(ctx context.Context, q querier, run int64, batch []*chang
 		}
 		counts.add(s, 1)
 	}
+	if err := l.writeStandings(ctx, q, run, tasks); err != nil {
+		return err
+	}
 	return counts.write(ctx, q, run, l.dialect.shard)
 }
 
@@ -145,7 +150,7 @@ func traitsOf(batch []*change) map[string]string {
 	return all
 }
 
-// readStandings reads the tasks of a batch, and locks them.
+// readStandings reads the tasks of a batch by Seq, and locks them.
 func (l *Ledger) readStandings(
 	ctx context.Context, q querier, run int64, batch []*change,
 ) (map[int64]*standing, error) {
@@ -156,71 +161,85 @@ func (l *Ledger) readStandings(
 		marks[i] = "$" + strconv.Itoa(len(args))
 	}
 	tasks := make(map[int64]*standing, len(batch))
-	rows, err := q.QueryContext(ctx, `SELECT seq, kind, state, tries, class, found, revoked FROM ledger_tasks
+	rows, err := q.QueryContext(ctx,
+		`SELECT seq, kind, state, tries, began, finished, checked, class, error, found, revoked FROM ledger_tasks
 		WHERE run_id = $1 AND seq IN (`+strings.Join(marks, ", ")+`) ORDER BY seq`+l.dialect.lock, args...)
-	_, err = scanAll(rows, err, func(rows *sql.Rows) (struct{}, error) {
-		var seq int64
-		s, err := scanStanding(rows, &seq)
+	_, err = scanAll(rows, err, func(rows *sql.Rows) (seq int64, err error) {
+		s := &standing{}
+		err = rows.Scan(&seq, &s.kind, &s.state, &s.tries, &s.began, &s.finished, &s.checked, &s.class, &s.error,
+			&s.found, &s.revoked)
 		tasks[seq] = s
-		return struct{}{}, err
+		return seq, errors.Join(err, s.count())
 	})
 	return tasks, err
 }
 
-func scanStanding(rows *sql.Rows, seq *int64) (*standing, error) {
-	var s standing
-	var found, revoked string
-	if err := rows.Scan(seq, &s.kind, &s.state, &s.tries, &s.class, &found, &revoked); err != nil {
-		return nil, err
-	}
-	entries, err := decode[entry](found)
+// count reads the amounts of what is kept.
+func (s *standing) count() error {
+	entries, err := decode[entry](s.found)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	list, err := decode[Revoked](revoked)
+	list, err := decode[Revoked](s.revoked)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.amounts = count(entries, list)
-	return &s, nil
+	return nil
 }
 
-func (c *change) start(ctx context.Context, q querier, run int64, s *standing) error {
-	s.state = Started
+func (l *Ledger) writeStandings(ctx context.Context, q querier, run int64, tasks map[int64]*standing) error {
+	for seqs := range slices.Chunk(slices.Sorted(maps.Keys(tasks)), l.dialect.rows) {
+		v := values{args: []any{run}}
+		marks := make([]string, len(seqs))
+		for i, seq := range seqs {
+			s := tasks[seq]
+			marks[i] = v.add(seq, int(s.state), s.tries, s.began, s.finished, s.checked,
+				s.class, s.error, s.found, s.revoked)
+		}
+		// The list of Seqs is for Postgres: while it has no statistics, it would join all tasks of the run.
+		_, err := q.ExecContext(ctx, `UPDATE ledger_tasks SET state = column2, tries = column3,
+			began = column4, finished = column5, checked = column6,
+			class = column7, error = column8, found = column9, revoked = column10
+			FROM (VALUES `+v.String()+`) AS v
+			WHERE run_id = $1 AND seq = column1 AND seq IN (`+strings.Join(marks, ", ")+`)`, v.args...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *change) start(_ context.Context, _ querier, _ int64, s *standing) error {
+	s.state, s.began = Started, millis(c.task.Began)
 	s.tries++
 	c.task.Tries = s.tries
-	_, err := q.ExecContext(ctx, `UPDATE ledger_tasks SET state = $1, tries = $2, began = $3
-		WHERE run_id = $4 AND seq = $5`, s.state, s.tries, millis(c.task.Began), run, c.task.Seq)
-	return err
+	return nil
 }
 
-func (c *change) finish(ctx context.Context, q querier, run int64, s *standing) error {
+func (c *change) finish(_ context.Context, _ querier, _ int64, s *standing) error {
 	t := &c.task
-	s.state, s.class, s.amounts = t.State, clean(t.Class), c.amounts
-	_, err := q.ExecContext(ctx, `UPDATE ledger_tasks SET state = $1, class = $2, error = $3, found = $4, revoked = $5,
-		finished = $6, checked = $7 WHERE run_id = $8 AND seq = $9`,
-		s.state, s.class, clean(t.Error), c.entries, c.revoked, millis(t.Finished), millis(t.Checked), run, t.Seq)
-	return err
+	s.state, s.class, s.error = t.State, clean(t.Class), clean(t.Error)
+	s.finished, s.checked = millis(t.Finished), millis(t.Checked)
+	s.found, s.revoked, s.amounts = c.found, c.revoked, c.amounts
+	return nil
 }
 
 func (c *change) resolve(ctx context.Context, q querier, run int64, s *standing) error {
 	t := &c.task
+	id := clean(t.ID)
 	var other int64
 	rows, err := q.QueryContext(ctx, `SELECT seq FROM ledger_tasks
-		WHERE run_id = $1 AND kind = $2 AND id = $3 AND id <> '' AND seq <> $4`, run, s.kind, clean(t.ID), t.Seq)
+		WHERE run_id = $1 AND kind = $2 AND id = $3 AND id <> '' AND seq <> $4`, run, s.kind, id, t.Seq)
 	err = scanOne(rows, err, &other)
-	if errors.Is(err, sql.ErrNoRows) {
-		_, err = q.ExecContext(ctx, `UPDATE ledger_tasks SET id = $1, login = $2, name = $3, status = $4
-			WHERE run_id = $5 AND seq = $6`, clean(t.ID), clean(t.Login), clean(t.Name), clean(t.Status), run, t.Seq)
+	if err == nil {
+		s.state, s.class, s.error = Done, Duplicate, fmt.Sprintf("the user of task %d", other)
+		s.finished = millis(t.Finished)
+		id = ""
+	} else if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if err != nil {
-		return err
-	}
-	s.state, s.class = Done, Duplicate
-	_, err = q.ExecContext(ctx, `UPDATE ledger_tasks SET login = $1, name = $2, status = $3, state = $4, class = $5,
-		error = $6, finished = $7 WHERE run_id = $8 AND seq = $9`,
-		clean(t.Login), clean(t.Name), clean(t.Status), s.state, s.class, fmt.Sprintf("the user of task %d", other),
-		millis(t.Finished), run, t.Seq)
+	_, err = q.ExecContext(ctx, `UPDATE ledger_tasks SET id = $1, login = $2, name = $3, status = $4
+		WHERE run_id = $5 AND seq = $6`, id, clean(t.Login), clean(t.Name), clean(t.Status), run, t.Seq)
 	return err
 }

@@ -68,17 +68,17 @@ func count(found []entry, revoked []Revoked) amounts {
 		if a.revoked == nil {
 			a.revoked = map[string]int{}
 		}
-		a.revoked[r.What]++
+		a.revoked[clean(r.What)]++
 	}
 	return a
 }
 
 // write adds the changes to the shard's counters.
 func (c counters) write(ctx context.Context, q querier, run, shard int64) error {
-	v := values{args: []any{run, shard}}
+	v := values{}
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		if c[name] != 0 {
-			v.add("$1, $2", name, c[name])
+			v.add(run, shard, name, c[name])
 		}
 	}
 	if v.empty() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -52,7 +53,7 @@ func mismatch(run Run, version int, spec Spec) error {
 			all = append(all, Difference{Name: name, Was: was, Is: is})
 		}
 	}
-	add("version", fmt.Sprint(version), fmt.Sprint(formatVersion))
+	add("version", strconv.Itoa(version), strconv.Itoa(formatVersion))
 	add("kind", string(run.Kind), string(spec.Kind))
 	add("org", run.Org, spec.Org)
 	was, err := members(run.Arguments)

@@ -1,8 +1,10 @@
 package ledger_test
 
 import (
+	"database/sql"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -53,7 +55,7 @@ func begin(t *testing.T, target string, users int) *ledger.Ledger {
 	require.NoError(t, err)
 	tasks := make([]ledger.Task, users)
 	for i := range tasks {
-		tasks[i] = ledger.Task{Kind: ledger.User, ID: fmt.Sprintf("00u%d", i+1), Login: fmt.Sprintf("user%d@example.com", i+1)}
+		tasks[i] = ledger.Task{Kind: ledger.User, ID: fmt.Sprintf("00u%d", i+1), Login: "ada@example.com"}
 	}
 	require.NoError(t, l.AddTasks(t.Context(), tasks, "the end", true))
 	return l
@@ -124,7 +126,7 @@ func scan(tasks []ledger.Task, tokens []ledger.Access) ledger.Counts {
 			}
 		}
 		for _, r := range task.Revoked {
-			c.Revoked[r.What]++
+			c.Revoked[strings.ReplaceAll(r.What, "\x00", "\ufffd")]++
 		}
 	}
 	return c
@@ -134,4 +136,38 @@ func scan(tasks []ledger.Task, tokens []ledger.Access) ledger.Counts {
 func assertCounts(t *testing.T, l *ledger.Ledger) {
 	t.Helper()
 	assert.Equal(t, scan(all(t, l), allTokens(t, l)), counts(t, l))
+}
+
+// execute runs a statement on the database of a ledger, as another program.
+func execute(t *testing.T, target, statement string) {
+	t.Helper()
+	driver, name := "sqlite", target
+	if url, _, ok := strings.Cut(target, "#"); ok {
+		driver, name = "pgx", url
+	}
+	db, err := sql.Open(driver, name)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}
+
+func newerVersion(target string) string {
+	if strings.Contains(target, "#") {
+		return "UPDATE ledger_migrations SET version = 2"
+	}
+	return "PRAGMA user_version = 2"
+}
+
+// lockSQLite writes a file as another program does, until unlock is called.
+func lockSQLite(t *testing.T, path string) (unlock func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path+"?_txlock=immediate")
+	require.NoError(t, err)
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	return func() {
+		require.NoError(t, tx.Rollback())
+		require.NoError(t, db.Close())
+	}
 }

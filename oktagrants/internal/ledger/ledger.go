@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 )
 
 // Mode says what a ledger is opened for.
@@ -29,11 +30,12 @@ type Ledger struct {
 	now    func() time.Time
 }
 
-// Open opens the ledger at target: the path of a SQLite file, or the URL of a Postgres database, "postgres://...", where
-// "#name" after it names the run. Without it, the name is "default". Several processes may write one run in Postgres.
+// Open opens the ledger at target: the path of a SQLite file, or the URL of a Postgres database, "postgres://...",
+// where "#name" after it names the run. Without it, the name is "default". Several processes may write one run in
+// Postgres. A file has a lock file beside it, which stays when it is closed.
 //
-// Errors match [ErrLocked], [ErrNoRun] (mode Read, and nothing is there), [ErrVersion] or [ErrStorage] where one of these
-// is the reason. They name the target without its password.
+// Errors match [ErrLocked], [ErrNoRun] (mode Read, and nothing is there), [ErrVersion] or [ErrStorage] where one of
+// these is the reason. They name the target without its password.
 func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
 	l := &Ledger{now: time.Now}
 	var err error
@@ -45,8 +47,9 @@ func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.mode = mode
 	if mode == Write {
-		l.queue = newQueue(l)
+		l.queue = newQueue(l) //nolint:contextcheck // it outlives the call
 	}
 	return l, nil
 }
@@ -66,15 +69,16 @@ type Spec struct {
 	Arguments string // a JSON object, or empty
 }
 
-// Begin creates the run, or returns the one that exists (resumed). If that was begun with another [Spec], the error is a
-// [*MismatchError].
+// Begin creates the run, or returns the one that exists (resumed). If that was begun with another [Spec], the error
+// is a [*MismatchError].
 func (l *Ledger) Begin(ctx context.Context, spec Spec) (run Run, resumed bool, err error) {
 	if _, err := members(spec.Arguments); err != nil {
 		return Run{}, false, fmt.Errorf("arguments of the run: %w", err)
 	}
 	var version int
 	err = l.write(ctx, "begin the run", func(ctx context.Context, q querier) error {
-		made, err := exec(ctx, q, `INSERT INTO ledger_runs (run_id, name, version, kind, org, arguments, phase, created)
+		made, err := exec(ctx, q, `INSERT INTO ledger_runs
+			(run_id, name, version, kind, org, arguments, phase, created)
 			SELECT COALESCE(MAX(run_id), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM ledger_runs WHERE 1 = 1
 			ON CONFLICT DO NOTHING`,
 			l.name, formatVersion, spec.Kind, spec.Org, spec.Arguments, Listing, millis(l.now()))
@@ -112,11 +116,11 @@ func (l *Ledger) Run(ctx context.Context) (run Run, err error) {
 }
 
 func (l *Ledger) readRun(ctx context.Context, q querier) (run Run, version int, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT run_id, version, kind, org, arguments, phase, list_cursor, listed, created,
-		ended, stop FROM ledger_runs WHERE name = $1`, l.name)
+	rows, err := q.QueryContext(ctx, `SELECT run_id, version, kind, org, arguments, phase, list_cursor, listed,
+		created, ended, stop FROM ledger_runs WHERE name = $1`, l.name)
 	var created, ended int64
-	err = scanOne(rows, err, &run.ID, &version, &run.Kind, &run.Org, &run.Arguments, &run.Phase, &run.Cursor, &run.Listed,
-		&created, &ended, &run.Stop)
+	err = scanOne(rows, err, &run.ID, &version, &run.Kind, &run.Org, &run.Arguments, &run.Phase, &run.Cursor,
+		&run.Listed, &created, &ended, &run.Stop)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Run{}, 0, ErrNoRun
 	}
@@ -136,8 +140,8 @@ func (l *Ledger) runID(ctx context.Context) (int64, error) {
 	return run.ID, err
 }
 
-// SetPhase takes the run from one phase to another. It is an error if the run is in neither. Ended is now if it goes to
-// phase Ended, and zero otherwise.
+// SetPhase takes the run from one phase to another. It is an error if the run is in neither. Ended is now if it goes
+// to phase Ended, and zero otherwise.
 func (l *Ledger) SetPhase(ctx context.Context, from, to Phase) error {
 	var ended time.Time
 	if to == Ended {
@@ -168,5 +172,10 @@ func (l *Ledger) SetStop(ctx context.Context, why string) error {
 
 // clean is text as both databases keep it: Postgres refuses NUL and what is not UTF-8.
 func clean(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
+	return strings.Map(func(r rune) rune {
+		if r == 0 {
+			return utf8.RuneError
+		}
+		return r // strings.Map makes an invalid byte a RuneError
+	}, text)
 }

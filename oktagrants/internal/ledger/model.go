@@ -1,5 +1,5 @@
-// Package ledger keeps the record of runs: what each is to do, for whom, what it found, what it revoked, and what went
-// wrong. A record survives the death of the process that writes it.
+// Package ledger keeps the record of runs: what each is to do, for whom, what it found, what it revoked, and what
+// went wrong. A record survives the death of the process that writes it.
 package ledger
 
 import "time"

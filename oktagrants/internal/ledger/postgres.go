@@ -36,8 +36,9 @@ func IsPostgres(target string) bool {
 
 // postgres is a ledger in a Postgres database.
 type postgres struct {
-	db       *sql.DB
-	patience time.Duration
+	db          *sql.DB
+	patience    time.Duration
+	attemptTime time.Duration
 }
 
 func openPostgres(ctx context.Context, target string, mode Mode) (storage, string, error) {
@@ -48,7 +49,7 @@ func openPostgres(ctx context.Context, target string, mode Mode) (storage, strin
 	if mode == Read {
 		config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
-	p := &postgres{db: stdlib.OpenDB(*config), patience: patience}
+	p := &postgres{db: stdlib.OpenDB(*config), patience: patience, attemptTime: attemptTime}
 	p.db.SetMaxOpenConns(8)
 	p.db.SetMaxIdleConns(4)
 	s := storage{
@@ -72,24 +73,41 @@ func parseTarget(target string) (*pgx.ConnConfig, string, error) {
 		run = "default"
 	}
 	if !runName.MatchString(run) {
-		return nil, "", errors.New("invalid Postgres URL: the name of the run, after #, has letters, digits, '.', '_' and " +
-			"'-', at most 100 (a # in a password is written %23)")
+		return nil, "", errors.New("invalid Postgres URL: the name of the run, after #, has letters, digits, '.', " +
+			"'_' and '-', at most 100 (a # in a password is written %23)")
 	}
 	config, err := pgx.ParseConfig(dsn)
-	if err != nil {
+	if err != nil || !separate(dsn) {
 		return nil, "", errors.New("invalid Postgres URL: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, " +
 			"with special characters in the password as %XX, and settings and files that exist")
 	}
-	setDefault(config.RuntimeParams, "application_name", "oktagrants")
-	// A process that is cut off in a transaction must not hold its locks.
-	setDefault(config.RuntimeParams, "idle_in_transaction_session_timeout", "10s")
+	for name, value := range sessionDefaults {
+		if _, ok := config.RuntimeParams[name]; !ok {
+			config.RuntimeParams[name] = value
+		}
+	}
 	return config, run, nil
 }
 
-func setDefault(params map[string]string, name, value string) {
-	if _, ok := params[name]; !ok {
-		params[name] = value
-	}
+// separate says whether it is clear where the password ends: at the only @, before the first / or ?. Otherwise a part
+// of it could be taken for the host or the database, and shown.
+func separate(dsn string) bool {
+	_, rest, _ := strings.Cut(dsn, "://")
+	path := strings.IndexAny(rest+"/", "/?")
+	return strings.Count(rest, "@") <= 1 && strings.Index(rest, "@") < path
+}
+
+// sessionDefaults are settings of each connection, unless the URL has others.
+var sessionDefaults = map[string]string{
+	"application_name": "oktagrants",
+	// A process that is cut off in a transaction must not hold its locks.
+	"idle_in_transaction_session_timeout": "10s",
+	// All is found by an index, in its order. Before Postgres has gathered statistics, as of a million tasks that
+	// were just added, it would rather read and sort all of them for each page.
+	"enable_seqscan":    "off",
+	"enable_bitmapscan": "off",
+	"enable_hashjoin":   "off",
+	"enable_mergejoin":  "off",
 }
 
 // migrations are the steps from each version of the schema to the next.
@@ -192,7 +210,7 @@ var errSlow = errors.New("no response in time")
 
 // attempt bounds the time of do. Errors of a context are the caller's alone.
 func (p *postgres) attempt(ctx context.Context, do func(ctx context.Context) error) error {
-	bounded, cancel := context.WithTimeout(ctx, attemptTime)
+	bounded, cancel := context.WithTimeout(ctx, p.attemptTime)
 	defer cancel()
 	err := do(bounded)
 	if ctx.Err() == nil && isContextError(err) {
@@ -243,7 +261,11 @@ func (p *postgres) reason(err error) error {
 	if isContextError(err) {
 		return err
 	}
-	if e := (*pgconn.PgError)(nil); errors.As(err, &e) || transient(err) {
+	e := (*pgconn.PgError)(nil)
+	if errors.As(err, &e) && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "54")) {
+		return err // what was to be written is wrong
+	}
+	if e != nil || transient(err) {
 		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}
 	return err

@@ -3,16 +3,14 @@ package ledger
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 )
 
 // maxBatch bounds how many changes share a commit.
 const maxBatch = 256
 
-var (
-	errClosed   = errors.New("the ledger is closed")
-	errReadOnly = errors.New("the ledger was opened to read")
-)
+var errClosed = errors.New("the ledger is closed")
 
 // queue commits the changes of concurrent callers together: a commit costs the same for one as for hundreds.
 type queue struct {
@@ -70,6 +68,7 @@ func (q *queue) run() {
 
 // gather returns the changes that wait now.
 func (q *queue) gather(first *change) []*change {
+	runtime.Gosched() // to those whose change was just committed: they may have the next
 	batch := []*change{first}
 	for len(batch) < maxBatch {
 		select {
@@ -82,10 +81,10 @@ func (q *queue) gather(first *change) []*change {
 	return batch
 }
 
-// commit commits changes together. If that fails, it commits each alone: one may have failed the others.
+// commit commits changes together. If one of them is wrong, each is committed alone.
 func (q *queue) commit(batch []*change) {
 	err := q.write(batch)
-	if err != nil && len(batch) > 1 {
+	if err != nil && !errors.Is(err, ErrStorage) && !errors.Is(err, ErrLocked) {
 		for _, c := range batch {
 			c.result <- q.write([]*change{c})
 		}

@@ -53,14 +53,20 @@ func resolvePath(target string) (string, error) {
 		return "", err
 	}
 	resolved, err := filepath.EvalSymlinks(path)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return resolved, withoutPath(err)
+	if err == nil {
+		return resolved, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("its path cannot be followed: %w", withoutPath(err))
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return "", errors.New("it is a symbolic link to a file that does not exist")
 	}
 	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", errors.New("its folder does not exist")
+	if err != nil {
+		return "", fmt.Errorf("its folder cannot be found: %w", withoutPath(err))
 	}
-	return filepath.Join(folder, filepath.Base(path)), withoutPath(err)
+	return filepath.Join(folder, filepath.Base(path)), nil
 }
 
 // withoutPath leaves out the path, which the message names already.
@@ -137,9 +143,9 @@ func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
 	return f, nil
 }
 
-// createFile makes an empty file of the user's alone. It does not follow symbolic links.
+// createFile makes an empty file of the user's alone.
 func createFile(path string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the user names it
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrStorage, withoutPath(err))
 	}
@@ -165,12 +171,11 @@ func (f *sqliteFile) open(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	// A transaction, though nothing may be left to write, shows at once whether the file can be written.
 	err = f.writer.transact(ctx, func(ctx context.Context, q querier) error {
-		if made {
-			return nil
+		if !made {
+			return createSchema(ctx, q)
 		}
-		return createSchema(ctx, q)
+		return mark(ctx, q) // it changes nothing, but shows at once whether the file can be written
 	})
 	if err != nil {
 		return err
@@ -186,16 +191,21 @@ func openDB(path string, query url.Values) (*sql.DB, error) {
 }
 
 func createSchema(ctx context.Context, q querier) error {
-	marks := []string{
-		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
-		fmt.Sprintf("PRAGMA user_version = %d", formatVersion),
-	}
-	for _, statement := range append(marks, schema...) {
+	for _, statement := range schema {
 		if _, err := q.ExecContext(ctx, statement); err != nil {
 			return err
 		}
 	}
-	return nil
+	return mark(ctx, q)
+}
+
+// mark marks the file as a ledger of this format.
+func mark(ctx context.Context, q querier) error {
+	if _, err := q.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+		return err
+	}
+	_, err := q.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", formatVersion))
+	return err
 }
 
 // checkFormat says whether the schema was made. If it was not, the file is empty: anything else is an error.
@@ -219,9 +229,6 @@ func checkFormat(ctx context.Context, q querier) (made bool, err error) {
 }
 
 func (f *sqliteFile) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
-	if f.writer == nil {
-		return errReadOnly
-	}
 	return f.writer.transact(ctx, do)
 }
 
@@ -249,13 +256,15 @@ func (f *sqliteFile) reason(err error) error {
 		return err
 	}
 	switch e.Code() & 0xff { // the rest is detail
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG:
+		return err // what was to be written is wrong
 	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("it is not a ledger: %w", err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: another program has locked it: %w", ErrLocked, err)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("%w: the file, its folder or a file beside it cannot be written, which is needed to read it, too:"+
-			" %w", ErrStorage, err)
+		return fmt.Errorf("%w: the file or its folder cannot be written, which SQLite needs even to read; "+
+			"copied to a folder of your own, the file can be read: %w", ErrStorage, err)
 	default:
 		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}

@@ -3,13 +3,16 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 )
 
-// querier is what the SQL of this package runs on: a [*sql.Tx], a [*sql.DB], or a [*sql.Conn] on which a transaction was
-// begun by other means.
+var errReadOnly = errors.New("the ledger was opened to read")
+
+// querier is what the SQL of this package runs on: a [*sql.Tx], a [*sql.DB], or a [*sql.Conn] on which a transaction
+// was begun by other means.
 type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -19,6 +22,7 @@ type querier interface {
 type storage struct {
 	database
 	target  string // as messages name it
+	mode    Mode
 	dialect dialect
 }
 
@@ -33,12 +37,15 @@ type database interface {
 // dialect is all that differs in the SQL.
 type dialect struct {
 	lock  string // ends a SELECT that locks the rows it reads; empty where there is one writer
-	rows  int    // how many rows of one INSERT are fastest
+	rows  int    // of one statement, for speed
 	shard int64  // of the counters
 }
 
 // write runs do in a transaction.
 func (s *storage) write(ctx context.Context, what string, do func(ctx context.Context, q querier) error) error {
+	if s.mode == Read {
+		return s.failed(what, errReadOnly)
+	}
 	return s.failed(what, s.transact(ctx, do))
 }
 
@@ -91,7 +98,7 @@ func scanOne(rows *sql.Rows, err error, dest ...any) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
 			return err
@@ -109,7 +116,7 @@ func scanAll[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var list []T
 	for rows.Next() {
 		element, err := scan(rows)
@@ -127,17 +134,22 @@ type values struct {
 	args []any
 }
 
-// add appends a row: columns that are all the same, as SQL, and those of this row.
-func (v *values) add(same string, args ...any) {
+// add appends a row and returns the mark of its first value. Postgres must be told of numbers: it takes the rest for
+// text.
+func (v *values) add(row ...any) string {
+	marks := make([]string, len(row))
+	for i, value := range row {
+		v.args = append(v.args, value)
+		marks[i] = "$" + strconv.Itoa(len(v.args))
+		if _, ok := value.(string); !ok {
+			marks[i] = "CAST(" + marks[i] + " AS BIGINT)"
+		}
+	}
 	if !v.empty() {
 		v.text.WriteString(", ")
 	}
-	v.text.WriteString("(" + same)
-	for _, arg := range args {
-		v.args = append(v.args, arg)
-		v.text.WriteString(", $" + strconv.Itoa(len(v.args)))
-	}
-	v.text.WriteByte(')')
+	v.text.WriteString("(" + strings.Join(marks, ", ") + ")")
+	return marks[0]
 }
 
 func (v *values) empty() bool { return v.text.Len() == 0 }

@@ -19,8 +19,8 @@ const pageSize = 500
 const maxKey = 1000
 
 // AddTasks appends tasks to the run's list, with a Seq each, and keeps cursor, where the list is read on, in the same
-// transaction. A task whose (Kind, ID) or (Kind, Given) is in the list is skipped. With last the list is complete: to add
-// another task is an error then.
+// transaction. A task whose (Kind, ID) or (Kind, Given) is in the list is skipped. With last the list is complete: to
+// add another task is an error then.
 func (l *Ledger) AddTasks(ctx context.Context, tasks []Task, cursor string, last bool) error {
 	for i := range tasks {
 		if err := tasks[i].check(); err != nil {
@@ -30,7 +30,8 @@ func (l *Ledger) AddTasks(ctx context.Context, tasks []Task, cursor string, last
 	return l.writeRun(ctx, "add tasks", func(ctx context.Context, q querier, id int64) error {
 		var seq int64
 		var listed bool
-		rows, err := q.QueryContext(ctx, `SELECT last_seq, listed FROM ledger_runs WHERE run_id = $1`+l.dialect.lock, id)
+		rows, err := q.QueryContext(ctx,
+			`SELECT last_seq, listed FROM ledger_runs WHERE run_id = $1`+l.dialect.lock, id)
 		if err := scanOne(rows, err, &seq, &listed); err != nil {
 			return err
 		}
@@ -41,7 +42,8 @@ func (l *Ledger) AddTasks(ctx context.Context, tasks []Task, cursor string, last
 		if listed {
 			return counts.refuse()
 		}
-		_, err = q.ExecContext(ctx, `UPDATE ledger_runs SET list_cursor = $1, listed = $2, last_seq = $3 WHERE run_id = $4`,
+		_, err = q.ExecContext(ctx,
+			`UPDATE ledger_runs SET list_cursor = $1, listed = $2, last_seq = $3 WHERE run_id = $4`,
 			clean(cursor), number(last), seq+int64(len(tasks)), id)
 		if err != nil {
 			return err
@@ -73,10 +75,11 @@ func (c counters) refuse() error {
 // insertTasks inserts and counts those that are new.
 func (l *Ledger) insertTasks(ctx context.Context, q querier, run, seq int64, tasks []Task, counts counters) error {
 	for chunk := range slices.Chunk(tasks, l.dialect.rows) {
-		v := values{args: []any{run}}
+		v := values{}
 		for _, t := range chunk {
 			seq++
-			v.add("$1", seq, t.Kind, clean(t.ID), clean(t.Given), clean(t.Login), clean(t.Name), clean(t.Status))
+			v.add(run, seq, string(t.Kind), clean(t.ID), clean(t.Given),
+				clean(t.Login), clean(t.Name), clean(t.Status))
 		}
 		rows, err := q.QueryContext(ctx, `INSERT INTO ledger_tasks (run_id, seq, kind, id, given, login, name, status)
 			VALUES `+v.String()+` ON CONFLICT DO NOTHING RETURNING kind`, v.args...)
@@ -94,8 +97,8 @@ func (l *Ledger) insertTasks(ctx context.Context, q querier, run, seq int64, tas
 	return nil
 }
 
-// Next returns the next tasks to work on, by Seq: at most limit with a Seq above after, in one of the states, or in any if
-// none is given. Duplicates are not among them.
+// Next returns the next tasks to work on, by Seq: at most limit with a Seq above after, in one of the states, or in
+// any if none is given. Duplicates are not among them.
 func (l *Ledger) Next(ctx context.Context, after int64, limit int, states ...State) ([]Task, error) {
 	return l.readTasks(ctx, after, limit, `class <> '`+Duplicate+`'`+in(states))
 }
@@ -151,8 +154,8 @@ type row struct {
 func (l *Ledger) readTasks(ctx context.Context, after int64, limit int, condition string) ([]Task, error) {
 	var list []row
 	err := l.readRows(ctx, "read tasks", func(ctx context.Context, q querier, id int64) error {
-		rows, err := q.QueryContext(ctx, `SELECT seq, kind, id, given, login, name, status, state, tries, began, finished,
-			checked, class, error, found, revoked FROM ledger_tasks
+		rows, err := q.QueryContext(ctx, `SELECT seq, kind, id, given, login, name, status, state, tries,
+			began, finished, checked, class, error, found, revoked FROM ledger_tasks
 			WHERE run_id = $1 AND seq > $2 AND `+condition+` ORDER BY seq LIMIT $3`, id, after, limit)
 		list, err = scanAll(rows, err, scanTask)
 		return err

@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// AddTokens keeps tokens by their IDs: one that is kept already is replaced. [Counts.Tokens] counts each once, beside the
-// tokens in the Found of tasks.
+// AddTokens keeps tokens by their IDs: one that is kept already is replaced. [Counts.Tokens] counts each once, beside
+// the tokens in the Found of tasks.
 func (l *Ledger) AddTokens(ctx context.Context, tokens []Access) error {
 	fresh := map[string]string{}
 	entries, err := l.traits.entries(tokens, fresh)
@@ -47,13 +47,13 @@ func (l *Ledger) AddTokens(ctx context.Context, tokens []Access) error {
 
 // insertTokens returns how many were not kept before.
 func insertTokens(ctx context.Context, q querier, run int64, ids []string, byID map[string]entry) (int, error) {
-	v := values{args: []any{run}}
+	v := values{}
 	for _, id := range ids {
 		text, err := encode([]entry{byID[id]})
 		if err != nil {
 			return 0, err
 		}
-		v.add("$1", clean(id), text, 1)
+		v.add(run, clean(id), text, 1)
 	}
 	rows, err := q.QueryContext(ctx, `INSERT INTO ledger_tokens (run_id, id, access, seen) VALUES `+v.String()+`
 		ON CONFLICT (run_id, id) DO UPDATE SET access = excluded.access, seen = ledger_tokens.seen + 1

@@ -1,7 +1,7 @@
 // Package pgtest runs a real Postgres for tests: a private cluster in a temporary folder, reached by a Unix socket.
 //
-// It finds the binaries on the PATH or where Debian's package postgresql has them, /usr/lib/postgresql/VERSION/bin. Where
-// there are none, tests are skipped, or fail if the environment variable OKTAGRANTS_REQUIRE_POSTGRES is set.
+// It finds the binaries on the PATH or where Debian's package postgresql has them, /usr/lib/postgresql/VERSION/bin.
+// Where there are none, tests are skipped, or fail if the environment variable OKTAGRANTS_REQUIRE_POSTGRES is set.
 package pgtest
 
 import (
@@ -44,8 +44,8 @@ var (
 	sharedOnce sync.Once
 )
 
-// Database returns the URL of a new database in a cluster that all tests of the process share. A package that calls it
-// has a TestMain that calls [Stop].
+// Database returns the URL of a new database in a cluster that all tests of the process share. A package that calls
+// it has a TestMain that calls [Stop].
 func Database(t testing.TB) string {
 	t.Helper()
 	sharedOnce.Do(func() { shared, sharedErr = start() })

@@ -40,8 +40,8 @@ func System() Env {
 	}
 }
 
-// Main runs one command and returns its exit code: see the constants of package run. If ctx ends, the command stops, and
-// a run can be resumed.
+// Main runs one command and returns its exit code: see the constants of package run. If ctx ends, the command stops,
+// and a run can be resumed.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env Env) int {
 	c := &cli{args: args, in: stdin, out: stdout, err: stderr, env: env}
 	root := c.root() //nolint:contextcheck // cobra hands ctx on to the commands

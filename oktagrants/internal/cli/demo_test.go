@@ -43,7 +43,7 @@ func TestDemoReview(t *testing.T) {
 func TestDemoAgain(t *testing.T) {
 	t.Parallel()
 	m := noAccount(t)
-	args := []string{"demo", "revoke-app", "0oafreepdf", "--demo-users", "40", "--run", m.path("run.db"), "--yes", "--json"}
+	args := strings.Fields("demo revoke-app 0oafreepdf --demo-users 40 --yes --json --run " + m.path("run.db"))
 	result := m.run(args...).object(t)
 	assert.Equal(t, m.path("run.html"), result["report"])
 	m.run(args...).succeeds(t)

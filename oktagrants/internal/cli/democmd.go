@@ -31,8 +31,10 @@ func (c *cli) demoCommand() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "demo",
 		Short: "Try the commands on an org in memory, with no account",
-		Long: `Try the commands on an org in memory, with no account. It has the same data each time, and what is revoked in it is
-there again the next time. Without --run, a run is kept in a new temporary folder.`,
+		Long: `Try the commands on an org in memory, with no account.
+
+It has the same data each time, and what is revoked in it is there again the next time. Without --run, a run is kept in
+a new temporary folder.`,
 		Example: `  oktagrants demo review
   oktagrants demo offboard ada.archer@acme.example --yes
   oktagrants demo revoke-app 0oafreepdf --yes

@@ -57,8 +57,10 @@ func (c *cli) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the configuration, the credentials and what they permit",
-		Long: `Check the configuration, the credentials and what they permit, by one harmless read for each kind of thing that a job
-reads. It revokes nothing, so it cannot try whether the credentials may revoke: it says which scopes that takes.
+		Long: `Check the configuration, the credentials and what they permit.
+
+It tries one harmless read for each kind of thing that a job reads. It revokes nothing, so it cannot try whether the
+credentials may revoke: it says which scopes that takes.
 
 The exit code is 1 if a job cannot be done, and 2 if the credentials are not accepted.`,
 		Example: `  oktagrants doctor
@@ -165,7 +167,8 @@ func (d *diagnosis) limitFacts() []fact {
 	var facts []fact
 	for _, bucket := range slices.Sorted(maps.Keys(d.Limits)) {
 		limit := d.Limits[bucket]
-		facts = append(facts, fact{bucket, fmt.Sprintf("%s calls a window, %s left", count(limit.Limit), count(limit.Remaining))})
+		text := fmt.Sprintf("%s calls a window, %s left", count(limit.Limit), count(limit.Remaining))
+		facts = append(facts, fact{bucket, text})
 	}
 	if facts == nil {
 		return []fact{{"none", "Okta sent no rate limit headers"}}

@@ -99,7 +99,8 @@ func TestDoctorOfServiceApp(t *testing.T) {
 	o.fails(t, 1, "these credentials cannot do: revoke-app")
 	assert.Contains(t, o.out, "service app "+app.ClientID+", with DPoP tokens")
 	assert.Contains(t, o.out, "  Scopes       okta.users.read okta.apps.read")
-	assert.Contains(t, o.out, "  revoke-app       no: the scope okta.apps.manage; the scope okta.authorizationServers.manage\n")
+	assert.Contains(t, o.out,
+		"  revoke-app       no: the scope okta.apps.manage; the scope okta.authorizationServers.manage\n")
 	assert.NotContains(t, o.out+o.err, "PRIVATE KEY")
 
 	m.config.Credentials = okta.ServiceApp{ClientID: "0oaother", Scopes: scopes, PrivateKey: okta.PEM(

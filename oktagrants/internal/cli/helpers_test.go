@@ -155,7 +155,8 @@ func decode(t *testing.T, text string) []map[string]any {
 func (m *machine) requests() []string {
 	var requests []string
 	for _, r := range m.org.Requests() {
-		requests = append(requests, strings.TrimSuffix(r.Method+" "+strings.TrimPrefix(r.Path, "/api/v1/")+"?"+r.RawQuery, "?"))
+		request := r.Method + " " + strings.TrimPrefix(r.Path, "/api/v1/") + "?" + r.RawQuery
+		requests = append(requests, strings.TrimSuffix(request, "?"))
 	}
 	return requests
 }

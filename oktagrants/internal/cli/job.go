@@ -140,8 +140,8 @@ var argumentNames = map[string]string{
 	"--from":   "the content of --from (its SHA-256)",
 }
 
-// prepareAndRun lists what is to be done, shows the plan of a job that revokes, carries it out if it may, and shows what
-// came of it.
+// prepareAndRun lists what is to be done, shows the plan of a job that revokes, carries it out if it may, and shows
+// what came of it.
 func (c *cli) prepareAndRun(ctx context.Context, t *target, j *job, r *run.Runner) error {
 	unhook := context.AfterFunc(ctx, func() {
 		if c.env.TerminalErr {

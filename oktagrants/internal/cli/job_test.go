@@ -213,7 +213,8 @@ func TestRevokeApp(t *testing.T) {
 	o.succeeds(t)
 	assert.Contains(t, o.err, "  App       Calendar (0oacalendar)\n")
 	assert.Contains(t, o.err, "the app itself (deactivated)")
-	assert.Contains(t, o.out, "  Users    2 verified\n  Apps     1 verified\n")
+	assert.Contains(t, o.out, "  Users    2 verified\n  Apps     1 verified\n"+
+		"  Revoked  app (1 time), grants (2 times), tokens (")
 	for _, grant := range m.org.Grants() {
 		assert.NotEqual(t, calendar, grant.ClientID)
 	}
@@ -234,7 +235,8 @@ func TestRevokeAppOfReview(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.run("review", "--run", m.path("review.db")).succeeds(t)
-	o := m.run("revoke-app", "--run", m.path("run.db"), "0oareports", "--users", "review:"+m.path("review.db"), "--yes", "--json")
+	users := "review:" + m.path("review.db")
+	o := m.run("revoke-app", "--run", m.path("run.db"), "0oareports", "--users", users, "--yes", "--json")
 	o.succeeds(t)
 	assert.Equal(t, map[string]any{"verified": 2.0}, states(t, o.object(t), "user"))
 }
@@ -272,7 +274,7 @@ func TestInterrupt(t *testing.T) {
 			cancel()
 		}
 	}
-	args := []string{"offboard", "--run", m.path("run.db"), "ann@example.com", "bob@example.com", "--workers", "1", "--yes"}
+	args := strings.Fields("offboard ann@example.com bob@example.com --workers 1 --yes --run " + m.path("run.db"))
 	o := m.runIn(ctx, args...)
 	again := "oktagrants " + strings.Join(args, " ")
 	o.fails(t, 3, "interrupted; nothing is lost: go on with: "+again)
@@ -396,7 +398,8 @@ func TestConfiguration(t *testing.T) {
 	none := newMachine(t)
 	none.config = okta.Config{}
 	o := none.run("review", "--run", none.path("r.db"))
-	o.fails(t, 2, "OKTA_CLIENT_ORGURL", "OKTA_CLIENT_TOKEN", "OKTA_CLIENT_PRIVATEKEY", "okta.yaml", "oktagrants demo review")
+	o.fails(t, 2, "OKTA_CLIENT_ORGURL", "OKTA_CLIENT_TOKEN", "OKTA_CLIENT_PRIVATEKEY", "okta.yaml",
+		"oktagrants demo review")
 	assert.NoFileExists(t, none.path("r.db"))
 
 	half := newMachine(t)
@@ -404,7 +407,9 @@ func TestConfiguration(t *testing.T) {
 	half.run("doctor").fails(t, 2, "Credentials is missing")
 
 	broken := newMachine(t)
-	broken.env.LoadConfig = func() (okta.Config, error) { return okta.Config{}, errors.New("okta.yaml:3: orgUrl is wrong") }
+	broken.env.LoadConfig = func() (okta.Config, error) {
+		return okta.Config{}, errors.New("okta.yaml:3: orgUrl is wrong")
+	}
 	broken.run("doctor").fails(t, 2, "okta.yaml:3")
 
 	for _, share := range []string{"-1", "1.5", "x"} {
@@ -428,7 +433,8 @@ func TestMaxUse(t *testing.T) {
 	m := newMachine(t)
 	m.org.LimitRate(oktatest.BucketUsers, 100, time.Minute)
 	plan := func(share string) float64 {
-		args := []string{"offboard", "--run", m.path("run" + share + ".db"), ann, bob, "--json", "--dry-run", "--max-use", share}
+		args := strings.Fields("offboard 00uann 00ubob --json --dry-run --max-use " + share)
+		args = append(args, "--run", m.path("run"+share+".db"))
 		seconds, _ := m.run(args...).object(t)["seconds"].(float64)
 		return seconds
 	}
@@ -474,7 +480,7 @@ func TestStatus(t *testing.T) {
 	m.run("offboard", "--run", m.path("run.db"), "ann@example.com", "--dry-run").succeeds(t)
 	o := m.run("status", m.path("run.db"))
 	o.succeeds(t)
-	assert.Contains(t, o.out, "offboard in "+m.org.URL+": planned, incomplete\n  Users   1 pending\n")
+	assert.Contains(t, o.out, "offboard in "+m.org.URL+": planned, incomplete\n  Users   1 not begun\n")
 
 	m.run("offboard", "--run", m.path("run.db"), "ann@example.com", "--yes").succeeds(t)
 	result := m.run("status", m.path("run.db"), "--json").object(t)

@@ -37,6 +37,7 @@ does not deactivate the users.`,
 	j.flags(cmd)
 	j.consent.flags(cmd)
 	fromFlag(cmd, &from)
-	cmd.Flags().BoolVar(&j.args.KeepSessions, "keep-sessions", false, "revoke refresh tokens app by app, and end no sessions")
+	cmd.Flags().BoolVar(&j.args.KeepSessions, "keep-sessions", false,
+		"revoke refresh tokens app by app, and end no sessions")
 	return cmd
 }

@@ -17,8 +17,8 @@ var working = run.Progress{
 
 func TestProgressText(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "working: 1,234 of 20,000 (6%), 35,400 calls a minute, 59% of the limit, 3 failed, 1 not verified, 1m20s left",
-		progressText(working))
+	assert.Equal(t, "working: 1,234 of 20,000 (6%), 35,400 calls a minute, 59% of the limit, 3 failed, 1 not verified, "+
+		"1m20s left", progressText(working))
 	assert.Equal(t, "listing: 400 so far, 60 calls a minute", progressText(run.Progress{
 		Phase: ledger.Listing, Done: 400, PerMinute: 60,
 	}))

@@ -42,7 +42,8 @@ func TestReportFiles(t *testing.T) {
 	t.Parallel()
 	m := reviewed(t)
 	m.write("a.html", "an older report")
-	o := m.run("report", m.path("review.db"), "--html", m.path("a.html"), "--csv", m.path("a.csv"), "--json", m.path("a.json"))
+	o := m.run("report", m.path("review.db"),
+		"--html", m.path("a.html"), "--csv", m.path("a.csv"), "--json", m.path("a.json"))
 	o.succeeds(t)
 	assert.Equal(t, m.path("a.html")+"\n"+m.path("a.csv")+"\n"+m.path("a.json")+"\n", o.out)
 	assert.Contains(t, m.read("a.html"), "<html")

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 	"github.com/grantkit/okta/oktagrants/internal/report"
-	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
 
 // result is what came of a run so far, as --json writes it.
@@ -100,7 +98,7 @@ func (r *result) facts() []fact {
 	var facts []fact
 	for _, kind := range []ledger.TaskKind{ledger.User, ledger.App, ledger.Server} {
 		if states := r.Tasks[string(kind)]; len(states) > 0 {
-			facts = append(facts, fact{kindNames[kind], numbers(states)})
+			facts = append(facts, fact{kindNames[kind], numbers(forPeople(states))})
 		}
 	}
 	add := func(name, value string) {
@@ -111,7 +109,7 @@ func (r *result) facts() []fact {
 	if r.Kind == ledger.Review {
 		add("Found", plural(r.Grants, "grant")+", "+plural(r.Tokens, "refresh token"))
 	}
-	add("Revokes", revokeNumbers(r.Revoked))
+	add("Revoked", times(r.Revoked))
 	add("Errors", numbers(r.Classes))
 	if r.Duplicates > 0 {
 		add("Duplicates", plural(r.Duplicates, "user")+" given more than once")
@@ -132,20 +130,32 @@ func (r *result) facts() []fact {
 	return facts
 }
 
-var kindNames = map[ledger.TaskKind]string{ledger.User: "Users", ledger.App: "Apps", ledger.Server: "Servers"}
-
-// revokeNames are what was revoked, by ledger.Revoked.What.
-var revokeNames = map[string]string{
-	steps.Sessions: "of sessions", steps.RefreshTokens: "of tokens", steps.Grants: "of grants", steps.App: "of the app",
+// forPeople gives states names that say more.
+func forPeople(states map[string]int) map[string]int {
+	named := map[string]int{}
+	for state, n := range states {
+		switch state {
+		case stateNames[ledger.Pending]:
+			state = "not begun"
+		case stateNames[ledger.Started]:
+			state = "with unknown outcome"
+		case stateNames[ledger.Left]:
+			state = "not verified"
+		}
+		named[state] = n
+	}
+	return named
 }
 
-// revokeNumbers writes how many revokes of each kind succeeded: each may have revoked many grants or tokens, or none.
-func revokeNumbers(counts map[string]int) string {
-	named := map[string]int{}
-	for what, n := range counts {
-		named[cmp.Or(revokeNames[what], what)] = n
+var kindNames = map[ledger.TaskKind]string{ledger.User: "Users", ledger.App: "Apps", ledger.Server: "Servers"}
+
+// times writes counts as "grants (69 times), tokens (1 time)".
+func times(counts map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%s (%s)", name, plural(counts[name], "time")))
 	}
-	return numbers(named)
+	return strings.Join(parts, ", ")
 }
 
 // numbers writes counts as "3 done, 2 failed".

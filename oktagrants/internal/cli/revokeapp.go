@@ -15,7 +15,7 @@ func (c *cli) revokeAppCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke-app --run FILE CLIENT",
 		Short: "Revoke the refresh tokens of an app and the grants of its users",
-		Long: `Revoke the refresh tokens of an app, its own and those of custom authorization servers, and the grants of its users.
+		Long: `Revoke the refresh tokens of an app, also those of custom authorization servers, and the grants of its users.
 
 It takes a call for all tokens, one or two for each custom authorization server, and one for each user; and as many to
 verify. --users says whose grants are revoked: of the users who are assigned to the app, of all, or of those for whom
@@ -36,7 +36,8 @@ a review has found some (review:FILE).`,
 	}
 	j.flags(cmd)
 	j.consent.flags(cmd)
-	cmd.Flags().StringVar(&users, "users", steps.Assigned, "revoke the grants of these `users`: assigned, all or review:FILE")
+	cmd.Flags().StringVar(&users, "users", steps.Assigned,
+		"revoke the grants of these `users`: assigned, all or review:FILE")
 	// The flag exists, so that this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("users",
 		cobra.FixedCompletions([]string{steps.Assigned, steps.All, "review:"}, cobra.ShellCompDirectiveNoSpace))

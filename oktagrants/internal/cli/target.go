@@ -29,8 +29,8 @@ type target struct {
 	warnings []string      // about the configuration
 }
 
-const noConfiguration = `no Okta org is configured: set OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN, or for a service app ` +
-	`OKTA_CLIENT_ORGURL, OKTA_CLIENT_CLIENTID, OKTA_CLIENT_PRIVATEKEY and OKTA_CLIENT_SCOPES, or write them into ` +
+const noConfiguration = `no Okta org is configured: set OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN, or for a service ` +
+	`app OKTA_CLIENT_ORGURL, OKTA_CLIENT_CLIENTID, OKTA_CLIENT_PRIVATEKEY and OKTA_CLIENT_SCOPES, or write them into ` +
 	`~/.okta/okta.yaml; "oktagrants demo review" needs none of them`
 
 // connect makes a client for the org, with some changes to its configuration. It sends nothing.

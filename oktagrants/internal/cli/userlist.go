@@ -179,8 +179,8 @@ func (r *rows) next() (string, error) {
 // userID matches the IDs that Okta gives to users.
 var userID = regexp.MustCompile(`^00u[0-9A-Za-z]+$`)
 
-// begin finds the columns, and reports whether the first row is a header. A word alone is taken for one: it might be the
-// login of somebody else.
+// begin finds the columns, and reports whether the first row is a header. A word alone is taken for one: it might be
+// the login of somebody else.
 func (r *rows) begin(first []string) (header bool, err error) {
 	named := func(name string) int {
 		return slices.IndexFunc(first, func(cell string) bool { return strings.EqualFold(cell, name) })

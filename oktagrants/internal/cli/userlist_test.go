@@ -68,10 +68,12 @@ func TestLists(t *testing.T) {
 func TestListsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, says string }{
-		"empty":             {"", "it names no users"},
-		"mark alone":        {"\ufeff", "it names no users"},
-		"header alone":      {"login\n", "it names no users"},
-		"wrong columns":     {"name,email\nAnn,ann@example.com\n", `no column is named "id" or "login": the first line has "name", "email"`},
+		"empty":        {"", "it names no users"},
+		"mark alone":   {"\ufeff", "it names no users"},
+		"header alone": {"login\n", "it names no users"},
+		"wrong columns": {
+			"name,email\nAnn,ann@example.com\n", `no column is named "id" or "login": the first line has "name", "email"`,
+		},
 		"one wrong column":  {"email\nann@example.com\n", `the first line has "email"`},
 		"a word":            {"admin\n", `the first line has "admin"`},
 		"semicolons":        {"id;login\n00uann;ann\n", `the first line has "id;login"`},

@@ -230,11 +230,14 @@ func banner(s *summary) string {
 		return ""
 	}
 	text := map[ledger.Phase]string{
-		ledger.Listing:   "Its list of users is still being read.",
+		ledger.Listing:   "Its list of users is complete, and their logins are being looked up.",
 		ledger.Planned:   "It is planned, and nothing has been done.",
 		ledger.Verifying: "What it revoked is being verified.",
 	}[s.run.Phase]
-	if open := s.countAll(ledger.Pending, ledger.Started); open > 0 && s.run.Phase != ledger.Listing {
+	if !s.run.Listed {
+		text = "Its list of users is still being read."
+	}
+	if open := s.countAll(ledger.Pending, ledger.Started); open > 0 && s.run.Listed {
 		text += fmt.Sprintf(" %s of %s are not done.", count(open), plural(s.taskCount(), "task"))
 	}
 	if s.run.Stop != "" {
@@ -349,8 +352,8 @@ func revokeTiles(s *summary) []tile {
 	if len(s.states[ledger.App]) > 0 {
 		tiles = append(tiles, appTile(s))
 	}
-	if !s.lastRevoke.IsZero() {
-		tiles = append(tiles, tile{Label: "Access tokens live on until", Value: minute(s.lastRevoke.Add(time.Hour)),
+	if until := s.revokedUntil(); !until.IsZero() {
+		tiles = append(tiles, tile{Label: "Access tokens live on until", Value: minute(until.Add(time.Hour)),
 			Note: "UTC, by default an hour; 24 hours at most", Class: "wide"})
 	}
 	return tiles

@@ -51,14 +51,15 @@ type tokenLine struct {
 }
 
 type endLine struct {
-	Type    string                             `json:"type"`    // end
-	Tasks   int                                `json:"tasks"`   // lines
-	Tokens  int                                `json:"tokens"`  // lines
-	States  map[ledger.TaskKind]map[string]int `json:"states"`  // tasks by kind and state, as the ledger counts them
-	Classes map[string]int                     `json:"classes"` // tasks that failed or are left
-	Again   int                                `json:"again"`   // tasks that began more than once
-	Grants  int                                `json:"grants"`  // found
-	Revoked map[string]int                     `json:"revoked"`
+	Type       string                             `json:"type"`       // end
+	Tasks      int                                `json:"tasks"`      // lines
+	Tokens     int                                `json:"tokens"`     // lines
+	States     map[ledger.TaskKind]map[string]int `json:"states"`     // tasks, as the ledger counts them
+	Duplicates int                                `json:"duplicates"` // tasks that are not in States
+	Classes    map[string]int                     `json:"classes"`    // tasks that failed or are left
+	Again      int                                `json:"again"`      // tasks that began more than once
+	Grants     int                                `json:"grants"`     // found
+	Revoked    map[string]int                     `json:"revoked"`
 }
 
 // JSON writes a run as JSON lines: one for the run, one for each task and refresh token, and one of type end, which has
@@ -70,7 +71,6 @@ func JSON(ctx context.Context, w io.Writer, source Source) error {
 	}
 	buffered := bufio.NewWriter(w)
 	lines := json.NewEncoder(buffered)
-	lines.SetEscapeHTML(false)
 	if err := writeLines(ctx, lines, run, source); err != nil {
 		return err
 	}
@@ -142,6 +142,7 @@ func (end endLine) with(counts ledger.Counts) endLine {
 			end.States[kind][stateNames[state]] = n
 		}
 	}
-	end.Classes, end.Again, end.Grants, end.Revoked = counts.Classes, counts.Again, counts.Grants, counts.Revoked
+	end.Duplicates, end.Again, end.Grants = counts.Duplicates, counts.Again, counts.Grants
+	end.Classes, end.Revoked = counts.Classes, counts.Revoked
 	return end
 }

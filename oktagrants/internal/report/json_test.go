@@ -36,7 +36,8 @@ func TestJSON(t *testing.T) {
 	s.tokens = func(yield func(ledger.Access) bool) { yield(token(1, "0oa1", "openid")) }
 	s.counts = ledger.Counts{
 		Tasks:   map[ledger.TaskKind]map[ledger.State]int{ledger.User: {ledger.Failed: 1}},
-		Classes: map[string]int{"server": 1}, Again: 2, Grants: 3, Tokens: 1, Revoked: map[string]int{"grants": 1},
+		Classes: map[string]int{"server": 1}, Duplicates: 4, Again: 2, Grants: 3, Tokens: 1,
+		Revoked: map[string]int{"grants": 1},
 	}
 	grantObject := map[string]any{
 		"kind": "grant", "id": "oag1", "client": "0oa1", "clientName": "<Wiki> & =1", "issuer": "https://acme.okta.com",
@@ -62,7 +63,8 @@ func TestJSON(t *testing.T) {
 		},
 		{
 			"type": "end", "tasks": 1.0, "tokens": 1.0, "states": map[string]any{"user": map[string]any{"failed": 1.0}},
-			"classes": map[string]any{"server": 1.0}, "again": 2.0, "grants": 3.0, "revoked": map[string]any{"grants": 1.0},
+			"duplicates": 4.0, "classes": map[string]any{"server": 1.0}, "again": 2.0, "grants": 3.0,
+			"revoked": map[string]any{"grants": 1.0},
 		},
 	}, jsonLines(t, s))
 }

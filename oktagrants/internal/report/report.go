@@ -32,9 +32,6 @@ var stateNames = map[ledger.State]string{
 	ledger.Left:     "left",
 }
 
-// duplicate is the class of a task that names a user whom another task names too.
-const duplicate = "duplicate"
-
 // unfinished reports whether a task has no outcome yet.
 func unfinished(task ledger.Task) bool {
 	return task.State == ledger.Pending || task.State == ledger.Started

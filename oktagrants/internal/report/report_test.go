@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
@@ -60,7 +62,7 @@ func (s *source) Tokens(context.Context) iter.Seq2[ledger.Access, error] {
 func ended(kind ledger.Kind, arguments string, tasks ...ledger.Task) *source {
 	return &source{
 		run: ledger.Run{
-			ID: 1, Kind: kind, Org: "https://acme.okta.com", Arguments: arguments, Phase: ledger.Ended,
+			ID: 1, Kind: kind, Org: "https://acme.okta.com", Arguments: arguments, Phase: ledger.Ended, Listed: true,
 			Created: began, Ended: began.Add(36 * time.Minute),
 		},
 		tasks:  slices.Values(tasks),
@@ -145,4 +147,43 @@ func TestBrokenSource(t *testing.T) {
 		require.NotContains(t, b.String(), ",end,", "%s looks whole", name)
 		require.NotContains(t, b.String(), "<html", "%s looks whole", name)
 	}
+}
+
+func TestReportOfALedger(t *testing.T) {
+	t.Parallel()
+	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "review.db"), ledger.Write)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, l.Close()) })
+	spec := ledger.Spec{Kind: ledger.Review, Org: "https://acme.okta.com", Arguments: `{"tokens":true}`}
+	_, _, err = l.Begin(t.Context(), spec)
+	require.NoError(t, err)
+	require.NoError(t, l.AddTasks(t.Context(), []ledger.Task{user(1), user(2), user(3)}, "", true))
+	require.NoError(t, l.SetPhase(t.Context(), ledger.Listing, ledger.Planned))
+	require.NoError(t, l.SetPhase(t.Context(), ledger.Planned, ledger.Working))
+	tasks, err := l.Next(t.Context(), 0, 2)
+	require.NoError(t, err)
+	for _, task := range tasks {
+		require.NoError(t, l.Start(t.Context(), &task))
+		task.State, task.Found = ledger.Done, []ledger.Access{grant("0oa1", "Wiki", "openid")}
+		require.NoError(t, l.Finish(t.Context(), &task))
+	}
+	require.NoError(t, l.AddTokens(t.Context(), []ledger.Access{token(2, "0oa1", "openid")}))
+
+	got := text(page(t, l))
+	require.Contains(t, got, "This run is not finished. 1 of 3 tasks are not done.")
+	require.Contains(t, got, "So far: 2 of 3 users gave 1 app access. Not read: 1 user.")
+	require.Contains(t, got, "Grants 2 Refresh tokens 1")
+
+	var kinds []string
+	for _, row := range csvRows(t, l) {
+		kinds = append(kinds, row["kind"]+" "+row["login"])
+	}
+	require.Equal(t, []string{
+		"grant user1@acme.example", "grant user2@acme.example", "unfinished user3@acme.example",
+		"token user2@acme.example", "end ",
+	}, kinds)
+
+	lines := jsonLines(t, l)
+	require.Len(t, lines, 6)
+	require.Equal(t, map[string]any{"user": map[string]any{"pending": 1.0, "done": 2.0}}, lines[5]["states"])
 }

@@ -144,7 +144,7 @@ func (s *summary) addToken(token ledger.Access) {
 }
 
 func (s *summary) addTask(task ledger.Task) {
-	if task.Class == duplicate {
+	if task.Class == ledger.Duplicate {
 		s.duplicates++
 		return
 	}
@@ -347,6 +347,14 @@ func (s *summary) countAll(states ...ledger.State) int {
 }
 
 func (s *summary) complete() bool { return s.run.Phase == ledger.Ended }
+
+// revokedUntil is when the run revoked something last, or ended; zero if it revoked nothing.
+func (s *summary) revokedUntil() time.Time {
+	if s.lastRevoke.IsZero() {
+		return time.Time{}
+	}
+	return later(s.lastRevoke, s.run.Ended)
+}
 
 // reach is an app's users by scope, counted.
 type reach struct {

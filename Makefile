@@ -109,6 +109,14 @@ examples:
 bench:
 	go -C bench run . -write
 
+# The picture in oktagrants' README.
+.PHONY: screenshot
+screenshot:
+	@mkdir -p bin && rm -f bin/review.*
+	go -C oktagrants run . demo review --run $(CURDIR)/bin/review.db
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1280,900 \
+		--screenshot=oktagrants/report.png file://$(CURDIR)/bin/review.html
+
 # Without a bound on minimizing, most of a short run goes into it.
 .PHONY: fuzz
 fuzz:

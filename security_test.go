@@ -12,9 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each test that SECURITY.md names is there.
+// Each test that SECURITY.md names is there. Those of the command are in a module of its own.
 func TestSecurityPromisesAreHeld(t *testing.T) {
 	t.Parallel()
+	if _, err := os.Stat("oktagrants"); err != nil {
+		t.Skip("a copy of the root module alone, such as that of the module cache")
+	}
 	promises, err := os.ReadFile("SECURITY.md")
 	require.NoError(t, err)
 	tests := ""

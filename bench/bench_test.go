@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 
 func server(b *testing.B) string {
 	b.Helper()
-	url, stop, err := startServer(b.Context(), os.Args[0])
+	url, stop, err := startServer(b.Context(), os.Args[0], job{})
 	if err != nil {
 		b.Fatal(err)
 	}

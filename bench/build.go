@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// built is a program of one call.
+// built is a program.
 type built struct {
 	Wall, CPU time.Duration // of its cold build
 	Warm      time.Duration
@@ -27,7 +27,7 @@ func (b *bench) builds(ctx context.Context) error {
 	all := map[string][]built{}
 	for range coldRounds {
 		for _, name := range []string{floor, ours} {
-			one, err := b.buildOne(ctx, name)
+			one, err := b.buildOne(ctx, onecall[name])
 			if err != nil {
 				return err
 			}
@@ -35,17 +35,16 @@ func (b *bench) builds(ctx context.Context) error {
 		}
 	}
 	if b.withV6 != "" && !b.skipV6Build {
-		one, err := b.buildOne(ctx, v6)
+		one, err := b.buildOne(ctx, onecall[v6])
 		if err != nil {
 			return err
 		}
 		all[v6] = append(all[v6], one)
 	}
-	b.section("A program with one call", "cold build, s", "its CPU, s", "warm build, s", "size, MB", "stripped, MB")
+	b.section("A program with one call", buildColumns...)
 	for _, name := range []string{ours, floor, v6} {
 		if p := all[name]; len(p) > 0 {
-			b.row(name, "%.1f %.1f %.2f %.2f %.2f",
-				cold(p), coldCPU(p), warm(p), size(p), stripped(p))
+			b.buildRow(name, p)
 		}
 	}
 	b.bar("cold build, of go-retryablehttp's", cold(all[ours])/cold(all[floor]), 1.2)
@@ -57,6 +56,12 @@ func (b *bench) builds(ctx context.Context) error {
 		b.versus("size of that program", "MB", size(all[ours]), size(all[v6]))
 	}
 	return nil
+}
+
+var buildColumns = []string{"cold build, s", "its CPU, s", "warm build, s", "size, MB", "stripped, MB"}
+
+func (t *table) buildRow(name string, p []built) {
+	t.row(name, "%.1f %.1f %.2f %.2f %.2f", cold(p), coldCPU(p), warm(p), size(p), stripped(p))
 }
 
 func cold(p []built) float64 {
@@ -79,10 +84,11 @@ func stripped(p []built) float64 {
 	return medianBy(p, func(one built) float64 { return float64(one.Stripped) / 1e6 })
 }
 
-// onecall names the folders of the programs.
-var onecall = map[string]string{ours: "ours", floor: "retryablehttp", v6: "v6"}
+// onecall has the folders of the programs.
+var onecall = map[string]string{ours: "onecall/ours", floor: "onecall/retryablehttp", v6: "onecall/v6"}
 
-func (b *bench) buildOne(ctx context.Context, name string) (built, error) {
+// buildOne builds the program of a folder.
+func (b *bench) buildOne(ctx context.Context, folder string) (built, error) {
 	var p built
 	dir, err := os.MkdirTemp(b.dir, "build")
 	if err != nil {
@@ -90,8 +96,7 @@ func (b *bench) buildOne(ctx context.Context, name string) (built, error) {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // the folder above is removed too
 	cache, out := filepath.Join(dir, "cache"), filepath.Join(dir, "program")
-	source := "./onecall/" + onecall[name]
-	p.Wall, p.CPU, err = goBuild(ctx, cache, out, source)
+	p.Wall, p.CPU, err = goBuild(ctx, folder, cache, out, ".")
 	if err != nil {
 		return p, err
 	}
@@ -100,25 +105,25 @@ func (b *bench) buildOne(ctx context.Context, name string) (built, error) {
 	}
 	var warm []float64
 	for i := range warmRounds {
-		took, _, err := goBuild(ctx, cache, fmt.Sprint(out, i), source)
+		took, _, err := goBuild(ctx, folder, cache, fmt.Sprint(out, i), ".")
 		if err != nil {
 			return p, err
 		}
 		warm = append(warm, float64(took))
 	}
 	p.Warm = time.Duration(median(warm))
-	if _, _, err = goBuild(ctx, cache, out, "-ldflags=-s -w", source); err != nil {
+	if _, _, err = goBuild(ctx, folder, cache, out, "-ldflags=-s -w", "."); err != nil {
 		return p, err
 	}
 	p.Stripped, err = sizeOf(out)
 	return p, err
 }
 
-// goBuild builds a program, and tells what that took with all the processes that took part.
-func goBuild(ctx context.Context, cache, out string, args ...string) (wall, cpu time.Duration, err error) {
+// goBuild builds a program in a folder, and tells what that took with all the processes that took part.
+func goBuild(ctx context.Context, folder, cache, out string, args ...string) (wall, cpu time.Duration, err error) {
 	args = append([]string{"build", "-buildvcs=false", "-tags=v6", "-o", out}, args...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // all arguments are this program's
-	cmd.Env = os.Environ()
+	cmd.Dir, cmd.Env = folder, os.Environ()
 	if cache != "" {
 		cmd.Env = append(cmd.Env, "GOCACHE="+cache)
 	}

@@ -18,7 +18,7 @@ import (
 // job is what a child process has to do. It is a process of its own so that its CPU time and memory are those of the
 // subject.
 type job struct {
-	Role    string        `json:"role"` // list, get, bulk, clients or waiters; empty to serve the prepared responses
+	Role    string        `json:"role"` // list, get, bulk, clients, waiters or org; empty to serve the prepared responses
 	Subject string        `json:"subject"`
 	URL     string        `json:"url"`     // of the server
 	N       int           `json:"n"`       // grants or calls
@@ -27,6 +27,7 @@ type job struct {
 	MaxUse  float64       `json:"maxUse"`  // of a bulk
 	Late    time.Duration `json:"late"`    // in a window, when a bulk begins
 	Fleet   fleet         `json:"fleet"`
+	Org     orgSpec       `json:"org"`
 }
 
 // usage is what a job has cost the process that did it.
@@ -69,11 +70,20 @@ func (j job) do(ctx context.Context) (any, error) {
 		return j.clients(ctx)
 	case "waiters":
 		return j.waiters(ctx)
+	case "org":
+		return nil, j.serveOrg()
 	}
 	return nil, servePrepared()
 }
 
-// servePrepared serves until its standard input ends, which it does with the process that started it.
+func (j job) serveOrg() error {
+	server, err := serve(newAcme(j.Org).mux)
+	if err != nil {
+		return err
+	}
+	return untilDone(server)
+}
+
 func servePrepared() error {
 	responses := newPrepared()
 	if err := responses.check(); err != nil {
@@ -84,10 +94,16 @@ func servePrepared() error {
 		return err
 	}
 	responses.connections = &server.connections
+	return untilDone(server)
+}
+
+// untilDone tells the server's URL and waits until standard input ends, which it does with the process that started
+// this one.
+func untilDone(server *counted) error {
 	if _, err := fmt.Fprintln(os.Stdout, server.url); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, os.Stdin)
+	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
@@ -98,7 +114,7 @@ func measure(f func() error) (usage, error) {
 	runtime.ReadMemStats(&before)
 	cpu, start := cpuTime(), time.Now()
 	err := f()
-	u := usage{Wall: time.Since(start), CPU: cpuTime() - cpu, PeakRSS: peakRSS()}
+	u := usage{Wall: time.Since(start), CPU: cpuTime() - cpu, PeakRSS: peakRSS(os.Getpid())}
 	runtime.ReadMemStats(&after)
 	u.Allocs, u.Bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
 	runtime.GC()
@@ -113,9 +129,10 @@ func cpuTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// peakRSS is VmHWM, in bytes, or 0 where there is none. A process inherits ru_maxrss from the one that started it.
-func peakRSS() uint64 {
-	status, _ := os.ReadFile("/proc/self/status")
+// peakRSS is the VmHWM of a process, in bytes, or 0 where there is none. A process inherits ru_maxrss from the one that
+// started it.
+func peakRSS(pid int) uint64 {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	_, status, _ = bytes.Cut(status, []byte("VmHWM:"))
 	var kB uint64
 	_, _ = fmt.Sscan(string(status), &kB)
@@ -159,9 +176,9 @@ func command(ctx context.Context, program string, j job) (*exec.Cmd, error) {
 	return exec.CommandContext(ctx, program, childArg, string(arg)), nil //nolint:gosec // it is this program
 }
 
-// startServer serves the prepared responses in a child process until stop is called.
-func startServer(ctx context.Context, program string) (url string, stop func(), err error) {
-	cmd, err := command(ctx, program, job{})
+// startServer serves in a child process until stop is called.
+func startServer(ctx context.Context, program string, j job) (url string, stop func(), err error) {
+	cmd, err := command(ctx, program, j)
 	if err != nil {
 		return "", nil, err
 	}

@@ -9,6 +9,7 @@ require (
 	github.com/grantkit/okta v0.0.0-00010101000000-000000000000
 	github.com/hashicorp/go-retryablehttp v0.7.8
 	github.com/okta/okta-sdk-golang/v6 v6.0.0
+	github.com/stretchr/testify v1.12.1
 )
 
 require (

@@ -80,22 +80,20 @@ func (t *table) String() string {
 		time.Now().UTC().Format(time.DateOnly), t.text.String())
 }
 
-// The comments between which the figures stand in the README.
-const (
-	markBegin = "<!-- figures: written by make bench -->\n"
-	markEnd   = "<!-- end of the figures -->\n"
-)
+func (t *table) empty() bool { return t.text.Len() == 0 }
 
-// writeInto puts text between the marks of a file.
-func writeInto(path, text string) error {
+// writeInto puts text between two comments of a file, which name it.
+func writeInto(path, name, text string) error {
 	old, err := os.ReadFile(path) //nolint:gosec // the caller names it
 	if err != nil {
 		return err
 	}
+	markBegin := fmt.Sprintf("<!-- figures of %s: written by make bench -->\n", name)
+	markEnd := fmt.Sprintf("<!-- end of the figures of %s -->\n", name)
 	head, rest, begins := strings.Cut(string(old), markBegin)
 	_, tail, ends := strings.Cut(rest, markEnd)
 	if !begins || !ends {
-		return fmt.Errorf("%s has no place for the figures", path)
+		return fmt.Errorf("%s has no place for the figures of %s", path, name)
 	}
 	return os.WriteFile(path, []byte(head+markBegin+"\n"+text+"\n"+markEnd+tail), 0o644) //nolint:gosec // a file to be read by all
 }

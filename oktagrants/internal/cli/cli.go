@@ -159,6 +159,7 @@ func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 }
 
 func suggestion(cmd *cobra.Command, typed string) string {
+	cmd.SuggestionsMinimumDistance = 2
 	if names := cmd.SuggestionsFor(typed); len(names) > 0 {
 		return ": did you mean " + strings.Join(names, " or ") + "?"
 	}
@@ -168,6 +169,9 @@ func suggestion(cmd *cobra.Command, typed string) string {
 // takes is a check of a command's arguments, by the names that its usage line has for them.
 func takes(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
+		if len(names) == 0 && len(args) > 0 {
+			return misused(cmd, fmt.Errorf("it takes no arguments, such as %q", args[0]))
+		}
 		if len(args) != len(names) {
 			return misused(cmd, fmt.Errorf("it takes %s, not %d arguments", strings.Join(names, " "), len(args)))
 		}

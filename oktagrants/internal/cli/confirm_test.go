@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 var revokeAll = []string{"grants", "revoke-all", "ann@example.com"}
@@ -136,6 +137,38 @@ func TestEmptyClientIsNotAllClients(t *testing.T) {
 	m := newMachine(t)
 	m.run(append(revokeAll, "--client", "", "--yes")...).fails(t, 2, "--client is empty")
 	assert.Empty(t, m.requests())
+}
+
+// A revoke that cannot be shown must not look like one that failed.
+func TestRevokeThatCannotBeShown(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	broken, writer := io.Pipe()
+	require.NoError(t, broken.Close())
+	var stderr lockedBuffer
+	code := Main(t.Context(), append(revokeAll, "--yes"), m.stdin, writer, &stderr, m.env)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr.String(), "it was revoked, but that cannot be shown")
+	assert.Equal(t, 1, m.count(http.MethodDelete))
+}
+
+// An empty variable of a script must not make a command one for all.
+func TestEmptyFlags(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	run := m.path("run.db")
+	for flag, args := range map[string][]string{
+		"search": {"review", "--run", run},
+		"group":  {"review", "--run", run},
+		"from":   {"review", "--run", run},
+		"client": {"grants", "list", ann},
+		"scope":  {"grants", "list", ann},
+	} {
+		m.run(append(args, "--"+flag, "")...).fails(t, 2, "--"+flag+" is empty")
+	}
+	m.run("offboard", "--run", run, ann, "--from", "", "--yes").fails(t, 2, "--from is empty")
+	assert.Empty(t, m.requests())
+	assert.NoFileExists(t, run)
 }
 
 func TestRevokeThatFails(t *testing.T) {

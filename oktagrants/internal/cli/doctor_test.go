@@ -66,6 +66,17 @@ func TestDoctorFindsMissingScopes(t *testing.T) {
 	assert.Nil(t, jobs["offboard"], "its scope for revoking cannot be known")
 }
 
+// Without a group to try it with, nobody knows whether the members of one can be read.
+func TestDoctorCannotListGroups(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.org.Handle("GET /api/v1/groups", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="okta.groups.read"`)
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	m.run("doctor").fails(t, 1, "these credentials cannot do: review --group")
+}
+
 func TestDoctorReadsScopesOfAccessToken(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t).withGroups()

@@ -40,7 +40,7 @@ var (
 var jobNeeds = []jobNeed{
 	{job: "review", reads: userReads},
 	{job: "review --tokens", reads: slices.Concat(userReads, appReads, serverReads)},
-	{job: "review --group", reads: slices.Concat(userReads, []string{"listGroupUsers"})},
+	{job: "review --group", reads: slices.Concat(userReads, []string{"listGroups", "listGroupUsers"})},
 	{job: "offboard", reads: []string{"listUsers", "listUserClients"}, manages: []string{manageUsers}},
 	{
 		job:     "revoke-app",

@@ -6,11 +6,13 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/grantkit/okta"
 
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
 	"github.com/grantkit/okta/oktagrants/internal/report"
 	"github.com/grantkit/okta/oktagrants/internal/run"
 	"github.com/grantkit/okta/oktagrants/internal/steps"
@@ -74,13 +76,33 @@ func codeOf(err error) int {
 
 // exclusive refuses two flags of a command together.
 func exclusive(cmd *cobra.Command, a, b string) {
-	before := cmd.PreRunE
-	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+	check(cmd, func(cmd *cobra.Command) error {
 		if cmd.Flags().Changed(a) && cmd.Flags().Changed(b) {
 			return misused(cmd, fmt.Errorf("--%s and --%s do not go together", a, b))
 		}
-		if before == nil {
-			return nil
+		return nil
+	})
+}
+
+// filled refuses flags that are given without a value, as a script does by an empty variable: without them, a command is
+// for all.
+func filled(cmd *cobra.Command, names ...string) {
+	check(cmd, func(cmd *cobra.Command) error {
+		for _, name := range names {
+			if cmd.Flags().Changed(name) && cmd.Flag(name).Value.String() == "" {
+				return misused(cmd, fmt.Errorf("--%s is empty", name))
+			}
+		}
+		return nil
+	})
+}
+
+// check adds a check of a command's flags.
+func check(cmd *cobra.Command, wrong func(*cobra.Command) error) {
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := wrong(cmd); err != nil || before == nil {
+			return err
 		}
 		return before(cmd, args)
 	}
@@ -106,7 +128,7 @@ func advice(err error) string {
 	case steps.ClassRateLimited:
 		return "try again later, or with a smaller --max-use"
 	case steps.ClassStorage:
-		return "make room on the disk, or the folder writable"
+		return storageAdvice(err)
 	case steps.ClassNetwork:
 		return networkAdvice(err)
 	}
@@ -128,9 +150,19 @@ func forbiddenAdvice(err error) string {
 	return "the owner of the API token, or the service app, needs an administrator role that permits this"
 }
 
+func storageAdvice(err error) string {
+	if _, ofNetwork := errors.AsType[*net.OpError](err); ofNetwork || !errors.Is(err, ledger.ErrStorage) {
+		return ""
+	}
+	return "make room on the disk, or the folder writable"
+}
+
 // networkAdvice is for errors of no other class, not all of which come from the network.
 func networkAdvice(err error) string {
-	_, ofNetwork := errors.AsType[net.Error](err)
+	found, ofNetwork := errors.AsType[net.Error](err)
+	if _, ofFile := found.(syscall.Errno); ofFile {
+		return ""
+	}
 	if ofNetwork || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "check the org's URL and the network"
 	}

@@ -19,7 +19,7 @@ func (c *cli) fromList(ctx context.Context, j *job, path string) (*userList, err
 		return nil, nil
 	}
 	if sameFile(path, j.run) {
-		return nil, wrong("--run and --from name the same file, %s", path)
+		return nil, wrong("--run and --from name the same file, %s", shownTarget(path))
 	}
 	list, err := c.openList(ctx, path)
 	if err != nil {

@@ -56,6 +56,7 @@ func (c *cli) grantsList() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&clientID, "client", "", "list only grants for the app with this `ID`")
 	cmd.Flags().StringVar(&scope, "scope", "", "list only grants of this `scope`")
+	filled(cmd, "client", "scope")
 	exclusive(cmd, "client", "scope")
 	expandFlag(cmd, &paging.expand)
 	paging.flags(cmd)

@@ -92,7 +92,9 @@ func (c *cli) chooseLedger(j *job) error {
 
 // begin opens the ledger, and begins the run or goes on with it.
 func (c *cli) begin(ctx context.Context, t *target, j *job) (*ledger.Ledger, error) {
-	arguments, err := json.Marshal(j.args)
+	args := j.args
+	args.Review = shownTarget(args.Review)
+	arguments, err := json.Marshal(args)
 	if err != nil {
 		return nil, fmt.Errorf("the arguments: %w", err)
 	}
@@ -235,15 +237,9 @@ func (c *cli) stopped(j *job, err error) error {
 func (c *cli) again(j *job) string {
 	words := []string{"oktagrants"}
 	given := false
-	for i, word := range c.args {
-		name, value, joined := strings.Cut(word, "=")
-		switch {
-		case name == "--run" && joined:
-			given, word = true, "--run="+shownTarget(value)
-		case i > 0 && c.args[i-1] == "--run":
-			given, word = true, shownTarget(word)
-		}
-		words = append(words, shellQuoted(word))
+	for _, word := range c.args {
+		given = given || word == "--run" || strings.HasPrefix(word, "--run=")
+		words = append(words, shellQuoted(shownWord(word)))
 	}
 	if !given {
 		words = append(words, "--run", shellQuoted(j.run))

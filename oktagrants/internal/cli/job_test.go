@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -98,7 +99,7 @@ func TestReviewOfSomeTwice(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	o := m.run("review", "--run", m.path("review.db"), "--search", "x", "--group", "00g")
-	o.fails(t, 2, "more than once")
+	o.fails(t, 2, "--search and --group do not go together")
 	assert.Empty(t, m.requests())
 }
 
@@ -331,12 +332,42 @@ func TestLedgersThatCannotBeUsed(t *testing.T) {
 		o := m.run("review", "--run", path)
 		o.fails(t, 2)
 		assert.NotContains(t, o.err, "hunter2", name)
+		assert.NotContains(t, o.err, "make room", name)
+		assert.NotContains(t, o.err, "check the org's URL", name)
 	}
 	held, err := ledger.Open(t.Context(), m.path("held.db"), ledger.Write)
 	require.NoError(t, err)
 	defer held.Close() //nolint:errcheck // nothing is written to it
-	m.run("review", "--run", m.path("held.db")).fails(t, 2, "in use", "wait until it ends")
+	o := m.run("review", "--run", m.path("held.db"))
+	o.fails(t, 2, "in use", "wait until it ends")
+	assert.NotContains(t, o.err, "make room")
 	assert.Empty(t, m.requests())
+}
+
+func TestPasswordsOfDatabases(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	const database = "postgres://user:hunter2@127.0.0.1:1/none?password=hunter3"
+	for _, args := range [][]string{
+		{"review", "--run", database},
+		{"review", "--run=" + database, "--from", database},
+		{"revoke-app", calendar, "--run", m.path("run.db"), "--users", "review:" + database},
+		{"revoke-app", calendar, "--run", m.path("run.db"), "--users=review:" + database + "&sslmode=disable"},
+		{"revoke-app", calendar, "--run", database, "--users", "review:" + database},
+		{"status", database},
+		{"report", database},
+	} {
+		o := m.run(args...)
+		assert.NotZero(t, o.code)
+		assert.NotContains(t, o.out+o.err, "hunter", args)
+	}
+	for _, name := range []string{"run.db", "run.db-wal"} {
+		content, err := os.ReadFile(m.path(name))
+		if !errors.Is(err, fs.ErrNotExist) {
+			require.NoError(t, err)
+		}
+		assert.NotContains(t, string(content), "hunter", name)
+	}
 }
 
 func TestCredentialsThatAreRefused(t *testing.T) {
@@ -451,8 +482,13 @@ func TestUsage(t *testing.T) {
 		"grants list 00uann --klient x": "unknown flag: --klient",
 		"grants list 00uann --limit x":  "--limit",
 		"grants list 00uann --limit -1": "Limit is -1",
-		"review x":                      "it takes",
+		"review x":                      `it takes no arguments, such as "x"`,
+		"reviw":                         "did you mean review?",
+		"review --max-use NaN":          "--max-use is NaN",
 		"grants list 00uann --client a --scope b": "--client and --scope do not go together",
+		"review --search a --group b":             "--search and --group do not go together",
+		"review --search a --from b":              "--search and --from do not go together",
+		"review --group a --from b":               "--group and --from do not go together",
 		"completion bash x":                       "unknown command",
 	} {
 		o := newMachine(t).run(strings.Fields(command)...)
@@ -494,6 +530,21 @@ func TestStatus(t *testing.T) {
 	m.run("status", m.path("none.db")).fails(t, 2, "none.db", "FILE is what --run")
 	m.run("status", m.write("text", "no ledger")).fails(t, 2, "text")
 	m.run("status", m.folder).fails(t, 2, "folder")
+}
+
+// What a run cannot see must not claim what the run has not done.
+func TestStatusOfRunThatDidNothing(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.run("revoke-app", "--run", m.path("app.db"), calendar, "--dry-run").succeeds(t)
+	m.org.Next(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { w.WriteHeader(http.StatusForbidden) })
+	m.run("review", "--run", m.path("review.db")).fails(t, 2)
+	for _, run := range []string{"app.db", "review.db"} {
+		o := m.run("status", m.path(run))
+		o.succeeds(t)
+		assert.NotContains(t, o.out, "were revoked for", run)
+		assert.NotContains(t, o.out, "All users were reviewed", run)
+	}
 }
 
 // Status works while a run goes on: here, while another process has the ledger.

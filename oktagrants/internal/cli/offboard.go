@@ -14,8 +14,8 @@ func (c *cli) offboardCommand() *cobra.Command {
 		Short: "End the sessions of users, and revoke their refresh tokens and grants",
 		Long: `End the sessions of users, revoke their refresh tokens and access tokens, and their grants.
 
-It takes two calls for each user, and one to verify. With --keep-sessions it takes a call more, and one for each app. It
-does not deactivate the users.`,
+It takes two calls for each user, and one to verify. With --keep-sessions it takes one call more for each app. It does not
+deactivate the users.`,
 		Example: `  oktagrants offboard --run ada.db ada.archer@acme.example --dry-run
   oktagrants offboard --run january.db --from leavers.csv --yes
   oktagrants offboard --run kept.db ada.archer@acme.example ben.baker@acme.example --keep-sessions --yes`,
@@ -37,6 +37,7 @@ does not deactivate the users.`,
 	j.flags(cmd)
 	j.consent.flags(cmd)
 	fromFlag(cmd, &from)
+	filled(cmd, "from")
 	cmd.Flags().BoolVar(&j.args.KeepSessions, "keep-sessions", false,
 		"revoke refresh tokens app by app, and end no sessions")
 	return cmd

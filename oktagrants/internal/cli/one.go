@@ -129,16 +129,23 @@ func (c *cli) revoke(ctx context.Context, flags revoking, plan *revocation, call
 	if err != nil {
 		return err
 	}
-	verb := "Would revoke"
-	if goes {
-		if err := call(); err != nil {
-			return err
-		}
-		plan.Revoked, verb = true, "Revoked"
+	if !goes {
+		return c.showRevocation(flags, "Would revoke", plan)
 	}
+	if err := call(); err != nil {
+		return err
+	}
+	plan.Revoked = true
+	if err := c.showRevocation(flags, "Revoked", plan); err != nil {
+		return fmt.Errorf("it was revoked, but that cannot be shown: %w", err)
+	}
+	return nil
+}
+
+func (c *cli) showRevocation(flags revoking, verb string, plan *revocation) error {
 	if flags.json {
 		return writeJSON(c.out, plan)
 	}
-	_, err = fmt.Fprintf(c.out, "%s %s.\n", verb, plan)
+	_, err := fmt.Fprintf(c.out, "%s %s.\n", verb, plan)
 	return err
 }

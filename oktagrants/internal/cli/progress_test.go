@@ -81,5 +81,7 @@ func TestShownTarget(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "a.db", shownTarget("a.db"))
 	assert.Equal(t, "postgres://user:xxxxx@host/db#run", shownTarget("postgres://user:secret@host/db#run"))
+	assert.Equal(t, "postgres://host/db?password=xxxxx&sslmode=disable&sslpassword=xxxxx",
+		shownTarget("postgres://host/db?sslmode=disable&pass%77ord=secret&sslpassword=secret"))
 	assert.Equal(t, "the database", shownTarget("postgres://user:secret@host:port/%zz"))
 }

@@ -35,5 +35,9 @@ app and for each client of each custom authorization server.`,
 	cmd.Flags().StringVar(&j.args.Group, "group", "", "review the members of the group with this `ID`")
 	cmd.Flags().BoolVar(&j.args.Tokens, "tokens", false, "read the refresh tokens of all apps, too")
 	fromFlag(cmd, &from)
+	filled(cmd, "search", "group", "from")
+	exclusive(cmd, "search", "group")
+	exclusive(cmd, "search", "from")
+	exclusive(cmd, "group", "from")
 	return cmd
 }

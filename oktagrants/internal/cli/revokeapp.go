@@ -52,7 +52,7 @@ func setUsers(j *job, users string) error {
 	case isReview && review == "":
 		return wrong("--users: review: is not followed by the file of a review")
 	case isReview && sameFile(review, j.run):
-		return wrong("--run and --users name the same file, %s", j.run)
+		return wrong("--run and --users name the same file, %s", shownTarget(j.run))
 	case isReview:
 		j.args.UsersOf, j.args.Review = steps.Reviewed, review
 	case users == steps.Assigned || users == steps.All:

@@ -47,7 +47,7 @@ func (c *cli) connect(changes ...func(*okta.Config)) (*target, error) {
 
 // connectTo is connect with a configuration.
 func (c *cli) connectTo(config okta.Config, window time.Duration, changes ...func(*okta.Config)) (*target, error) {
-	if c.maxUse < 0 || c.maxUse > 1 {
+	if !(c.maxUse >= 0 && c.maxUse <= 1) { // also not a number
 		return nil, wrong("--max-use is %v: it must be above 0 and at most 1", c.maxUse)
 	}
 	if c.maxUse > 0 {

@@ -139,6 +139,7 @@ type rows struct {
 	csv       *csv.Reader
 	begun     bool
 	id, login int // the columns; -1 for none
+	width     int // cells of the first row
 }
 
 func newRows(from io.Reader) *rows {
@@ -185,7 +186,7 @@ func (r *rows) begin(first []string) (header bool, err error) {
 	named := func(name string) int {
 		return slices.IndexFunc(first, func(cell string) bool { return strings.EqualFold(cell, name) })
 	}
-	r.id, r.login = named("id"), named("login")
+	r.id, r.login, r.width = named("id"), named("login"), len(first)
 	if r.id >= 0 || r.login >= 0 {
 		return true, nil
 	}
@@ -208,6 +209,9 @@ func (r *rows) user(row []string) (string, error) {
 	id, login := cell(r.id), cell(r.login)
 	user := cmp.Or(id, login)
 	switch {
+	case len(row) > r.width: // a comma without quotes may have moved another cell to the column
+		return "", fmt.Errorf("line %d has %d cells, the first line %d: put what has a comma in quotes",
+			line, len(row), r.width)
 	case user == "":
 		return "", fmt.Errorf(`line %d has no user in the column "id" or "login"`, line)
 	case id != "" && !userID.MatchString(id):

@@ -79,6 +79,8 @@ func TestListsThatAreRefused(t *testing.T) {
 		"semicolons":        {"id;login\n00uann;ann\n", `the first line has "id;login"`},
 		"row without user":  {"name,login\nAnn,ann@example.com\nBob,\n", `line 3 has no user in the column "id" or "login"`},
 		"short row":         {"name,login\nAnn\n", "line 2 has no user"},
+		"comma in a name":   {"name,login\nDoe, John,ann@example.com\n", "line 2 has 3 cells, the first line 2"},
+		"two in a line":     {"ann@example.com\n00ubob,00ucid\n", "line 2 has 2 cells, the first line 1"},
 		"ID of another":     {"id,login\n12345,ann@example.com\n", `line 2: "12345" is not the ID of a user at Okta`},
 		"control character": {"ann\x1b[2J@example.com\n", "control character"},
 		"NUL":               {"ann@example.com\x00\n", "line 1 is no text in UTF-8"},

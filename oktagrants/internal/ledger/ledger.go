@@ -54,6 +54,9 @@ func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
 	return l, nil
 }
 
+// Target is where the ledger is, as messages name it: without a password.
+func (l *Ledger) Target() string { return l.target }
+
 // Close waits for the writes that have begun and closes the ledger.
 func (l *Ledger) Close() error {
 	if l.queue != nil {

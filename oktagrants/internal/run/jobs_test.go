@@ -147,6 +147,36 @@ func TestRevokeAppOfReview(t *testing.T) {
 	assert.Zero(t, slices.IndexFunc(org.Grants(), func(g oktatest.Grant) bool { return g.ClientID == "0oamalware" })+1)
 }
 
+func TestPlanOfWhatWasLeft(t *testing.T) {
+	t.Parallel()
+	plan := func(class string) run.Plan {
+		return run.Plan{Counts: ledger.Counts{
+			Tasks:   map[ledger.TaskKind]map[ledger.State]int{ledger.User: {ledger.Left: 3, ledger.Failed: 1}},
+			Classes: map[string]int{class: 3, steps.ClassServer: 1},
+		}}
+	}
+	left, gone := plan(steps.ClassLeft), plan(steps.ClassNotFound)
+	assert.Equal(t, 4, left.Users(), "what is left is revoked again")
+	assert.GreaterOrEqual(t, gone.Users(), 0)
+}
+
+// Users whom a review could not even find may have a consent, too.
+func TestRevokeAppOfReviewWithUnresolvedLogin(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 3)
+	review := newCommand(t, org, ledger.Review, steps.Arguments{}, logins(3)...)
+	review.workers = 1
+	org.Next(repeat(oktaError(503, "E0000009"), 2)...)
+	assert.Equal(t, run.ExitFailed, review.exit(t))
+	require.Equal(t, map[ledger.State]int{ledger.Done: 2, ledger.Failed: 1}, review.states(t))
+	org.ClearRequests()
+
+	args := steps.Arguments{Client: "0oanotes", UsersOf: steps.Reviewed, Review: review.path}
+	c := newCommand(t, org, ledger.RevokeApp, args)
+	assert.Equal(t, run.ExitDone, c.exit(t))
+	assert.Equal(t, 3, count(org)["DELETE users/x/clients/x/grants"])
+}
+
 func TestReviewThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 1)

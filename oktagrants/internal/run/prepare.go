@@ -30,11 +30,14 @@ type Plan struct {
 // Users returns how many users are still to be dealt with.
 func (p *Plan) Users() int {
 	users := p.Counts.Tasks[ledger.User]
-	return users[ledger.Pending] + users[ledger.Started] + users[ledger.Failed] - p.Unknown()
+	again := min(users[ledger.Left], p.Counts.Classes[steps.ClassLeft])
+	return users[ledger.Pending] + users[ledger.Started] + users[ledger.Failed] - p.Unknown() + again
 }
 
 // Unknown returns how many users do not exist.
-func (p *Plan) Unknown() int { return p.Counts.Classes[steps.ClassNotFound] }
+func (p *Plan) Unknown() int {
+	return min(p.Counts.Tasks[ledger.User][ledger.Failed], p.Counts.Classes[steps.ClassNotFound])
+}
 
 // Prepare lists the tasks of the run and resolves the logins among them, unless that was done before, and returns what
 // Run is going to do. It revokes nothing. If it is stopped, it goes on there the next time.

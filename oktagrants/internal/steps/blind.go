@@ -53,7 +53,7 @@ func (a Arguments) blindUsers() string {
 	case a.Search != "":
 		return "Only the users whom the search found were reviewed; Okta's search may lag behind changes."
 	}
-	return "All users were reviewed, deprovisioned ones too, but for those who were created after the list was read."
+	return "Users who were created after the list of all users was read were not reviewed; deprovisioned ones are in it."
 }
 
 func (a Arguments) blindOffboard(revoked time.Time) []string {
@@ -78,12 +78,12 @@ func (a Arguments) blindRevokeApp(revoked time.Time) []string {
 		"Access tokens that were issued without a refresh token, or that an API validates by itself, live on until " +
 			"they expire, " + until(revoked) + ".",
 		map[string]string{
-			Assigned: "Consents were revoked for the users who were assigned to the app when they were listed: " +
+			Assigned: "Only consents of users who were assigned to the app when they were listed are revoked: " +
 				"others, such as users who were assigned before, may still have some. Okta removes the assignments by " +
 				"groups of an app that is deactivated, and ends its consents.",
 			All: "Consents of users who were created after the list was read were not looked for.",
-			Reviewed: "Consents were revoked for the users for whom the review found some, and for those whom it could " +
-				"not read: consents that are newer than the review are left.",
+			Reviewed: "Only consents of users for whom the review found some, or whom it could not read, are revoked: " +
+				"consents that are newer than the review are left.",
 		}[cmp.Or(a.UsersOf, Assigned)],
 		"Custom authorization servers were not read if the org does not have that feature (E0000015).",
 	}

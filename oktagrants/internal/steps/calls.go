@@ -47,9 +47,10 @@ func (j *Job) Calls(counts ledger.Counts) (work, verify Calls) {
 	for kind, states := range counts.Tasks {
 		undone := states[ledger.Pending] + states[ledger.Started] + states[ledger.Failed]
 		if kind == ledger.User {
-			undone = max(0, undone-counts.Classes[ClassNotFound])
+			undone -= min(states[ledger.Failed], counts.Classes[ClassNotFound])
 		}
 		unverified := undone + states[ledger.Done] + states[ledger.Left]
+		undone += min(states[ledger.Left], counts.Classes[ClassLeft]) // it is revoked again
 		switch {
 		case j.kind == ledger.Review:
 			work.add(Bucket(kind), undone)

@@ -271,7 +271,7 @@ func (j *Job) listApp(ctx context.Context, _ string, add func([]ledger.Task, str
 func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task, string) error) error {
 	review, err := ledger.Open(ctx, j.args.Review, ledger.Read)
 	if err != nil {
-		return &fault{ClassInvalid, fmt.Errorf("the review %s cannot be read: %w", j.args.Review, err)}
+		return &fault{ClassInvalid, fmt.Errorf("the review cannot be read: %w", err)}
 	}
 	defer review.Close() //nolint:errcheck // nothing is written to it
 	if err := j.checkReview(ctx, review); err != nil {
@@ -282,12 +282,14 @@ func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task
 		if err != nil {
 			return err
 		}
-		if task.ID == "" || task.Kind != ledger.User || !j.mayHaveConsent(&task) {
+		if task.Kind != ledger.User || !j.mayHaveConsent(&task) {
 			continue
 		}
-		tasks = append(tasks, ledger.Task{
-			Kind: ledger.User, ID: task.ID, Login: task.Login, Name: task.Name, Status: task.Status,
-		})
+		user := ledger.Task{Kind: ledger.User, ID: task.ID, Login: task.Login, Name: task.Name, Status: task.Status}
+		if user.ID == "" { // the review could not resolve the login
+			user.Given = task.Given
+		}
+		tasks = append(tasks, user)
 		if len(tasks) < batch {
 			continue
 		}
@@ -302,7 +304,7 @@ func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task
 func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
 	run, err := review.Run(ctx)
 	if err != nil {
-		return &fault{ClassInvalid, fmt.Errorf("the review %s cannot be read: %w", j.args.Review, err)}
+		return &fault{ClassInvalid, fmt.Errorf("the review cannot be read: %w", err)}
 	}
 	wrong := ""
 	switch {
@@ -315,7 +317,7 @@ func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
 	default:
 		return nil
 	}
-	return &fault{ClassInvalid, fmt.Errorf("%s %s", j.args.Review, wrong)}
+	return &fault{ClassInvalid, fmt.Errorf("%s %s", review.Target(), wrong)}
 }
 
 // mayHaveConsent reports whether a review found a consent to the app, or does not know.

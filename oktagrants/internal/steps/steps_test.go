@@ -242,8 +242,8 @@ func TestCalls(t *testing.T) {
 		ledger.User: {
 			ledger.Pending: 100, ledger.Started: 2, ledger.Failed: 3, ledger.Done: 40, ledger.Left: 5, ledger.Verified: 7,
 		},
-	}, Classes: map[string]int{steps.ClassNotFound: 1}}
-	const undone, unverified = 104, 149
+	}, Classes: map[string]int{steps.ClassNotFound: 1, steps.ClassLeft: 2}}
+	const undone, unverified = 104 + 2, 149 // two are revoked again
 
 	work, verify := newJob(t, org, ledger.Offboard, steps.Arguments{}, "ann").Calls(counts)
 	assert.Equal(t, steps.Calls{steps.BucketUsers: 2 * undone}, work)

@@ -78,8 +78,9 @@ func ParsePostgres(target string) (*pgx.ConnConfig, string, error) {
 	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil || !separate(dsn) {
-		return nil, "", errors.New("invalid Postgres URL: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, " +
-			"with special characters in the password as %XX, and settings and files that exist")
+		return nil, "", errors.New("invalid Postgres URL: " +
+			"want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, with special characters in the password " +
+			"as %XX, and settings and files that exist")
 	}
 	for name, value := range sessionDefaults {
 		if _, ok := config.RuntimeParams[name]; !ok {

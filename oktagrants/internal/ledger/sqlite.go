@@ -21,6 +21,8 @@ const applicationID = 0x6f6b7467
 
 // sqliteFile is a ledger in a file.
 type sqliteFile struct {
+	path   string
+	info   fs.FileInfo // of the file that was opened; nil in mode Read
 	reader *sql.DB
 	writer *sqliteWriter // nil in mode Read
 	lock   *flock.Flock  // nil in mode Read
@@ -123,7 +125,7 @@ func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
 	if info != nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("others can read it (mode %04o): chmod 600 makes it yours alone", info.Mode().Perm())
 	}
-	f := &sqliteFile{lock: flock.New(path + ".lock")}
+	f := &sqliteFile{path: path, lock: flock.New(path + ".lock")}
 	locked, err := f.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("%w: its lock file: %w", ErrStorage, withoutPath(err))
@@ -133,6 +135,9 @@ func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
 	}
 	if info == nil {
 		err = createFile(path)
+	}
+	if err == nil {
+		f.info, err = statFile(path)
 	}
 	if err == nil {
 		err = f.open(ctx, path)
@@ -229,7 +234,24 @@ func checkFormat(ctx context.Context, q querier) (made bool, err error) {
 }
 
 func (f *sqliteFile) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
-	return f.writer.transact(ctx, do)
+	if err := f.writer.transact(ctx, do); err != nil {
+		return err
+	}
+	return f.present()
+}
+
+// present is an error if the path no longer names the file that was opened: what is written to it will be lost.
+func (f *sqliteFile) present() error {
+	now, err := os.Stat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: the file was deleted or moved", ErrGone)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrStorage, withoutPath(err))
+	case !os.SameFile(f.info, now):
+		return fmt.Errorf("%w: another file is in its place", ErrGone)
+	}
+	return nil
 }
 
 func (f *sqliteFile) query(ctx context.Context, do func(ctx context.Context, q querier) error) error {

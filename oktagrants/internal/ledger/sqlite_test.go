@@ -194,3 +194,25 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrStorage)
 	require.ErrorContains(t, err, "the file or its folder cannot be written")
 }
+
+func TestFileThatIsDeletedOrReplaced(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		return // an open file cannot be deleted
+	}
+	path := filepath.Join(t.TempDir(), "run.db")
+	l := begin(t, path, 1)
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+		require.NoError(t, os.Remove(name))
+	}
+	task := ledger.Task{Seq: 1, Kind: ledger.User, ID: "00u1"}
+	err := l.Start(t.Context(), &task)
+	require.ErrorIs(t, err, ledger.ErrGone)
+	require.ErrorContains(t, err, path+": ")
+	require.ErrorContains(t, err, "deleted")
+
+	begin(t, path, 1)
+	err = l.SetPhase(t.Context(), ledger.Listing, ledger.Planned)
+	require.ErrorIs(t, err, ledger.ErrGone)
+	require.ErrorContains(t, err, "another file")
+}

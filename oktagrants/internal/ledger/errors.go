@@ -57,7 +57,7 @@ func mismatch(run Run, version int, spec Spec) error {
 	}
 	add("version", strconv.Itoa(version), strconv.Itoa(formatVersion))
 	add("kind", string(run.Kind), string(spec.Kind))
-	add("org", run.Org, spec.Org)
+	add("org", NormalOrg(run.Org), spec.Org)
 	was, err := members(run.Arguments)
 	if err != nil {
 		return fmt.Errorf("arguments of the run: %w", err)

@@ -68,7 +68,7 @@ func (l *Ledger) Close() error {
 // Spec says what a run is to do.
 type Spec struct {
 	Kind      Kind
-	Org       string
+	Org       string // the org's URL; Begin takes its [NormalOrg]
 	Arguments string // a JSON object, or empty
 }
 
@@ -79,6 +79,7 @@ func (l *Ledger) Begin(ctx context.Context, spec Spec) (run Run, resumed bool, e
 	if _, err := members(spec.Arguments); err != nil {
 		return Run{}, false, fmt.Errorf("arguments of the run: %w", err)
 	}
+	spec.Org = NormalOrg(spec.Org)
 	var differs error
 	err = l.write(ctx, "begin the run", func(ctx context.Context, q querier) error {
 		run, resumed, differs, err = l.begin(ctx, q, spec)

@@ -64,6 +64,33 @@ func TestMismatchNamesEveryDifference(t *testing.T) {
 	})
 }
 
+func TestOrgIsTheSameHoweverItsURLIsWritten(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, target string) {
+		t.Helper()
+		l := open(t, target, ledger.Write)
+		first := spec
+		first.Org = "https://Acme.okta.com/"
+		run, _, err := l.Begin(t.Context(), first)
+		require.NoError(t, err)
+		assert.Equal(t, org, run.Org)
+		require.NoError(t, l.AddTasks(t.Context(), nil, "page 2", false))
+		for url, same := range map[string]bool{
+			org: true, org + "/": true, "HTTPS://ACME.okta.com:443": true,
+			"http://acme.okta.com": false, org + ":8443": false, org + "/base": false, "https://acme.okta.co": false,
+		} {
+			other := spec
+			other.Org = url
+			_, resumed, err := l.Begin(t.Context(), other)
+			assert.Equal(t, same, err == nil && resumed, url)
+		}
+		execute(t, target, "UPDATE ledger_runs SET org = 'https://ACME.okta.com/'")
+		_, resumed, err := l.Begin(t.Context(), spec)
+		require.NoError(t, err)
+		assert.True(t, resumed)
+	})
+}
+
 // A command that was mistyped has done nothing: the right one takes its place.
 func TestRunWithNothingListedIsBegunAnew(t *testing.T) {
 	t.Parallel()

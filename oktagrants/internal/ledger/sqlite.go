@@ -133,7 +133,8 @@ func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
 	if !locked {
 		return nil, fmt.Errorf("%w: another process writes it", ErrLocked)
 	}
-	if info == nil {
+	made := info == nil
+	if made {
 		err = createFile(path)
 	}
 	if err == nil {
@@ -143,9 +144,18 @@ func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
 		err = f.open(ctx, path)
 	}
 	if err != nil {
-		return nil, errors.Join(f.reason(err), f.close())
+		return nil, errors.Join(f.reason(err), f.abandon(made))
 	}
 	return f, nil
+}
+
+// abandon closes a file that could not be opened, and removes it if it was made for that and is empty.
+func (f *sqliteFile) abandon(made bool) error {
+	err := f.closeDB()
+	if info, failed := os.Stat(f.path); made && failed == nil && os.SameFile(f.info, info) && info.Size() == 0 {
+		err = errors.Join(err, os.Remove(f.path))
+	}
+	return errors.Join(err, f.lock.Unlock())
 }
 
 // createFile makes an empty file of the user's alone.
@@ -259,15 +269,20 @@ func (f *sqliteFile) query(ctx context.Context, do func(ctx context.Context, q q
 }
 
 func (f *sqliteFile) close() error {
+	err := f.closeDB()
+	if f.lock == nil {
+		return err
+	}
+	return errors.Join(err, f.lock.Unlock())
+}
+
+func (f *sqliteFile) closeDB() error {
 	var errs []error
 	if f.reader != nil {
 		errs = append(errs, f.reader.Close())
 	}
 	if f.writer != nil {
 		errs = append(errs, f.writer.close())
-	}
-	if f.lock != nil {
-		errs = append(errs, f.lock.Unlock())
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -128,6 +129,23 @@ func TestEmptyFileBecomesALedger(t *testing.T) {
 	_, err := ledger.Open(t.Context(), path, ledger.Read)
 	require.ErrorIs(t, err, ledger.ErrNoRun)
 	begin(t, path, 1)
+}
+
+func TestFileThatCannotBeBegunIsNotLeft(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	made := filepath.Join(folder, "made.db")
+	_, err := ledger.Open(ctx, made, ledger.Write)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.NoFileExists(t, made)
+
+	empty := filepath.Join(folder, "empty.db")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	_, err = ledger.Open(ctx, empty, ledger.Write)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.FileExists(t, empty, "it was there before")
 }
 
 func TestFullDiskStopsAndLosesNothing(t *testing.T) {

@@ -105,7 +105,8 @@ func TestRunWithNothingListedIsBegunAnew(t *testing.T) {
 		run, resumed, err := l.Begin(ctx, other)
 		require.NoError(t, err)
 		assert.False(t, resumed)
-		assert.Equal(t, other, ledger.Spec{Kind: run.Kind, Org: run.Org, Arguments: run.Arguments})
+		got := ledger.Spec{Kind: run.Kind, Org: run.Org, Arguments: run.Arguments}
+		assert.Equal(t, other, got)
 		assert.Empty(t, run.Stop)
 		again, err := l.Run(ctx)
 		require.NoError(t, err)

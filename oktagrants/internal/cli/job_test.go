@@ -188,6 +188,10 @@ func TestOffboardUnknownUsers(t *testing.T) {
 	assert.Contains(t, o.out, "  Users    2 failed, 1 verified\n")
 	assert.Contains(t, o.out, "  Errors   2 not_found\n")
 	assert.Len(t, m.org.Grants(), 4, "those of the others")
+
+	o = m.run(args...)
+	o.fails(t, 1, "2 not_found")
+	assert.Contains(t, o.err, "0 users, and 2 who could not be found: they are looked up again, and dealt with if they exist")
 }
 
 func TestOffboardNobody(t *testing.T) {
@@ -262,6 +266,7 @@ func TestRevokeUnknownApp(t *testing.T) {
 	o := m.run("revoke-app", "--run", m.path("run.db"), "0oacalender", "--yes")
 	o.fails(t, 2, `the app "0oacalender" does not exist`)
 	assert.Empty(t, o.out)
+	m.run("revoke-app", "--run", m.path("run.db"), calendar, "--yes").succeeds(t) // the same file does
 	m.run("revoke-app", "--run", m.path("run2.db"), "--yes").fails(t, 2, "it takes the ID of one app")
 	m.run("revoke-app", "--run", m.path("run2.db"), calendar, "0oanotes", "--yes").fails(t, 2, "one app")
 }

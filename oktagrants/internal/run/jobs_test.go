@@ -246,6 +246,7 @@ func TestUnknownUsers(t *testing.T) {
 	plan, err := p.Prepare(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 2, plan.Unknown(), "the ID is unknown, too, but it was not asked for")
+	assert.Zero(t, plan.Again, "this process does not look them up again")
 	assert.Equal(t, 4, plan.Users())
 	assert.Equal(t, 8, plan.Work.Total())
 	summary, err := p.Run(t.Context())
@@ -255,6 +256,13 @@ func TestUnknownUsers(t *testing.T) {
 	assert.Equal(t, map[string]int{steps.ClassNotFound: 3}, summary.Counts.Classes)
 	assert.Equal(t, 1, paths(org, "GET")["users/nobody@example.com"], "each login is resolved once")
 	assert.Empty(t, org.Grants())
+
+	p = c.start(t.Context(), t)
+	plan, err = p.Prepare(t.Context())
+	require.NoError(t, err)
+	p.stop()
+	assert.Zero(t, plan.Users())
+	assert.Equal(t, 3, plan.Again, "the next process does")
 
 	org.ClearRequests()
 	org.AddUser(oktatest.User{ID: "00unobody", Login: "nobody@example.com"})

@@ -10,7 +10,7 @@ import (
 
 func fromFlag(cmd *cobra.Command, from *string) {
 	cmd.Flags().StringVar(from, "from", "",
-		"take the users from this `file`, - for standard input: CSV with a column id or login, or one a line")
+		"take the users from this `file`, - for standard input: CSV with a column id or login, not both, or one a line")
 }
 
 // fromList makes a list of users the input of a job, if one is given.

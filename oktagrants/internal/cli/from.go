@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
@@ -48,11 +49,13 @@ func named(users []string) iter.Seq2[string, error] {
 	}
 }
 
-// sameFile reports whether two paths name the same file.
+// sameFile reports whether two paths name the same file, whether or not it exists.
 func sameFile(a, b string) bool {
-	if a == b {
-		return true
-	}
+	return a == b || existsAs(a, b) || filepath.Base(a) == filepath.Base(b) && existsAs(filepath.Dir(a), filepath.Dir(b))
+}
+
+// existsAs reports whether two paths lead to one existing file or folder.
+func existsAs(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)

@@ -55,6 +55,9 @@ func (c *cli) carryOut(ctx context.Context, j *job) error {
 	if err := c.chooseLedger(j); err != nil {
 		return err
 	}
+	if err := checkOutputs(j.run, c.demoPage(j)); err != nil {
+		return err
+	}
 	work, err := steps.New(t.client, t.config.OrgURL, j.kind, j.args, j.input)
 	if err != nil {
 		return err
@@ -197,14 +200,22 @@ func (c *cli) showResult(ctx context.Context, j *job, r *run.Runner, summary *ru
 	result := newResult(j.run, summary.Run, summary.Counts)
 	result.Calls, result.Seconds = summary.Calls, summary.Ended.Sub(summary.Began).Seconds()
 	result.Blind = r.Job.Blind(summary.Run.Ended)
-	if c.demo != nil && summary.Err == nil {
-		result.Report = pageOf(j.run)
+	if path := c.demoPage(j); path != "" && summary.Err == nil {
+		result.Report = path
 		page := func(w io.Writer) error { return report.HTML(ctx, w, r.Ledger, report.Options{Blind: result.Blind}) }
-		if err := writeFile(result.Report, j.run, page); err != nil {
+		if err := writeFile(path, page); err != nil {
 			return err
 		}
 	}
 	return result.write(c.out, j.json)
+}
+
+// demoPage is the web page that a job of the demo writes next to its ledger; empty for none.
+func (c *cli) demoPage(j *job) string {
+	if c.demo == nil || ledger.IsPostgres(j.run) {
+		return ""
+	}
+	return pageOf(j.run)
 }
 
 // failureOf is the failure of a run that came to its end, and nil if all was done.

@@ -38,7 +38,7 @@ type job struct {
 func (j *job) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&j.run, "run", "",
 		"keep the run in this `file`: the same command goes on where it stopped")
-	cmd.Flags().IntVar(&j.workers, "workers", 0, "work on `n` users at a time (default 20)")
+	workersFlag(cmd, &j.workers, "work on `n` users at a time (default 20)")
 	cmd.Flags().BoolVar(&j.quiet, "quiet", false, "show no progress")
 	cmd.Flags().BoolVar(&j.json, "json", false, "write the result as one JSON object")
 }
@@ -48,9 +48,6 @@ func (c *cli) carryOut(ctx context.Context, j *job) error {
 	t, err := c.connect()
 	if err != nil {
 		return err
-	}
-	if j.workers < 0 {
-		return wrong("--workers is %d: it must be at least 1", j.workers)
 	}
 	if err := c.chooseLedger(j); err != nil {
 		return err

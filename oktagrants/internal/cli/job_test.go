@@ -446,7 +446,9 @@ func TestConfiguration(t *testing.T) {
 	for _, share := range []string{"-1", "1.5", "x"} {
 		newMachine(t).run("doctor", "--max-use", share).fails(t, 2, "max-use")
 	}
-	newMachine(t).run("review", "--run", "x.db", "--workers", "-1").fails(t, 2, "--workers is -1")
+	for _, workers := range []string{"-1", "0"} {
+		newMachine(t).run("review", "--run", "x.db", "--workers", workers).fails(t, 2, "--workers is "+workers)
+	}
 }
 
 func TestUserAgent(t *testing.T) {
@@ -493,6 +495,7 @@ func TestUsage(t *testing.T) {
 	} {
 		o := newMachine(t).run(strings.Fields(command)...)
 		o.fails(t, 2, says)
+		assert.Equal(t, 1, strings.Count(o.err, "oktagrants: "), o.err)
 		assert.Empty(t, o.out)
 	}
 	newMachine(t).run("grants", "get", "", "x").fails(t, 2, "USER is empty")

@@ -33,6 +33,8 @@ type job struct {
 	workers int
 	quiet   bool
 	json    bool
+
+	prepared time.Duration // how long it took to list what is to be done
 }
 
 func (j *job) flags(cmd *cobra.Command) {
@@ -153,7 +155,9 @@ func (c *cli) prepareAndRun(ctx context.Context, t *target, j *job, r *run.Runne
 	})
 	defer unhook()
 	shown := c.follow(j.quiet, r.Progress)
+	began := time.Now()
 	plan, err := r.Prepare(ctx)
+	j.prepared = time.Since(began)
 	shown.end()
 	if err != nil {
 		return c.stopped(j, err)
@@ -195,7 +199,7 @@ func (c *cli) engine(t *target, j *job, r *run.Runner) engine {
 // showResult shows what came of a run, even of one that was stopped. In the demo it writes a report, too.
 func (c *cli) showResult(ctx context.Context, j *job, r *run.Runner, summary *run.Summary) error {
 	result := newResult(j.run, summary.Run, summary.Counts)
-	result.Calls, result.Seconds = summary.Calls, summary.Ended.Sub(summary.Began).Seconds()
+	result.Calls, result.Seconds = summary.Calls, (j.prepared + summary.Ended.Sub(summary.Began)).Seconds()
 	result.Blind = r.Job.Blind(summary.Run.Ended)
 	if path := c.demoPage(j); path != "" && summary.Err == nil {
 		result.Report = path

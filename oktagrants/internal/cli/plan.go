@@ -95,8 +95,12 @@ func (p *planned) write(out io.Writer, window time.Duration) error {
 		fact{"Calls", fmt.Sprintf("%s to revoke and %s to verify, at least", count(p.WorkCalls), count(p.VerifyCalls))},
 		fact{"Time", p.time(window)},
 		fact{"List", "of users, begun at " + p.Listed.UTC().Format(minute)},
-		fact{"Ledger", p.Ledger},
 	)
+	if days := int(time.Since(p.Listed).Hours() / 24); p.Kind == ledger.RevokeApp && days > 0 {
+		facts = append(facts, fact{"Old list", "The list of users was read " + plural(days, "day") +
+			" ago: users assigned since are not in it; another --run reads it anew"})
+	}
+	facts = append(facts, fact{"Ledger", p.Ledger})
 	return writeFacts(out, fmt.Sprintf("Plan: %s in %s", p.Kind, p.Org), facts)
 }
 

@@ -114,7 +114,7 @@ func TestBadInputOfWork(t *testing.T) {
 	}{
 		"a file":               {[]string{"--run", "run.db"}, "must be the URL of a Postgres database"},
 		"a run":                {[]string{"--run", database + "#may"}, "must name no run"},
-		"no workers":           {[]string{"--run", database, "--workers", "-1"}, "--workers is -1"},
+		"no workers":           {[]string{"--run", database, "--workers", "0"}, "--workers is 0"},
 		"no orgs":              {[]string{"--run", database, "--orgs", m.path("none")}, "no such file"},
 		"no such org":          {[]string{"--run", database, "--orgs", lacking}, "nothing.yaml"},
 		"no paths":             {[]string{"--run", database, "--orgs", empty}, "there is no path"},

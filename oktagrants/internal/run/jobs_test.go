@@ -284,6 +284,23 @@ func TestAnotherUserIsReturned(t *testing.T) {
 	assert.Len(t, org.Grants(), 8)
 }
 
+// However fast the first calls were, the rest takes as long as the limits allow.
+func TestTimeLeftAtLimits(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 400)
+	org.LimitRate(oktatest.BucketUsers, 600, time.Minute)
+	p := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(400)...).start(t.Context(), t)
+	p.MaxUse = 0.05
+	_, err := p.Prepare(t.Context())
+	require.NoError(t, err)
+	counts, err := p.Ledger.Counts(t.Context())
+	require.NoError(t, err)
+	p.Observe(ledger.Working, counts)
+	assert.GreaterOrEqual(t, p.Progress().Remaining, 40*time.Minute, "1,200 calls at 30 of 600 a minute")
+	p.Observe(ledger.Verifying, ledger.Counts{})
+	assert.Zero(t, p.Progress().Remaining, "nothing is left")
+}
+
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 40)

@@ -51,9 +51,9 @@ func (r *Runner) Observe(phase ledger.Phase, counts ledger.Counts) {
 type tally struct {
 	mu        sync.Mutex
 	at        Progress
-	todo      int         // tasks that the phase deals with
+	ahead     int         // tasks that the phase deals with
 	finished  int         // of these, those that it is through with
-	calls     steps.Calls // that todo takes
+	calls     steps.Calls // that ahead takes
 	callsNext steps.Calls // that the next phase takes
 }
 
@@ -81,11 +81,11 @@ func (t *tally) begin(phase ledger.Phase, counts ledger.Counts, job *steps.Job) 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.at = Progress{Phase: phase, Total: inStates(counts, allStates...)}
-	t.todo, t.finished = inStates(counts, statesOf[phase]...), 0
-	t.at.Done = t.at.Total - t.todo
+	t.ahead, t.finished = inStates(counts, statesOf[phase]...), 0
+	t.at.Done = t.at.Total - t.ahead
 	switch phase {
 	case ledger.Listing:
-		t.calls, t.callsNext = steps.Calls{"": t.todo}, maps.Clone(work) // no limit is known for logins
+		t.calls, t.callsNext = steps.Calls{"": t.ahead}, maps.Clone(work) // no limit is known for logins
 		for bucket, n := range verify {
 			t.callsNext[bucket] += n
 		}
@@ -127,9 +127,9 @@ func (t *tally) progress() (Progress, steps.Calls) {
 	defer t.mu.Unlock()
 	calls := steps.Calls{}
 	maps.Copy(calls, t.callsNext)
-	if t.todo > 0 {
+	if t.ahead > 0 {
 		for bucket, n := range t.calls {
-			calls[bucket] += n * max(t.todo-t.finished, 0) / t.todo
+			calls[bucket] += n * max(t.ahead-t.finished, 0) / t.ahead
 		}
 	}
 	return t.at, calls

@@ -186,7 +186,7 @@ func TestHostileNames(t *testing.T) {
 		o.succeeds(t)
 		outputs[format] = o.out
 	}
-	for _, output := range []string{outputs[""], outputs["--json"]} {
+	for _, output := range outputs {
 		for _, hostile := range []string{"\x1b", "\u202e", "\u009b"} {
 			assert.NotContains(t, output, hostile, "it would change what the terminal shows")
 		}
@@ -199,6 +199,8 @@ func TestHostileNames(t *testing.T) {
 	}
 	assert.True(t, names["exe.\u202efdp"], "JSON has the name as it is: %v", names)
 	assert.Contains(t, outputs["--csv"], "'=1+1")
+	assert.Contains(t, outputs["--csv"], "exe.⟨U+202E⟩fdp")
+	assert.Contains(t, outputs["--csv"], "a⟨U+000A⟩b")
 }
 
 func TestHostileIDs(t *testing.T) {

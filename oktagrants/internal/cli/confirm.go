@@ -47,6 +47,9 @@ func (c *cli) goesAhead(ctx context.Context, given consent, host string) (bool, 
 	typed, err := unlessDone(ctx, func() (string, error) { return readLine(c.in) })
 	if err != nil {
 		_, _ = fmt.Fprintln(c.err)
+		if errors.Is(err, context.Canceled) {
+			return false, &failure{run.ExitIncomplete, errors.New("interrupted; nothing was revoked")}
+		}
 		return false, &failure{run.ExitIncomplete, fmt.Errorf("nothing was revoked: %w", err)}
 	}
 	if typed != host {

@@ -121,7 +121,7 @@ func TestInterruptAtTheQuestion(t *testing.T) {
 		<-asked
 		cancel()
 	}()
-	m.runIn(ctx, revokeAll...).fails(t, 3, "nothing was revoked")
+	m.runIn(ctx, revokeAll...).fails(t, 3, "oktagrants: interrupted; nothing was revoked")
 	assert.Zero(t, m.count(http.MethodDelete))
 }
 

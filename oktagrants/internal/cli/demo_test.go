@@ -199,3 +199,14 @@ func TestHelpNeedsNoConfiguration(t *testing.T) {
 		assert.Contains(t, o.out, "Usage:")
 	}
 }
+
+// The report of the demo would stand in the place of its ledger.
+func TestDemoReportInPlaceOfRun(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.run("demo", "review", "--demo-users", "5", "--run", m.path("x.html")).fails(t, 2, "is the run itself")
+	assert.NoFileExists(t, m.path("x.html"))
+	require.NoError(t, os.Mkdir(m.path("y.html"), 0o700))
+	m.run("demo", "review", "--demo-users", "5", "--run", m.path("y.db")).fails(t, 2, "is not a file")
+	assert.NoFileExists(t, m.path("y.db"))
+}

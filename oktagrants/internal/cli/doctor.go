@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,8 @@ type attempt struct {
 	Result    string `json:"result"`
 
 	missing string // what it takes; empty if nothing is known to be missing
+	failed  bool   // for another reason
+	untried bool   // there was nothing to try it with
 }
 
 type rateBucket struct {
@@ -43,10 +46,12 @@ type rateBucket struct {
 
 // ability says whether a job can be done, as far as that can be known.
 type ability struct {
-	Job     string   `json:"job"`
-	OK      bool     `json:"ok"`
-	Missing []string `json:"missing,omitempty"`
-	Untried []string `json:"untried,omitempty"` // what it needs, too, and no read can show
+	Job       string   `json:"job"`
+	OK        bool     `json:"ok"` // nothing is known that stands in its way
+	Missing   []string `json:"missing,omitempty"`
+	Failed    []string `json:"failed,omitempty"`    // reads that failed for another reason
+	Untried   []string `json:"untried,omitempty"`   // reads that there was nothing to try with
+	AlsoNeeds []string `json:"alsoNeeds,omitempty"` // what it needs, too, and no read can show
 }
 
 // apiTokenScheme is how API tokens authenticate. They have no scopes.
@@ -179,14 +184,25 @@ func (d *diagnosis) limitFacts() []fact {
 func (d *diagnosis) jobFacts() []fact {
 	facts := make([]fact, len(d.Jobs))
 	for i, job := range d.Jobs {
-		text := "yes"
-		switch {
-		case !job.OK:
-			text = "no: " + strings.Join(job.Missing, "; ")
-		case len(job.Untried) > 0:
-			text = "as far as reads can show; it also needs " + strings.Join(job.Untried, ", ")
-		}
-		facts[i] = fact{job.Job, text}
+		facts[i] = fact{job.Job, job.text()}
 	}
 	return facts
+}
+
+func (a *ability) text() string {
+	if !a.OK {
+		reasons := slices.Clone(a.Missing)
+		for _, operation := range a.Failed {
+			reasons = append(reasons, operation+" failed")
+		}
+		return "no: " + strings.Join(reasons, "; ")
+	}
+	var parts []string
+	if len(a.Untried) > 0 {
+		parts = append(parts, "not tried: "+strings.Join(a.Untried, ", "))
+	}
+	if len(a.AlsoNeeds) > 0 {
+		parts = append(parts, "as far as reads can show; it also needs "+strings.Join(a.AlsoNeeds, ", "))
+	}
+	return cmp.Or(strings.Join(parts, "; "), "yes")
 }

@@ -77,6 +77,40 @@ func TestDoctorCannotListGroups(t *testing.T) {
 	m.run("doctor").fails(t, 1, "these credentials cannot do: review --group")
 }
 
+func TestDoctorDoesNotTakeUntriedForYes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status              int
+		body                string
+		code                int
+		read, members, jobs string
+	}{
+		"not found": {404, `{"errorCode":"E0000007"}`, 1, "failed: ", "not tried: nothing", "no: listGroups failed\n"},
+		"server":    {500, `{"errorCode":"E0000009"}`, 1, "failed: ", "not tried: nothing", "no: listGroups failed\n"},
+		"forbidden": {
+			403, `{"errorCode":"E0000006"}`, 1, "missing: an administrator role", "not tried: nothing",
+			"no: an administrator role that permits listGroups\n",
+		},
+		"none": {200, `[]`, 0, "ok, but there are no groups", "not tried: nothing", "not tried: listGroupUsers\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t)
+			m.org.Handle("GET /api/v1/groups", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(c.body))
+			}))
+			o := m.run("doctor")
+			assert.Equal(t, c.code, o.code, o.err)
+			assert.Contains(t, o.out, "  listGroups                               "+c.read)
+			assert.Contains(t, o.out, "  listGroupUsers                           "+c.members)
+			assert.Contains(t, o.out, "  review --group   "+c.jobs)
+			assert.Contains(t, o.out, "  review           yes\n")
+		})
+	}
+}
+
 func TestDoctorReadsScopesOfAccessToken(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t).withGroups()

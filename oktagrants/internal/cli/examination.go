@@ -53,23 +53,32 @@ var jobNeeds = []jobNeed{
 func (n *jobNeed) ability(reads []attempt, scheme string, scopes []string) ability {
 	a := ability{Job: n.job}
 	for _, read := range reads {
-		if slices.Contains(n.reads, read.Operation) && read.missing != "" && !slices.Contains(a.Missing, read.missing) {
+		if !slices.Contains(n.reads, read.Operation) {
+			continue
+		}
+		if read.missing != "" && !slices.Contains(a.Missing, read.missing) {
 			a.Missing = append(a.Missing, read.missing)
+		}
+		if read.failed {
+			a.Failed = append(a.Failed, read.Operation)
+		}
+		if read.untried {
+			a.Untried = append(a.Untried, read.Operation)
 		}
 	}
 	for _, scope := range n.manages {
 		switch {
 		case scheme == apiTokenScheme:
 		case scopes == nil:
-			a.Untried = append(a.Untried, "the scope "+scope)
+			a.AlsoNeeds = append(a.AlsoNeeds, "the scope "+scope)
 		case !slices.Contains(scopes, scope):
 			a.Missing = append(a.Missing, "the scope "+scope)
 		}
 	}
 	if n.manages != nil {
-		a.Untried = append(a.Untried, "an administrator role that may revoke")
+		a.AlsoNeeds = append(a.AlsoNeeds, "an administrator role that may revoke")
 	}
-	a.OK = a.Missing == nil
+	a.OK = a.Missing == nil && a.Failed == nil
 	return a
 }
 
@@ -185,7 +194,9 @@ func (e *examination) find(operation, scope, what string, read func() (string, e
 // with tries a read of something that was found, if it was.
 func (e *examination) with(id, operation, scope string, read func() error) {
 	if id == "" {
-		e.reads = append(e.reads, attempt{Operation: operation, Scope: scope, Result: "not tried: nothing to try it with"})
+		e.reads = append(e.reads, attempt{
+			Operation: operation, Scope: scope, Result: "not tried: nothing to try it with", untried: true,
+		})
 		return
 	}
 	e.try(operation, scope, read)
@@ -209,7 +220,7 @@ func (e *examination) try(operation, scope string, read func() error) {
 	case steps.ClassForbidden:
 		tried.missing = "an administrator role that permits " + operation
 	default:
-		tried.missing = err.Error()
+		tried.failed, tried.Result = true, "failed: "+err.Error()
 	}
 	if tried.missing != "" {
 		tried.Result = "missing: " + tried.missing

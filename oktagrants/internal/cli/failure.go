@@ -35,6 +35,9 @@ func wrong(format string, args ...any) error {
 // misused is the failure of a command line that is wrong.
 func misused(cmd *cobra.Command, err error) error {
 	path := cmd.CommandPath()
+	if !cmd.HasParent() { // each line begins with its name
+		return wrong("%w; see %s --help", err, path)
+	}
 	return wrong("%s: %w; see %s --help", strings.TrimPrefix(path, "oktagrants "), err, path)
 }
 
@@ -92,6 +95,17 @@ func filled(cmd *cobra.Command, names ...string) {
 			if cmd.Flags().Changed(name) && cmd.Flag(name).Value.String() == "" {
 				return misused(cmd, fmt.Errorf("--%s is empty", name))
 			}
+		}
+		return nil
+	})
+}
+
+// workersFlag is a flag for how many tasks are done at a time. Without it, the number stays 0.
+func workersFlag(cmd *cobra.Command, workers *int, usage string) {
+	cmd.Flags().IntVar(workers, "workers", 0, usage)
+	check(cmd, func(cmd *cobra.Command) error {
+		if cmd.Flags().Changed("workers") && *workers < 1 {
+			return wrong("--workers is %d: it must be at least 1", *workers)
 		}
 		return nil
 	})

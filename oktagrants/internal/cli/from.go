@@ -4,13 +4,14 @@ import (
 	"context"
 	"iter"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
 
 func fromFlag(cmd *cobra.Command, from *string) {
 	cmd.Flags().StringVar(from, "from", "",
-		"take the users from this `file`, - for standard input: CSV with a column id or login, or one a line")
+		"take the users from this `file`, - for standard input: CSV with a column id or login, not both, or one a line")
 }
 
 // fromList makes a list of users the input of a job, if one is given.
@@ -48,11 +49,13 @@ func named(users []string) iter.Seq2[string, error] {
 	}
 }
 
-// sameFile reports whether two paths name the same file.
+// sameFile reports whether two paths name the same file, whether or not it exists.
 func sameFile(a, b string) bool {
-	if a == b {
-		return true
-	}
+	return a == b || existsAs(a, b) || filepath.Base(a) == filepath.Base(b) && existsAs(filepath.Dir(a), filepath.Dir(b))
+}
+
+// existsAs reports whether two paths lead to one existing file or folder.
+func existsAs(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)

@@ -33,12 +33,14 @@ type job struct {
 	workers int
 	quiet   bool
 	json    bool
+
+	prepared time.Duration // how long it took to list what is to be done
 }
 
 func (j *job) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&j.run, "run", "",
 		"keep the run in this `file`: the same command goes on where it stopped")
-	cmd.Flags().IntVar(&j.workers, "workers", 0, "work on `n` users at a time (default 20)")
+	workersFlag(cmd, &j.workers, "work on `n` users at a time (default 20)")
 	cmd.Flags().BoolVar(&j.quiet, "quiet", false, "show no progress")
 	cmd.Flags().BoolVar(&j.json, "json", false, "write the result as one JSON object")
 }
@@ -49,10 +51,10 @@ func (c *cli) carryOut(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	if j.workers < 0 {
-		return wrong("--workers is %d: it must be at least 1", j.workers)
-	}
 	if err := c.chooseLedger(j); err != nil {
+		return err
+	}
+	if err := checkOutputs(j.run, c.demoPage(j)); err != nil {
 		return err
 	}
 	work, err := steps.New(t.client, t.config.OrgURL, j.kind, j.args, j.input)
@@ -153,7 +155,9 @@ func (c *cli) prepareAndRun(ctx context.Context, t *target, j *job, r *run.Runne
 	})
 	defer unhook()
 	shown := c.follow(j.quiet, r.Progress)
+	began := time.Now()
 	plan, err := r.Prepare(ctx)
+	j.prepared = time.Since(began)
 	shown.end()
 	if err != nil {
 		return c.stopped(j, err)
@@ -195,16 +199,24 @@ func (c *cli) engine(t *target, j *job, r *run.Runner) engine {
 // showResult shows what came of a run, even of one that was stopped. In the demo it writes a report, too.
 func (c *cli) showResult(ctx context.Context, j *job, r *run.Runner, summary *run.Summary) error {
 	result := newResult(j.run, summary.Run, summary.Counts)
-	result.Calls, result.Seconds = summary.Calls, summary.Ended.Sub(summary.Began).Seconds()
+	result.Calls, result.Seconds = summary.Calls, (j.prepared + summary.Ended.Sub(summary.Began)).Seconds()
 	result.Blind = r.Job.Blind(summary.Run.Ended)
-	if c.demo != nil && summary.Err == nil {
-		result.Report = pageOf(j.run)
+	if path := c.demoPage(j); path != "" && summary.Err == nil {
+		result.Report = path
 		page := func(w io.Writer) error { return report.HTML(ctx, w, r.Ledger, report.Options{Blind: result.Blind}) }
-		if err := writeFile(result.Report, j.run, page); err != nil {
+		if err := writeFile(path, page); err != nil {
 			return err
 		}
 	}
 	return result.write(c.out, j.json)
+}
+
+// demoPage is the web page that a job of the demo writes next to its ledger; empty for none.
+func (c *cli) demoPage(j *job) string {
+	if c.demo == nil || ledger.IsPostgres(j.run) {
+		return ""
+	}
+	return pageOf(j.run)
 }
 
 // failureOf is the failure of a run that came to its end, and nil if all was done.

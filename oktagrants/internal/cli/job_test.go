@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -18,6 +19,8 @@ import (
 	"github.com/grantkit/okta/oktatest"
 
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
+	"github.com/grantkit/okta/oktagrants/internal/run"
+	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
 
 // object is the one JSON object that a command wrote.
@@ -188,6 +191,10 @@ func TestOffboardUnknownUsers(t *testing.T) {
 	assert.Contains(t, o.out, "  Users    2 failed, 1 verified\n")
 	assert.Contains(t, o.out, "  Errors   2 not_found\n")
 	assert.Len(t, m.org.Grants(), 4, "those of the others")
+
+	o = m.run(args...)
+	o.fails(t, 1, "2 not_found")
+	assert.Contains(t, o.err, "0 users, and 2 who could not be found: they are looked up again, and dealt with if they exist")
 }
 
 func TestOffboardNobody(t *testing.T) {
@@ -262,6 +269,7 @@ func TestRevokeUnknownApp(t *testing.T) {
 	o := m.run("revoke-app", "--run", m.path("run.db"), "0oacalender", "--yes")
 	o.fails(t, 2, `the app "0oacalender" does not exist`)
 	assert.Empty(t, o.out)
+	m.run("revoke-app", "--run", m.path("run.db"), calendar, "--yes").succeeds(t) // the same file does
 	m.run("revoke-app", "--run", m.path("run2.db"), "--yes").fails(t, 2, "it takes the ID of one app")
 	m.run("revoke-app", "--run", m.path("run2.db"), calendar, "0oanotes", "--yes").fails(t, 2, "one app")
 }
@@ -446,7 +454,9 @@ func TestConfiguration(t *testing.T) {
 	for _, share := range []string{"-1", "1.5", "x"} {
 		newMachine(t).run("doctor", "--max-use", share).fails(t, 2, "max-use")
 	}
-	newMachine(t).run("review", "--run", "x.db", "--workers", "-1").fails(t, 2, "--workers is -1")
+	for _, workers := range []string{"-1", "0"} {
+		newMachine(t).run("review", "--run", "x.db", "--workers", workers).fails(t, 2, "--workers is "+workers)
+	}
 }
 
 func TestUserAgent(t *testing.T) {
@@ -493,6 +503,7 @@ func TestUsage(t *testing.T) {
 	} {
 		o := newMachine(t).run(strings.Fields(command)...)
 		o.fails(t, 2, says)
+		assert.Equal(t, 1, strings.Count(o.err, "oktagrants: "), o.err)
 		assert.Empty(t, o.out)
 	}
 	newMachine(t).run("grants", "get", "", "x").fails(t, 2, "USER is empty")
@@ -557,4 +568,24 @@ func TestStatusOfRunningRun(t *testing.T) {
 	defer held.Close() //nolint:errcheck // nothing is written to it
 	m.run("status", m.path("review.db")).succeeds(t)
 	m.run("report", m.path("review.db")).succeeds(t)
+}
+
+// The calls are those of the whole process, so the time has to be, too, but for that of a question.
+func TestTimeOfCalls(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	var out lockedBuffer
+	c := &cli{env: m.env, out: &out, err: io.Discard}
+	org, err := c.connect()
+	require.NoError(t, err)
+	work, err := steps.New(org.client, m.org.URL, ledger.Review, steps.Arguments{}, nil)
+	require.NoError(t, err)
+	began := time.Now()
+	summary := &run.Summary{Calls: 86, Began: began, Ended: began.Add(5 * time.Second)}
+	require.NoError(t, c.showResult(t.Context(), &job{run: "x.db", prepared: 30 * time.Second}, &run.Runner{Job: work}, summary))
+	assert.Contains(t, out.String(), "  Calls   86 in 35 seconds\n")
+
+	j := &job{kind: ledger.Review, run: m.path("run.db"), quiet: true}
+	require.NoError(t, c.carryOut(t.Context(), j))
+	assert.Positive(t, j.prepared)
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -139,18 +136,7 @@ func writeJSON(out io.Writer, value any) error {
 	if err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
-	var line bytes.Buffer
-	for _, r := range string(text) {
-		if r != ' ' && !unicode.IsPrint(r) {
-			for _, unit := range utf16.Encode([]rune{r}) {
-				fmt.Fprintf(&line, `\u%04x`, unit)
-			}
-			continue
-		}
-		line.WriteRune(r)
-	}
-	line.WriteByte('\n')
-	_, err = out.Write(line.Bytes())
+	_, err = out.Write(append(report.EscapedJSON(text), '\n'))
 	return err
 }
 

@@ -23,6 +23,7 @@ type planned struct {
 	AppName     string         `json:"appName,omitempty"`
 	Users       int            `json:"users"`
 	Unknown     int            `json:"unknown"` // users who do not exist
+	Again       int            `json:"again"`   // of these, those who are looked up again
 	Revokes     []string       `json:"revokes"` // of each user, but for an app's tokens
 	WorkCalls   int            `json:"workCalls"`
 	VerifyCalls int            `json:"verifyCalls"`
@@ -52,7 +53,7 @@ func (c *cli) showPlan(ctx context.Context, t *target, j *job, plan *run.Plan) (
 
 func newPlanned(t *target, j *job, plan *run.Plan) *planned {
 	p := &planned{
-		Kind: j.kind, Org: t.host, Ledger: shownTarget(j.run), Users: plan.Users(), Unknown: plan.Unknown(),
+		Kind: j.kind, Org: t.host, Ledger: shownTarget(j.run), Users: plan.Users(), Unknown: plan.Unknown(), Again: plan.Again,
 		Revokes: revokes(j.kind, j.args), WorkCalls: plan.Work.Total(), VerifyCalls: plan.Verify.Total(),
 		Limits: plan.Limits, Seconds: plan.Duration.Seconds(), Listed: plan.Run.Created,
 	}
@@ -77,7 +78,11 @@ func revokes(kind ledger.Kind, args steps.Arguments) []string {
 
 func (p *planned) write(out io.Writer, window time.Duration) error {
 	users := plural(p.Users, "user")
-	if p.Unknown > 0 {
+	switch {
+	case p.Again > 0:
+		users += fmt.Sprintf(", and %s who could not be found: they are looked up again, and dealt with if they exist",
+			count(p.Again))
+	case p.Unknown > 0:
 		users += fmt.Sprintf(", and %s who cannot be found", count(p.Unknown))
 	}
 	facts := []fact{{"Users", users}}
@@ -90,8 +95,12 @@ func (p *planned) write(out io.Writer, window time.Duration) error {
 		fact{"Calls", fmt.Sprintf("%s to revoke and %s to verify, at least", count(p.WorkCalls), count(p.VerifyCalls))},
 		fact{"Time", p.time(window)},
 		fact{"List", "of users, begun at " + p.Listed.UTC().Format(minute)},
-		fact{"Ledger", p.Ledger},
 	)
+	if days := int(time.Since(p.Listed).Hours() / 24); p.Kind == ledger.RevokeApp && days > 0 {
+		facts = append(facts, fact{"Old list", "The list of users was read " + plural(days, "day") +
+			" ago: users assigned since are not in it; another --run reads it anew"})
+	}
+	facts = append(facts, fact{"Ledger", p.Ledger})
 	return writeFacts(out, fmt.Sprintf("Plan: %s in %s", p.Kind, p.Org), facts)
 }
 

@@ -29,14 +29,17 @@ written. A report of a run that has not ended says so.`,
   oktagrants report review.db --html access.html --csv access.csv --json access.json`,
 		Args: takes("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := files.complete(args[0]); err != nil {
+				return err
+			}
+			if err := checkOutputs(args[0], files.html, files.csv, files.json); err != nil {
+				return err
+			}
 			l, err := openRun(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			defer l.Close() //nolint:errcheck // nothing is written to it
-			if err := files.complete(args[0]); err != nil {
-				return err
-			}
 			return c.writeReports(cmd.Context(), l, args[0], files)
 		},
 	}
@@ -79,18 +82,13 @@ func (c *cli) writeReports(ctx context.Context, l *ledger.Ledger, ledgerPath str
 		{files.csv, func(w io.Writer) error { return report.CSV(ctx, w, l) }},
 		{files.json, func(w io.Writer) error { return report.JSON(ctx, w, l) }},
 	}
-	var written []string
 	for _, w := range writers {
 		if w.path == "" {
 			continue
 		}
-		if slices.ContainsFunc(written, func(path string) bool { return sameFile(path, w.path) }) {
-			return wrong("report: two reports would be written to %s", w.path)
-		}
-		if err := writeFile(w.path, ledgerPath, w.write); err != nil {
+		if err := writeFile(w.path, w.write); err != nil {
 			return err
 		}
-		written = append(written, w.path)
 		if _, err := fmt.Fprintln(c.out, w.path); err != nil {
 			return err
 		}
@@ -98,17 +96,50 @@ func (c *cli) writeReports(ctx context.Context, l *ledger.Ledger, ledgerPath str
 	return nil
 }
 
-// writeFile writes a file, all of it or nothing, in place of one that is there. It refuses to replace the ledger.
-func writeFile(path, ledgerPath string, write func(io.Writer) error) (err error) {
+// checkOutputs refuses paths to which reports of a run cannot be written: the ledger's, folders, the same path twice, and
+// those in folders that take no files. An empty path stands for no report.
+func checkOutputs(ledgerPath string, paths ...string) error {
+	for i, path := range paths {
+		if path == "" {
+			continue
+		}
+		if slices.ContainsFunc(paths[:i], func(other string) bool { return other != "" && sameFile(other, path) }) {
+			return wrong("report: two reports would be written to %s", path)
+		}
+		if err := checkOutput(ledgerPath, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkOutput(ledgerPath, path string) error {
 	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
 		if sameFile(path, ledgerPath+suffix) {
-			return wrong("%s is the run itself: name another file for the report", path)
+			return wrong("%s is the run itself: the report needs another file", path)
 		}
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return wrong("%s is not a file: name another one for the report", path)
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
+	file, err := createNextTo(path)
+	if err != nil {
+		return wrong("the report cannot be written: %w", err)
+	}
+	if err := errors.Join(file.Close(), os.Remove(file.Name())); err != nil {
+		return wrong("the report cannot be written: %w", err)
+	}
+	return nil
+}
+
+// createNextTo creates a file of mode 0600 that may be renamed to path.
+func createNextTo(path string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+}
+
+// writeFile writes a file, all of it or nothing, in place of one that is there.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	file, err := createNextTo(path)
 	if err != nil {
 		return wrong("the report cannot be written: %w", err)
 	}

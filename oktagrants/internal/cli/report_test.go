@@ -78,13 +78,18 @@ func TestReportsThatAreRefused(t *testing.T) {
 		"a link to it":   {"--csv", m.path("link")},
 		"its lock":       {"--json", m.path("review.db.lock")},
 		"one file twice": {"--html", m.path("same"), "--csv", m.path("same")},
+		"one new file":   {"--html", m.path("new"), "--csv", m.folder + "/./new"},
 		"a folder":       {"--html", m.folder},
+		"the last one":   {"--html", m.path("first.html"), "--csv", m.path("first.csv"), "--json", m.folder},
 		"no such folder": {"--html", m.path("none/a.html")},
 	} {
 		o := m.run(append([]string{"report", m.path("review.db")}, args...)...)
 		assert.Equal(t, 2, o.code, "%s: %s", name, o.err)
 	}
 	assert.Equal(t, before, m.read("review.db"))
+	for _, name := range []string{"same", "new", "first.html", "first.csv"} {
+		assert.NoFileExists(t, m.path(name), "nothing is written")
+	}
 	m.hasNoLeftovers(t)
 }
 
@@ -101,7 +106,7 @@ func TestReportThatFails(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.write("a.html", "an older report")
-	err := writeFile(m.path("a.html"), m.path("review.db"), func(io.Writer) error { return fs.ErrInvalid })
+	err := writeFile(m.path("a.html"), func(io.Writer) error { return fs.ErrInvalid })
 	require.ErrorIs(t, err, fs.ErrInvalid)
 	assert.Equal(t, "an older report", m.read("a.html"))
 	m.hasNoLeftovers(t)

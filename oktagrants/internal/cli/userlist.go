@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
@@ -26,7 +25,7 @@ const (
 	maxStdin = 512 << 20 // bytes of a list that can be read only once
 )
 
-// userList is a list of users in a file: CSV with a column "id" or "login", or one user a line.
+// userList is a list of users in a file: CSV with one column "id" or "login", or one user a line.
 type userList struct {
 	name  string // for people
 	file  io.ReadSeeker
@@ -136,10 +135,11 @@ func (l *userList) read(end func(sum string) error) iter.Seq2[string, error] {
 
 // rows reads the users from CSV.
 type rows struct {
-	csv       *csv.Reader
-	begun     bool
-	id, login int // the columns; -1 for none
-	width     int // cells of the first row
+	csv    *csv.Reader
+	begun  bool
+	column int  // of the users
+	ids    bool // the column has IDs alone
+	width  int  // cells of the first row
 }
 
 func newRows(from io.Reader) *rows {
@@ -147,7 +147,7 @@ func newRows(from io.Reader) *rows {
 	reader.FieldsPerRecord = -1
 	reader.TrimLeadingSpace = true
 	reader.ReuseRecord = true
-	return &rows{csv: reader, id: -1, login: -1}
+	return &rows{csv: reader}
 }
 
 // next returns the next user, or io.EOF.
@@ -180,18 +180,23 @@ func (r *rows) next() (string, error) {
 // userID matches the IDs that Okta gives to users.
 var userID = regexp.MustCompile(`^00u[0-9A-Za-z]+$`)
 
-// begin finds the columns, and reports whether the first row is a header. A word alone is taken for one: it might be
+// begin finds the column, and reports whether the first row is a header. A word alone is taken for one: it might be
 // the login of somebody else.
 func (r *rows) begin(first []string) (header bool, err error) {
-	named := func(name string) int {
-		return slices.IndexFunc(first, func(cell string) bool { return strings.EqualFold(cell, name) })
+	r.width = len(first)
+	var columns []int
+	for i, cell := range first {
+		if strings.EqualFold(cell, "id") || strings.EqualFold(cell, "login") {
+			columns = append(columns, i)
+		}
 	}
-	r.id, r.login, r.width = named("id"), named("login"), len(first)
-	if r.id >= 0 || r.login >= 0 {
+	switch {
+	case len(columns) > 1: // they might name different users
+		return false, fmt.Errorf(`%d columns are named "id" or "login": keep one of them`, len(columns))
+	case len(columns) == 1:
+		r.column, r.ids = columns[0], strings.EqualFold(first[columns[0]], "id")
 		return true, nil
-	}
-	if len(first) == 1 && (strings.Contains(first[0], "@") || userID.MatchString(first[0])) {
-		r.login = 0
+	case len(first) == 1 && (strings.Contains(first[0], "@") || userID.MatchString(first[0])):
 		return false, nil
 	}
 	return false, fmt.Errorf(`no column is named "id" or "login": the first line has %s`, quotedList(first))
@@ -200,22 +205,18 @@ func (r *rows) begin(first []string) (header bool, err error) {
 // user is the user of a row.
 func (r *rows) user(row []string) (string, error) {
 	line, _ := r.csv.FieldPos(0)
-	cell := func(column int) string {
-		if column < 0 || column >= len(row) {
-			return ""
-		}
-		return row[column]
+	user := ""
+	if r.column < len(row) {
+		user = row[r.column]
 	}
-	id, login := cell(r.id), cell(r.login)
-	user := cmp.Or(id, login)
 	switch {
 	case len(row) > r.width: // a comma without quotes may have moved another cell to the column
 		return "", fmt.Errorf("line %d has %d cells, the first line %d: put what has a comma in quotes",
 			line, len(row), r.width)
 	case user == "":
 		return "", fmt.Errorf(`line %d has no user in the column "id" or "login"`, line)
-	case id != "" && !userID.MatchString(id):
-		return "", fmt.Errorf("line %d: %q is not the ID of a user at Okta", line, id)
+	case r.ids && !userID.MatchString(user):
+		return "", fmt.Errorf("line %d: %q is not the ID of a user at Okta", line, user)
 	case strings.ContainsFunc(user, unicode.IsControl):
 		return "", fmt.Errorf("line %d: the user %q has a control character", line, user)
 	}

@@ -49,7 +49,6 @@ func TestLists(t *testing.T) {
 		"spaces":                "  ann@example.com  \n\t00ubob\n",
 		"other columns":         "name,login,left\n\"Ann, the first\",ann@example.com,2026\nBob,00ubob,\n",
 		"empty rows":            "name,login\n,\nAnn,ann@example.com\n,,\nBob,00ubob\n",
-		"ID before login":       "login,ID\nann@example.com,\nbob@example.com,00ubob\n",
 		"quotes over two lines": "note,login\n\"two\nlines\",ann@example.com\nx,00ubob\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +80,10 @@ func TestListsThatAreRefused(t *testing.T) {
 		"short row":         {"name,login\nAnn\n", "line 2 has no user"},
 		"comma in a name":   {"name,login\nDoe, John,ann@example.com\n", "line 2 has 3 cells, the first line 2"},
 		"two in a line":     {"ann@example.com\n00ubob,00ucid\n", "line 2 has 2 cells, the first line 1"},
-		"ID of another":     {"id,login\n12345,ann@example.com\n", `line 2: "12345" is not the ID of a user at Okta`},
+		"ID of another":     {"id,name\n12345,Ann\n", `line 2: "12345" is not the ID of a user at Okta`},
+		"login as ID":       {"id\nann@example.com\n", `line 2: "ann@example.com" is not the ID of a user at Okta`},
+		"ID and login":      {"login,ID\nbob@example.com,00uann\n", `2 columns are named "id" or "login": keep one of them`},
+		"two logins":        {"login,Login\nbob@example.com,ann@example.com\n", "keep one of them"},
 		"control character": {"ann\x1b[2J@example.com\n", "control character"},
 		"NUL":               {"ann@example.com\x00\n", "line 1 is no text in UTF-8"},
 		"binary":            {"SQLite format 3\x00\x10", "line 1 is no text in UTF-8"},

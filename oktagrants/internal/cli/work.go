@@ -47,7 +47,7 @@ The password of the database is best kept out of the command: in PGPASSWORD, or 
 	}
 	cmd.Flags().StringVar(&w.run, "run", "", "the `URL` of the database, postgres://...")
 	cmd.Flags().StringVar(&w.orgs, "orgs", "", "work for the orgs of this `file`: the path of an okta.yaml on each line")
-	cmd.Flags().IntVar(&w.workers, "workers", 0, "do so `many` users of each org at a time (default 20)")
+	workersFlag(cmd, &w.workers, "do so `many` users of each org at a time (default 20)")
 	cmd.Flags().StringVar(&w.metrics, "metrics", "", "serve metrics for Prometheus at this `address`, such as :9090, at /metrics")
 	return cmd
 }
@@ -58,8 +58,6 @@ func (c *cli) work(ctx context.Context, w *work) error {
 		return wrong("work: --run must be the URL of a Postgres database, postgres://...")
 	case strings.Contains(w.run, "#"):
 		return wrong("work: --run must name no run after #: it takes part in all runs of its orgs")
-	case w.workers < 0:
-		return wrong("--workers is %d: it must be at least 1", w.workers)
 	}
 	registry := prometheus.NewRegistry()
 	orgs, err := c.workedFor(w.orgs, registry)

@@ -112,22 +112,25 @@ func TestBadInputOfWork(t *testing.T) {
 		args []string
 		want string
 	}{
-		"a file":          {[]string{"--run", "run.db"}, "must be the URL of a Postgres database"},
-		"a run":           {[]string{"--run", database + "#may"}, "must name no run"},
-		"no workers":      {[]string{"--run", database, "--workers", "-1"}, "--workers is -1"},
-		"no orgs":         {[]string{"--run", database, "--orgs", m.path("none")}, "no such file"},
-		"no such org":     {[]string{"--run", database, "--orgs", lacking}, "nothing.yaml"},
-		"no paths":        {[]string{"--run", database, "--orgs", empty}, "there is no path"},
-		"no credentials":  {[]string{"--run", database, "--orgs", bare}, "credentials are missing"},
-		"an org twice":    {[]string{"--run", database, "--orgs", twice}, "is there twice"},
-		"no such address": {[]string{"--run", database, "--metrics", "nowhere"}, "--metrics"},
-		"no database":     {[]string{"--run", database}, "connect to the database"},
+		"a file":               {[]string{"--run", "run.db"}, "must be the URL of a Postgres database"},
+		"a run":                {[]string{"--run", database + "#may"}, "must name no run"},
+		"no workers":           {[]string{"--run", database, "--workers", "0"}, "--workers is 0"},
+		"no orgs":              {[]string{"--run", database, "--orgs", m.path("none")}, "no such file"},
+		"no such org":          {[]string{"--run", database, "--orgs", lacking}, "nothing.yaml"},
+		"no paths":             {[]string{"--run", database, "--orgs", empty}, "there is no path"},
+		"no credentials":       {[]string{"--run", database, "--orgs", bare}, "credentials are missing"},
+		"an org twice":         {[]string{"--run", database, "--orgs", twice}, "is there twice"},
+		"no such address":      {[]string{"--run", database, "--metrics", "nowhere"}, "--metrics"},
+		"a # in the password":  {[]string{"--run", "postgres://u:" + secret + "#" + secret + "@127.0.0.1:1/none"}, "must name no run"},
+		"an @ in the password": {[]string{"--run", "postgres://u:p@" + secret + "@127.0.0.1:1/none"}, "special characters in the password"},
+		"no database":          {[]string{"--run", database}, "connect to the database"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m.run(append([]string{"work"}, c.args...)...).fails(t, run.ExitUsage, c.want)
 		})
 	}
+	m.run("cancel", "postgres://u:p@"+secret+"@127.0.0.1:1/none#may").fails(t, run.ExitUsage, "special characters")
 	m.run("cancel", "run.db").fails(t, run.ExitUsage, "interrupt its command")
 	m.run("migrate", "--run", "run.db").fails(t, run.ExitUsage, "must be the URL of a Postgres database")
 }

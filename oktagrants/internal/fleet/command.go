@@ -257,14 +257,14 @@ type rate struct {
 }
 
 type sample struct {
-	at   time.Time
-	todo int
+	at    time.Time
+	ahead int
 }
 
-func (r *rate) add(at time.Time, todo int) {
+func (r *rate) add(at time.Time, ahead int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.samples = append(r.samples, sample{at, todo})
+	r.samples = append(r.samples, sample{at, ahead})
 	if len(r.samples) > 60 {
 		r.samples = r.samples[1:]
 	}
@@ -278,9 +278,9 @@ func (r *rate) read() (perMinute float64, remaining time.Duration) {
 		return 0, 0
 	}
 	first, last := r.samples[0], r.samples[len(r.samples)-1]
-	perMinute = max(0, float64(first.todo-last.todo)/last.at.Sub(first.at).Minutes())
+	perMinute = max(0, float64(first.ahead-last.ahead)/last.at.Sub(first.at).Minutes())
 	if perMinute > 0 {
-		remaining = time.Duration(float64(last.todo) / perMinute * float64(time.Minute))
+		remaining = time.Duration(float64(last.ahead) / perMinute * float64(time.Minute))
 	}
 	return perMinute, remaining
 }

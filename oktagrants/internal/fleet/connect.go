@@ -19,9 +19,12 @@ const (
 
 // connect returns a pool of connections to the database of target. The name of a run in it does not matter.
 func connect(ctx context.Context, target string) (*pgxpool.Pool, error) {
+	if _, _, err := ledger.ParsePostgres(target); err != nil {
+		return nil, err
+	}
 	config, err := pgxpool.ParseConfig(database(target))
 	if err != nil {
-		return nil, errors.New("the URL of the database is invalid: it must be like postgres://user@host/database")
+		return nil, errors.New("invalid Postgres URL: its settings for a pool are wrong")
 	}
 	config.MaxConns = maxConnections
 	config.ConnConfig.ConnectTimeout = connectTimeout

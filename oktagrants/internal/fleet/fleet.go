@@ -81,6 +81,7 @@ var notInQueueName = regexp.MustCompile(`[^a-z0-9]+`)
 
 // queueOf is the name of an org's queue: that of the host, and a hash of the URL, which tells ports and paths apart.
 func queueOf(org string) string {
+	org = ledger.NormalOrg(org)
 	host := org
 	if u, err := url.Parse(org); err == nil && u.Host != "" {
 		host = u.Host

@@ -69,7 +69,7 @@ func (s *session) work(ctx context.Context, j *job) {
 	limited, cancel := context.WithTimeoutCause(r.ctx, spell, errSpell)
 	defer cancel()
 	for {
-		err := r.runner.DoRange(limited, j.Args.Phase, j.Args.First, j.Args.Last)
+		err := r.runner.DoRange(limited, j.Args.Phase, j.Args.First, j.Args.Last) //nolint:contextcheck // it ends with the run, not with the job
 		switch {
 		case err == nil:
 			s.persist(ctx, "to finish a range", func(ctx context.Context) error { return s.finish(ctx, j) })
@@ -84,7 +84,7 @@ func (s *session) work(ctx context.Context, j *job) {
 			return
 		}
 		s.log.WarnContext(ctx, "the ledger failed; the range is begun again", "run", j.Args.Run, "error", err)
-		if !wait(s.done, s.pace.beat) {
+		if !wait(s.done, s.pace.beat) { //nolint:contextcheck // it ends with the session
 			return
 		}
 	}
@@ -108,7 +108,7 @@ func (s *session) open(ctx context.Context, j *job) *openRun {
 	}
 	var r *openRun
 	s.persist(ctx, "to open the run "+j.Args.Run, func(ctx context.Context) (err error) {
-		r, err = s.openRun(ctx, j.Args.Run) //nolint:contextcheck // a run lives as long as the session
+		r, err = s.openRun(ctx, j.Args.Run)
 		if errors.Is(err, ledger.ErrVersion) || steps.Class(err) == steps.ClassInvalid {
 			s.end(refused(err))
 		}

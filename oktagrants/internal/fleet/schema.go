@@ -38,7 +38,7 @@ var migrations = []string{
 }
 
 // migrationLock is the advisory lock that whoever migrates holds.
-const migrationLock = 0x6f6b746167726e74
+const migrationLock int64 = 0x6f6b746167726e74
 
 // Migrate creates or updates the tables in the database of target: the ledger's, River's, and this package's. It needs
 // a role that may create tables. If there is nothing to do, it changes nothing.

@@ -64,7 +64,7 @@ func (s *session) run(ctx context.Context) error {
 	go s.keepAlive(ctx)
 	<-s.done.Done()
 	s.quit(context.WithoutCancel(ctx))
-	return context.Cause(s.done)
+	return context.Cause(s.done) //nolint:contextcheck // its cause says more than ctx
 }
 
 // join writes the worker's row, and begins to fetch jobs.
@@ -118,7 +118,7 @@ func (s *session) keepAlive(ctx context.Context) {
 		case <-s.done.Done():
 			return
 		case now := <-ticker.C:
-			s.beat(now)
+			s.beat(now) //nolint:contextcheck // it ends with the session
 		}
 	}
 }
@@ -182,7 +182,7 @@ func (s *session) persist(ctx context.Context, what string, transaction func(con
 			return false
 		}
 		s.log.WarnContext(ctx, what+" failed and is tried again", "error", err)
-		if !wait(s.done, s.pace.beat) {
+		if !wait(s.done, s.pace.beat) { //nolint:contextcheck // it ends with the session
 			return false
 		}
 	}
@@ -192,7 +192,7 @@ func (s *session) persist(ctx context.Context, what string, transaction func(con
 func (s *session) bounded(ctx context.Context, transaction func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, transactionTimeout)
 	defer cancel()
-	unhook := context.AfterFunc(s.done, func() { time.AfterFunc(leaveTimeout, cancel) })
+	unhook := context.AfterFunc(s.done, func() { time.AfterFunc(leaveTimeout, cancel) }) //nolint:contextcheck // it ends with the session
 	defer unhook()
 	return transaction(ctx)
 }

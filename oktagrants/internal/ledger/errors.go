@@ -22,6 +22,8 @@ var (
 	// ErrStorage means that the storage failed: it is full, read-only or broken. Nothing can be kept until a person
 	// helps.
 	ErrStorage = errors.New("the storage of the ledger failed")
+	// ErrGone means that the file of an open ledger was deleted, moved or replaced. What is written to it is lost.
+	ErrGone = errors.New("the ledger is gone")
 )
 
 // MismatchError means that a run exists and was begun for something else.
@@ -55,7 +57,7 @@ func mismatch(run Run, version int, spec Spec) error {
 	}
 	add("version", strconv.Itoa(version), strconv.Itoa(formatVersion))
 	add("kind", string(run.Kind), string(spec.Kind))
-	add("org", run.Org, spec.Org)
+	add("org", NormalOrg(run.Org), spec.Org)
 	was, err := members(run.Arguments)
 	if err != nil {
 		return fmt.Errorf("arguments of the run: %w", err)

@@ -68,59 +68,94 @@ func (l *Ledger) Close() error {
 // Spec says what a run is to do.
 type Spec struct {
 	Kind      Kind
-	Org       string
+	Org       string // the org's URL; Begin takes its [NormalOrg]
 	Arguments string // a JSON object, or empty
 }
 
 // Begin creates the run, or returns the one that exists (resumed). If that was begun with another [Spec], the error
-// is a [*MismatchError].
+// is a [*MismatchError], unless nothing of it was listed yet: then it is begun anew, and what others do for the run as
+// it was fails.
 func (l *Ledger) Begin(ctx context.Context, spec Spec) (run Run, resumed bool, err error) {
 	if _, err := members(spec.Arguments); err != nil {
 		return Run{}, false, fmt.Errorf("arguments of the run: %w", err)
 	}
-	var version int
+	spec.Org = NormalOrg(spec.Org)
+	var differs error
 	err = l.write(ctx, "begin the run", func(ctx context.Context, q querier) error {
-		made, err := exec(ctx, q, `INSERT INTO ledger_runs
-			(run_id, name, version, kind, org, arguments, phase, created)
-			SELECT COALESCE(MAX(run_id), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM ledger_runs WHERE 1 = 1
-			ON CONFLICT DO NOTHING`,
-			l.name, formatVersion, spec.Kind, spec.Org, spec.Arguments, Listing, millis(l.now()))
-		if err != nil {
-			return err
-		}
-		resumed = made == 0
-		run, version, err = l.readRun(ctx, q)
-		if resumed && errors.Is(err, ErrNoRun) {
-			return errRace // the ID went to another run
-		}
+		run, resumed, differs, err = l.begin(ctx, q, spec)
 		return err
 	})
-	if err != nil {
-		return Run{}, false, err
+	if err == nil {
+		err = differs
 	}
-	if err := mismatch(run, version, spec); err != nil {
+	if err != nil {
 		return Run{}, false, err
 	}
 	l.id.Store(run.ID)
 	return run, resumed, nil
 }
 
+// begin does what Begin does. differs says how an existing run is another one.
+func (l *Ledger) begin(ctx context.Context, q querier, spec Spec) (run Run, resumed bool, differs, err error) {
+	made, err := exec(ctx, q, `INSERT INTO ledger_runs
+		(run_id, name, version, kind, org, arguments, phase, created)
+		SELECT COALESCE(MAX(run_id), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM ledger_runs WHERE 1 = 1
+		ON CONFLICT DO NOTHING`,
+		l.name, formatVersion, spec.Kind, spec.Org, spec.Arguments, Listing, millis(l.now()))
+	if err != nil {
+		return Run{}, false, nil, err
+	}
+	run, version, err := l.readRun(ctx, q, l.dialect.lock)
+	if made == 0 && errors.Is(err, ErrNoRun) {
+		return Run{}, false, nil, errRace // the ID went to another run
+	}
+	if err != nil {
+		return Run{}, false, nil, err
+	}
+	differs = mismatch(run, version, spec)
+	if differs == nil || version != formatVersion {
+		return run, made == 0, differs, nil
+	}
+	anew, err := l.beginAnew(ctx, q, run.ID, spec)
+	if err != nil || !anew {
+		return Run{}, false, differs, err
+	}
+	run, _, err = l.readRun(ctx, q, "")
+	return run, false, nil, err
+}
+
+// beginAnew makes a locked run another one, unless something of it was listed. It gets a new ID, so that a process that
+// still lists the run as it was cannot add its tasks.
+func (l *Ledger) beginAnew(ctx context.Context, q querier, id int64, spec Spec) (bool, error) {
+	n, err := exec(ctx, q, `UPDATE ledger_runs SET run_id = (SELECT MAX(run_id) + 1 FROM ledger_runs),
+		kind = $1, org = $2, arguments = $3, created = $4, stop = ''
+		WHERE run_id = $5 AND phase = $6 AND list_cursor = '' AND listed = 0 AND last_seq = 0`,
+		spec.Kind, spec.Org, spec.Arguments, millis(l.now()), id, Listing)
+	return n > 0, err
+}
+
+// errAnew means that the run has become another one since it was begun or read.
+var errAnew = errors.New("another process has begun the run anew, with other arguments")
+
 // Run returns the run, or [ErrNoRun].
 func (l *Ledger) Run(ctx context.Context) (run Run, err error) {
 	err = l.read(ctx, "read the run", func(ctx context.Context, q querier) error {
-		run, _, err = l.readRun(ctx, q)
+		run, _, err = l.readRun(ctx, q, "")
+		if err == nil && !l.id.CompareAndSwap(0, run.ID) && l.id.Load() != run.ID {
+			err = errAnew
+		}
 		return err
 	})
 	if err != nil {
 		return Run{}, err
 	}
-	l.id.Store(run.ID)
 	return run, nil
 }
 
-func (l *Ledger) readRun(ctx context.Context, q querier) (run Run, version int, err error) {
+// readRun ends its SELECT with lock.
+func (l *Ledger) readRun(ctx context.Context, q querier, lock string) (run Run, version int, err error) {
 	rows, err := q.QueryContext(ctx, `SELECT run_id, version, kind, org, arguments, phase, list_cursor, listed,
-		created, ended, stop FROM ledger_runs WHERE name = $1`, l.name)
+		created, ended, stop FROM ledger_runs WHERE name = $1`+lock, l.name)
 	var created, ended int64
 	err = scanOne(rows, err, &run.ID, &version, &run.Kind, &run.Org, &run.Arguments, &run.Phase, &run.Cursor,
 		&run.Listed, &created, &ended, &run.Stop)
@@ -157,9 +192,14 @@ func (l *Ledger) SetPhase(ctx context.Context, from, to Phase) error {
 		if err != nil || n > 0 {
 			return err
 		}
-		run, _, err := l.readRun(ctx, q)
-		if err != nil || run.Phase == to {
+		run, _, err := l.readRun(ctx, q, "")
+		switch {
+		case err != nil:
 			return err
+		case run.ID != id:
+			return errAnew
+		case run.Phase == to:
+			return nil
 		}
 		return fmt.Errorf("the run is in phase %s", run.Phase)
 	})

@@ -46,6 +46,7 @@ func TestMismatchNamesEveryDifference(t *testing.T) {
 		l := open(t, target, ledger.Write)
 		_, _, err := l.Begin(t.Context(), spec)
 		require.NoError(t, err)
+		require.NoError(t, l.AddTasks(t.Context(), nil, "page 2", false))
 		_, _, err = l.Begin(t.Context(), ledger.Spec{
 			Kind: ledger.Review, Org: "https://other.okta.com",
 			Arguments: `{"search":"b","users":["` + strings.Repeat("x", 200) + `"]}`,
@@ -60,6 +61,61 @@ func TestMismatchNamesEveryDifference(t *testing.T) {
 			{Name: "--users", Was: "not given", Is: `["` + strings.Repeat("x", 78) + "…"},
 		}, mismatch.Differences)
 		assert.ErrorContains(t, err, `--search was "a", is "b"`)
+	})
+}
+
+func TestOrgIsTheSameHoweverItsURLIsWritten(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, target string) {
+		t.Helper()
+		l := open(t, target, ledger.Write)
+		first := spec
+		first.Org = "https://Acme.okta.com/"
+		run, _, err := l.Begin(t.Context(), first)
+		require.NoError(t, err)
+		assert.Equal(t, org, run.Org)
+		require.NoError(t, l.AddTasks(t.Context(), nil, "page 2", false))
+		for url, same := range map[string]bool{
+			org: true, org + "/": true, "HTTPS://ACME.okta.com:443": true,
+			"http://acme.okta.com": false, org + ":8443": false, org + "/base": false, "https://acme.okta.co": false,
+		} {
+			other := spec
+			other.Org = url
+			_, resumed, err := l.Begin(t.Context(), other)
+			assert.Equal(t, same, err == nil && resumed, url)
+		}
+		execute(t, target, "UPDATE ledger_runs SET org = 'https://ACME.okta.com/'")
+		_, resumed, err := l.Begin(t.Context(), spec)
+		require.NoError(t, err)
+		assert.True(t, resumed)
+	})
+}
+
+// A command that was mistyped has done nothing: the right one takes its place.
+func TestRunWithNothingListedIsBegunAnew(t *testing.T) {
+	t.Parallel()
+	other := ledger.Spec{Kind: ledger.RevokeApp, Org: "https://other.okta.com", Arguments: `{"client":"0oa1"}`}
+	each(t, func(t *testing.T, target string) {
+		t.Helper()
+		ctx := t.Context()
+		l := open(t, target, ledger.Write)
+		_, _, err := l.Begin(ctx, spec)
+		require.NoError(t, err)
+		require.NoError(t, l.SetStop(ctx, "no such app"))
+		run, resumed, err := l.Begin(ctx, other)
+		require.NoError(t, err)
+		assert.False(t, resumed)
+		got := ledger.Spec{Kind: run.Kind, Org: run.Org, Arguments: run.Arguments}
+		assert.Equal(t, other, got)
+		assert.Empty(t, run.Stop)
+		again, err := l.Run(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, run, again)
+
+		require.NoError(t, l.AddTasks(ctx, nil, "", true))
+		_, _, err = l.Begin(ctx, spec)
+		var mismatch *ledger.MismatchError
+		require.ErrorAs(t, err, &mismatch, "its list is complete, and empty")
 	})
 }
 

@@ -42,7 +42,7 @@ type postgres struct {
 }
 
 func openPostgres(ctx context.Context, target string, mode Mode) (storage, string, error) {
-	config, run, err := parseTarget(target)
+	config, run, err := ParsePostgres(target)
 	if err != nil {
 		return storage{}, "", err
 	}
@@ -65,9 +65,9 @@ func openPostgres(ctx context.Context, target string, mode Mode) (storage, strin
 
 var runName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 
-// parseTarget returns how to connect, and the name of the run. Its errors show nothing of the target: where that is
-// malformed, any part may be the password.
-func parseTarget(target string) (*pgx.ConnConfig, string, error) {
+// ParsePostgres returns how to connect to the database of a target, and the name of the run in it. Its errors show
+// nothing of the target: where that is malformed, any part may be the password.
+func ParsePostgres(target string) (*pgx.ConnConfig, string, error) {
 	dsn, run, named := strings.Cut(target, "#")
 	if !named {
 		run = "default"
@@ -78,8 +78,9 @@ func parseTarget(target string) (*pgx.ConnConfig, string, error) {
 	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil || !separate(dsn) {
-		return nil, "", errors.New("invalid Postgres URL: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, " +
-			"with special characters in the password as %XX, and settings and files that exist")
+		return nil, "", errors.New("invalid Postgres URL: " +
+			"want postgres://USER:PASSWORD@HOST:PORT/DATABASE?SETTINGS#RUN, with special characters in the password " +
+			"as %XX, and settings and files that exist")
 	}
 	for name, value := range sessionDefaults {
 		if _, ok := config.RuntimeParams[name]; !ok {

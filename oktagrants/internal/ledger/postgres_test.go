@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -259,4 +260,54 @@ func (n *network) pass(to, from net.Conn) {
 			return
 		}
 	}
+}
+
+// A process that still lists the run as it was must not add its users to the other one.
+func TestRunBegunAnewIsNotTheOldOne(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	target := pgtest.Database(t) + "#january"
+	first, second := open(t, target, ledger.Write), open(t, target, ledger.Write)
+	_, _, err := first.Begin(ctx, spec)
+	require.NoError(t, err)
+	_, resumed, err := second.Begin(ctx, ledger.Spec{Kind: ledger.RevokeApp, Org: org})
+	require.NoError(t, err)
+	assert.False(t, resumed)
+
+	const want = "another process has begun the run anew"
+	_, err = first.Run(ctx)
+	require.ErrorContains(t, err, want)
+	require.ErrorContains(t, first.AddTasks(ctx, []ledger.Task{{Kind: ledger.User, ID: "00u1"}}, "", true), want)
+	require.NoError(t, second.AddTasks(ctx, nil, "", true))
+	require.NoError(t, second.SetPhase(ctx, ledger.Listing, ledger.Planned))
+	require.ErrorContains(t, first.SetPhase(ctx, ledger.Listing, ledger.Planned), want)
+	assert.Empty(t, all(t, second))
+}
+
+func TestRunIsBegunAnewByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	target := pgtest.Database(t) + "#january"
+	_, _, err := open(t, target, ledger.Write).Begin(ctx, spec)
+	require.NoError(t, err)
+	var wait sync.WaitGroup
+	var added atomic.Int64
+	for i := range 8 {
+		l := open(t, target, ledger.Write)
+		wait.Go(func() {
+			arguments := fmt.Sprintf(`{"client":"0oa%d"}`, i)
+			_, _, err := l.Begin(ctx, ledger.Spec{Kind: ledger.RevokeApp, Org: org, Arguments: arguments})
+			if err == nil && l.AddTasks(ctx, []ledger.Task{{Kind: ledger.App, ID: arguments}}, "", true) == nil {
+				added.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	assert.EqualValues(t, 1, added.Load())
+	l := open(t, target, ledger.Read)
+	run, err := l.Run(ctx)
+	require.NoError(t, err)
+	tasks := all(t, l)
+	require.Len(t, tasks, 1)
+	assert.Equal(t, run.Arguments, tasks[0].ID)
 }

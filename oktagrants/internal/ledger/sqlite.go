@@ -21,6 +21,8 @@ const applicationID = 0x6f6b7467
 
 // sqliteFile is a ledger in a file.
 type sqliteFile struct {
+	path   string
+	info   fs.FileInfo // of the file that was opened; nil in mode Read
 	reader *sql.DB
 	writer *sqliteWriter // nil in mode Read
 	lock   *flock.Flock  // nil in mode Read
@@ -123,7 +125,7 @@ func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
 	if info != nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("others can read it (mode %04o): chmod 600 makes it yours alone", info.Mode().Perm())
 	}
-	f := &sqliteFile{lock: flock.New(path + ".lock")}
+	f := &sqliteFile{path: path, lock: flock.New(path + ".lock")}
 	locked, err := f.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("%w: its lock file: %w", ErrStorage, withoutPath(err))
@@ -131,16 +133,29 @@ func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
 	if !locked {
 		return nil, fmt.Errorf("%w: another process writes it", ErrLocked)
 	}
-	if info == nil {
+	made := info == nil
+	if made {
 		err = createFile(path)
+	}
+	if err == nil {
+		f.info, err = statFile(path)
 	}
 	if err == nil {
 		err = f.open(ctx, path)
 	}
 	if err != nil {
-		return nil, errors.Join(f.reason(err), f.close())
+		return nil, errors.Join(f.reason(err), f.abandon(made))
 	}
 	return f, nil
+}
+
+// abandon closes a file that could not be opened, and removes it if it was made for that and is empty.
+func (f *sqliteFile) abandon(made bool) error {
+	err := f.closeDB()
+	if info, failed := os.Stat(f.path); made && failed == nil && os.SameFile(f.info, info) && info.Size() == 0 {
+		err = errors.Join(err, os.Remove(f.path))
+	}
+	return errors.Join(err, f.lock.Unlock())
 }
 
 // createFile makes an empty file of the user's alone.
@@ -154,7 +169,10 @@ func createFile(path string) error {
 
 // open opens a file that is locked, and makes the schema in an empty one.
 func (f *sqliteFile) open(ctx context.Context, path string) error {
-	db, err := openDB(path, url.Values{"_txlock": {"immediate"}, "_pragma": {"synchronous(FULL)"}})
+	db, err := openDB(path, url.Values{
+		"_txlock": {"immediate"},
+		"_pragma": {"synchronous(FULL)", "wal_autocheckpoint(4000)"}, // pages, 16 MB: a list changes many
+	})
 	if err != nil {
 		return err
 	}
@@ -229,7 +247,24 @@ func checkFormat(ctx context.Context, q querier) (made bool, err error) {
 }
 
 func (f *sqliteFile) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
-	return f.writer.transact(ctx, do)
+	if err := f.writer.transact(ctx, do); err != nil {
+		return err
+	}
+	return f.present()
+}
+
+// present is an error if the path no longer names the file that was opened: what is written to it will be lost.
+func (f *sqliteFile) present() error {
+	now, err := os.Stat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: the file was deleted or moved", ErrGone)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrStorage, withoutPath(err))
+	case !os.SameFile(f.info, now):
+		return fmt.Errorf("%w: another file is in its place", ErrGone)
+	}
+	return nil
 }
 
 func (f *sqliteFile) query(ctx context.Context, do func(ctx context.Context, q querier) error) error {
@@ -237,15 +272,20 @@ func (f *sqliteFile) query(ctx context.Context, do func(ctx context.Context, q q
 }
 
 func (f *sqliteFile) close() error {
+	err := f.closeDB()
+	if f.lock == nil {
+		return err
+	}
+	return errors.Join(err, f.lock.Unlock())
+}
+
+func (f *sqliteFile) closeDB() error {
 	var errs []error
 	if f.reader != nil {
 		errs = append(errs, f.reader.Close())
 	}
 	if f.writer != nil {
 		errs = append(errs, f.writer.close())
-	}
-	if f.lock != nil {
-		errs = append(errs, f.lock.Unlock())
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -130,6 +131,23 @@ func TestEmptyFileBecomesALedger(t *testing.T) {
 	begin(t, path, 1)
 }
 
+func TestFileThatCannotBeBegunIsNotLeft(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	made := filepath.Join(folder, "made.db")
+	_, err := ledger.Open(ctx, made, ledger.Write)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.NoFileExists(t, made)
+
+	empty := filepath.Join(folder, "empty.db")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	_, err = ledger.Open(ctx, empty, ledger.Write)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.FileExists(t, empty, "it was there before")
+}
+
 func TestFullDiskStopsAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	l := begin(t, filepath.Join(t.TempDir(), "run.db"), 500)
@@ -193,4 +211,26 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 	_, err = ledger.Open(t.Context(), filepath.Join(closed, "run.db"), ledger.Read)
 	require.ErrorIs(t, err, ledger.ErrStorage)
 	require.ErrorContains(t, err, "the file or its folder cannot be written")
+}
+
+func TestFileThatIsDeletedOrReplaced(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		return // an open file cannot be deleted
+	}
+	path := filepath.Join(t.TempDir(), "run.db")
+	l := begin(t, path, 1)
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+		require.NoError(t, os.Remove(name))
+	}
+	task := ledger.Task{Seq: 1, Kind: ledger.User, ID: "00u1"}
+	err := l.Start(t.Context(), &task)
+	require.ErrorIs(t, err, ledger.ErrGone)
+	require.ErrorContains(t, err, path+": ")
+	require.ErrorContains(t, err, "deleted")
+
+	begin(t, path, 1)
+	err = l.SetPhase(t.Context(), ledger.Listing, ledger.Planned)
+	require.ErrorIs(t, err, ledger.ErrGone)
+	require.ErrorContains(t, err, "another file")
 }

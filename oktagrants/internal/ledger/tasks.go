@@ -32,7 +32,11 @@ func (l *Ledger) AddTasks(ctx context.Context, tasks []Task, cursor string, last
 		var listed bool
 		rows, err := q.QueryContext(ctx,
 			`SELECT last_seq, listed FROM ledger_runs WHERE run_id = $1`+l.dialect.lock, id)
-		if err := scanOne(rows, err, &seq, &listed); err != nil {
+		err = scanOne(rows, err, &seq, &listed)
+		if errors.Is(err, sql.ErrNoRows) {
+			return errAnew
+		}
+		if err != nil {
 			return err
 		}
 		counts := counters{}

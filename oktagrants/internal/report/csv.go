@@ -31,7 +31,7 @@ type csvWriter struct {
 }
 
 // CSV writes a run with a row for each grant, token, revoke and problem. Its last row, of kind end, has the number of
-// the others: a file without it was cut. What a spreadsheet would take for a formula begins with an apostrophe.
+// the others: a file without it was cut. Its texts are as [Cell] has them.
 func CSV(ctx context.Context, w io.Writer, source Source) error {
 	run, err := source.Run(ctx)
 	if err != nil {
@@ -120,7 +120,7 @@ func (c *csvWriter) write(r record) error {
 	c.rows++
 	row := make([]string, len(columns))
 	for i, column := range columns {
-		row[i] = cell(column.value(c.run, r))
+		row[i] = Cell(column.value(c.run, r))
 	}
 	return c.writeRow(row)
 }

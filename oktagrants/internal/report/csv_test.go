@@ -120,6 +120,13 @@ func TestCSVEscapesFormulas(t *testing.T) {
 	require.Equal(t, "'"+formula, grantRow["app_name"], "nothing but the apostrophe is added")
 }
 
+func TestCSVShowsWhatIsInvisible(t *testing.T) {
+	t.Parallel()
+	task := user(1, grant("0oa1", "a\u202egnp.exe\x1b[2J\nb", "openid"))
+	row := csvRows(t, ended(ledger.Review, "{}", task))[0]
+	require.Equal(t, "a⟨U+202E⟩gnp.exe⟨U+001B⟩[2J⟨U+000A⟩b", row["app_name"])
+}
+
 func TestTokenWithoutUser(t *testing.T) {
 	t.Parallel()
 	lone := token(1, "0oa1", "openid")

@@ -70,8 +70,7 @@ func JSON(ctx context.Context, w io.Writer, source Source) error {
 		return fmt.Errorf("read the run: %w", err)
 	}
 	buffered := bufio.NewWriter(w)
-	lines := json.NewEncoder(buffered)
-	if err := writeLines(ctx, lines, run, source); err != nil {
+	if err := writeLines(ctx, buffered, run, source); err != nil {
 		return err
 	}
 	if err := buffered.Flush(); err != nil {
@@ -80,7 +79,7 @@ func JSON(ctx context.Context, w io.Writer, source Source) error {
 	return nil
 }
 
-func writeLines(ctx context.Context, lines *json.Encoder, run ledger.Run, source Source) error {
+func writeLines(ctx context.Context, lines io.Writer, run ledger.Run, source Source) error {
 	if err := writeLine(lines, newRunLine(run)); err != nil {
 		return err
 	}
@@ -110,8 +109,12 @@ func writeLines(ctx context.Context, lines *json.Encoder, run ledger.Run, source
 	return writeLine(lines, end.with(counts))
 }
 
-func writeLine(lines *json.Encoder, line any) error {
-	if err := lines.Encode(line); err != nil {
+func writeLine(lines io.Writer, line any) error {
+	text, err := json.Marshal(line)
+	if err != nil {
+		return fmt.Errorf("write the JSON: %w", err)
+	}
+	if _, err := lines.Write(append(escapedJSON(text), '\n')); err != nil {
 		return fmt.Errorf("write the JSON: %w", err)
 	}
 	return nil

@@ -25,6 +25,22 @@ func jsonLines(t *testing.T, s report.Source) []map[string]any {
 	return lines
 }
 
+// A terminal that shows the file shows nothing odd, and a program reads the same text.
+func TestJSONEscapesWhatIsInvisible(t *testing.T) {
+	t.Parallel()
+	odd := "a\u202eb\u200bc\u2028d\u009be\x7ff\x1b[2Jg\U000e0041h\u3164i \u00e9 \u65e5 \U0001f600"
+	task := user(1)
+	task.Name = odd
+	s := ended(ledger.Review, `{"search":"`+"x\u202ey"+`"}`, task)
+	var b strings.Builder
+	require.NoError(t, report.JSON(t.Context(), &b, s))
+	require.Contains(t, b.String(), `a\u202eb\u200bc\u2028d\u009be\u007ff\u001b[2Jg\udb40\udc41h\u3164i é 日 😀`)
+	require.NotContains(t, b.String(), "\u202e")
+	lines := jsonLines(t, s)
+	require.Equal(t, odd, lines[1]["name"])
+	require.Equal(t, map[string]any{"search": "x\u202ey"}, lines[0]["arguments"])
+}
+
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	task := user(1, grant("0oa1", "<Wiki> & =1", "openid"))

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -50,6 +52,26 @@ func visible(s string) string {
 	}
 	return b.String()
 }
+
+// escapedJSON writes hidden characters as JSON's \uXXXX. In JSON without indentation, they stand in strings alone.
+func escapedJSON(text []byte) []byte {
+	if !bytes.ContainsFunc(text, unprintable) {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if !unprintable(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.Bytes()
+}
+
+func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) || hidden(r) }
 
 // hidden reports whether a character is invisible: controls, bidirectional controls, zero-width characters, fillers.
 func hidden(r rune) bool {

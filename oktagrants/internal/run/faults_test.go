@@ -8,6 +8,8 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -563,4 +565,23 @@ func TestMeter(t *testing.T) {
 	}
 	assert.Equal(t, 30, m.Calls())
 	assert.InDelta(t, 1800, m.PerMinute(), 1, "30 within the first second")
+}
+
+// A run whose ledger is deleted has no record, so it does not end as if it had.
+func TestLedgerIsDeletedDuringTheRun(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		return // an open file cannot be deleted
+	}
+	org := newOrg(t, 3)
+	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(3)...)
+	p := c.start(t.Context(), t)
+	_, err := p.Prepare(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(c.path))
+	summary, err := p.Run(t.Context())
+	require.ErrorIs(t, err, ledger.ErrGone)
+	assert.Equal(t, steps.ClassStorage, steps.Class(err))
+	assert.Equal(t, run.ExitIncomplete, summary.ExitCode())
+	assert.Len(t, org.Grants(), 12, "nothing is revoked without a record")
 }

@@ -246,6 +246,7 @@ func TestUnknownUsers(t *testing.T) {
 	plan, err := p.Prepare(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 2, plan.Unknown(), "the ID is unknown, too, but it was not asked for")
+	assert.Zero(t, plan.Again, "this process does not look them up again")
 	assert.Equal(t, 4, plan.Users())
 	assert.Equal(t, 8, plan.Work.Total())
 	summary, err := p.Run(t.Context())
@@ -255,6 +256,13 @@ func TestUnknownUsers(t *testing.T) {
 	assert.Equal(t, map[string]int{steps.ClassNotFound: 3}, summary.Counts.Classes)
 	assert.Equal(t, 1, paths(org, "GET")["users/nobody@example.com"], "each login is resolved once")
 	assert.Empty(t, org.Grants())
+
+	p = c.start(t.Context(), t)
+	plan, err = p.Prepare(t.Context())
+	require.NoError(t, err)
+	p.stop()
+	assert.Zero(t, plan.Users())
+	assert.Equal(t, 3, plan.Again, "the next process does")
 
 	org.ClearRequests()
 	org.AddUser(oktatest.User{ID: "00unobody", Login: "nobody@example.com"})
@@ -274,6 +282,23 @@ func TestAnotherUserIsReturned(t *testing.T) {
 	assert.Equal(t, map[string]int{steps.ClassInvalid: 2}, summary.Counts.Classes)
 	assert.Empty(t, paths(org, "DELETE"))
 	assert.Len(t, org.Grants(), 8)
+}
+
+// However fast the first calls were, the rest takes as long as the limits allow.
+func TestTimeLeftAtLimits(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 400)
+	org.LimitRate(oktatest.BucketUsers, 600, time.Minute)
+	p := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(400)...).start(t.Context(), t)
+	p.MaxUse = 0.05
+	_, err := p.Prepare(t.Context())
+	require.NoError(t, err)
+	counts, err := p.Ledger.Counts(t.Context())
+	require.NoError(t, err)
+	p.Observe(ledger.Working, counts)
+	assert.GreaterOrEqual(t, p.Progress().Remaining, 40*time.Minute, "1,200 calls at 30 of 600 a minute")
+	p.Observe(ledger.Verifying, ledger.Counts{})
+	assert.Zero(t, p.Progress().Remaining, "nothing is left")
 }
 
 func TestPlan(t *testing.T) {

@@ -19,6 +19,7 @@ type Plan struct {
 	Counts ledger.Counts
 	App    *ledger.Task // the app whose access is revoked; nil in other jobs
 	Over   bool         // the run has ended, and nothing is left to do
+	Again  int          // users of Unknown who are looked up again, and dealt with if they exist by then
 
 	Work   steps.Calls // to do the tasks, by rate limit bucket; at least
 	Verify steps.Calls // to verify them
@@ -96,6 +97,9 @@ func (r *Runner) plan(ctx context.Context) (Plan, error) {
 		return Plan{}, err
 	}
 	plan := Plan{Run: run, Counts: counts, Over: run.Phase == ledger.Ended && unfinished(counts) == 0}
+	if !r.resolved || ledger.IsPostgres(r.Ledger.Target()) { // in Postgres, other processes look them up
+		plan.Again = plan.Unknown()
+	}
 	if plan.App, err = r.app(ctx, run.Kind); err != nil {
 		return Plan{}, err
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ type Progress struct {
 	Calls     int           // requests that this process has sent
 	PerMinute float64       // requests, over the last minute
 	Share     float64       // of the fullest rate limit window, used by this process, between 0 and 1; 0 if unknown
-	Remaining time.Duration // at the present rate; 0 if unknown
+	Remaining time.Duration // at the present rate, but not above the known limits; 0 if unknown
 }
 
 // Progress returns how far the run is. It may be called at any time, and is cheap.
@@ -26,12 +27,17 @@ func (r *Runner) Progress() Progress {
 	p, calls := r.tally.progress()
 	p.Calls, p.PerMinute = r.Meter.Calls(), r.Meter.PerMinute()
 	if p.PerMinute > 0 {
-		p.Remaining = time.Duration(float64(calls) / p.PerMinute * float64(time.Minute))
+		p.Remaining = time.Duration(float64(calls.Total()) / p.PerMinute * float64(time.Minute))
 	}
-	for _, state := range r.Client.RateLimits() {
+	limits := map[string]int{}
+	for bucket, state := range r.Client.RateLimits() {
 		if state.Limit > 0 {
+			limits[bucket] = state.Limit
 			p.Share = max(p.Share, min(1, float64(state.Used)/float64(state.Limit)))
 		}
+	}
+	if least := r.duration(calls, limits); least > r.window() { // the calls of one window may come at once
+		p.Remaining = max(p.Remaining, least)
 	}
 	return p
 }
@@ -45,10 +51,10 @@ func (r *Runner) Observe(phase ledger.Phase, counts ledger.Counts) {
 type tally struct {
 	mu        sync.Mutex
 	at        Progress
-	todo      int // tasks that the phase deals with
-	finished  int // of these, those that it is through with
-	calls     int // that todo takes
-	callsNext int // that the next phase takes
+	ahead     int         // tasks that the phase deals with
+	finished  int         // of these, those that it is through with
+	calls     steps.Calls // that ahead takes
+	callsNext steps.Calls // that the next phase takes
 }
 
 // list begins the listing of tasks.
@@ -75,15 +81,18 @@ func (t *tally) begin(phase ledger.Phase, counts ledger.Counts, job *steps.Job) 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.at = Progress{Phase: phase, Total: inStates(counts, allStates...)}
-	t.todo, t.finished = inStates(counts, statesOf[phase]...), 0
-	t.at.Done = t.at.Total - t.todo
+	t.ahead, t.finished = inStates(counts, statesOf[phase]...), 0
+	t.at.Done = t.at.Total - t.ahead
 	switch phase {
 	case ledger.Listing:
-		t.calls, t.callsNext = t.todo, work.Total()+verify.Total()
+		t.calls, t.callsNext = steps.Calls{"": t.ahead}, maps.Clone(work) // no limit is known for logins
+		for bucket, n := range verify {
+			t.callsNext[bucket] += n
+		}
 	case ledger.Working:
-		t.calls, t.callsNext = work.Total(), verify.Total()
+		t.calls, t.callsNext = work, verify
 	case ledger.Verifying:
-		t.calls, t.callsNext = verify.Total(), 0
+		t.calls, t.callsNext = verify, nil
 		t.at.Failed = inStates(counts, ledger.Failed)
 	}
 }
@@ -113,12 +122,15 @@ func (t *tally) finish(state ledger.State) {
 }
 
 // progress returns what is counted, and how many calls are still to come.
-func (t *tally) progress() (Progress, int) {
+func (t *tally) progress() (Progress, steps.Calls) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	calls := t.callsNext
-	if t.todo > 0 {
-		calls += t.calls * max(t.todo-t.finished, 0) / t.todo
+	calls := steps.Calls{}
+	maps.Copy(calls, t.callsNext)
+	if t.ahead > 0 {
+		for bucket, n := range t.calls {
+			calls[bucket] += n * max(t.ahead-t.finished, 0) / t.ahead
+		}
 	}
 	return t.at, calls
 }

@@ -33,7 +33,7 @@ const (
 	pageSize    = 500              // tasks read from the ledger at a time
 	keepTimeout = 30 * time.Second // for writing an outcome after the run was stopped
 	maxRefusals = 25               // tasks that are refused before the first success
-	maxLimited  = 5                // repetitions of a step that finds a rate limit exhausted
+	maxLimited  = 5                // repetitions of a step that finds a rate limit exhausted; each waits for a window
 	maxText     = 2000             // bytes of an error that the ledger keeps
 )
 

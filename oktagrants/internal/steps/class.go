@@ -46,7 +46,8 @@ func Class(err error) string {
 		return ""
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return ClassCanceled
-	case errors.Is(err, ledger.ErrStorage), errors.Is(err, ledger.ErrLocked), errors.Is(err, ledger.ErrVersion):
+	case errors.Is(err, ledger.ErrStorage), errors.Is(err, ledger.ErrGone),
+		errors.Is(err, ledger.ErrLocked), errors.Is(err, ledger.ErrVersion):
 		return ClassStorage
 	case isOwn:
 		return own.class

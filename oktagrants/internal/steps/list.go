@@ -310,7 +310,7 @@ func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
 	switch {
 	case run.Kind != ledger.Review:
 		wrong = fmt.Sprintf("is no review: it is of the kind %s", run.Kind)
-	case run.Org != j.org:
+	case ledger.NormalOrg(run.Org) != ledger.NormalOrg(j.org):
 		wrong = fmt.Sprintf("is of another org: of %s, not %s", run.Org, j.org)
 	case run.Phase != ledger.Ended:
 		wrong = fmt.Sprintf("has not ended: it is %s; run it again to its end", run.Phase)

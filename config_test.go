@@ -152,19 +152,26 @@ func (j *jar) Cookies(*url.URL) []*http.Cookie {
 func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
 	for name, own := range map[string]*http.Client{"without a client": nil, "without a transport": {}} {
-		connections := map[string]bool{}
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			connections[r.RemoteAddr] = true
-			_, _ = w.Write([]byte(grantJSON))
-		}))
-		t.Cleanup(server.Close)
-		client := newClient(t, nil, atURL(server.URL), func(c *okta.Config) { c.HTTPClient = own })
-		for range 20 {
-			require.NoError(t, get(t.Context(), client))
-		}
-		// net/http drops a connection whose request it has not seen written within 50 ms, as on a busy machine.
-		assert.Less(t, len(connections), 5, name)
+		// net/http drops a connection whose request it has not seen written within 50 ms, as on a busy machine: one of
+		// several tries has to do with one connection.
+		tries := []int{connectionsOf20Calls(t, own), connectionsOf20Calls(t, own), connectionsOf20Calls(t, own)}
+		assert.Contains(t, tries, 1, name)
 	}
+}
+
+func connectionsOf20Calls(t *testing.T, own *http.Client) int {
+	t.Helper()
+	connections := map[string]bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		connections[r.RemoteAddr] = true
+		_, _ = w.Write([]byte(grantJSON))
+	}))
+	t.Cleanup(server.Close)
+	client := newClient(t, nil, atURL(server.URL), func(c *okta.Config) { c.HTTPClient = own })
+	for range 20 {
+		require.NoError(t, get(t.Context(), client))
+	}
+	return len(connections)
 }
 
 func TestWrapTransportKeepsThePool(t *testing.T) {

@@ -30,7 +30,7 @@ var script template.JS
 
 var pageTemplate = template.Must(template.New("page").
 	Funcs(template.FuncMap{
-		"shown": shown, "visible": visible, "scope": shownScope, "count": count, "day": day, "minute": minute, "unix": unix,
+		"shown": Shown, "visible": Visible, "scope": shownScope, "count": count, "day": day, "minute": minute, "unix": unix,
 		"outcome": func(state ledger.State) string { return outcomes[state] },
 	}).
 	Parse(pageText))
@@ -177,7 +177,7 @@ func title(s *summary) string {
 	case ledger.Offboard:
 		return "Off-boarding"
 	case ledger.RevokeApp:
-		return "App revocation: " + shown(s.appName())
+		return "App revocation: " + Shown(s.appName())
 	}
 	return string(s.run.Kind)
 }
@@ -241,7 +241,7 @@ func banner(s *summary) string {
 		text += fmt.Sprintf(" %s of %s are not done.", count(open), plural(s.taskCount(), "task"))
 	}
 	if s.run.Stop != "" {
-		text += " It stopped: " + shown(strings.TrimRight(s.run.Stop, ".")) + "."
+		text += " It stopped: " + Shown(strings.TrimRight(s.run.Stop, ".")) + "."
 	}
 	return strings.TrimSpace(text) + " What follows is a part of the whole. The same command with the same --run goes on."
 }
@@ -328,7 +328,7 @@ func warn(n int) string {
 func revokeHeadline(s *summary) string {
 	what := "Access"
 	if s.run.Kind == ledger.RevokeApp {
-		what = "The access of " + shown(s.appName())
+		what = "The access of " + Shown(s.appName())
 	}
 	text := fmt.Sprintf("%s was revoked, and verified, for %s of %s.",
 		what, count(s.count(ledger.User, ledger.Verified)), plural(s.users, "user"))

@@ -114,7 +114,7 @@ func writeLine(lines io.Writer, line any) error {
 	if err != nil {
 		return fmt.Errorf("write the JSON: %w", err)
 	}
-	if _, err := lines.Write(append(escapedJSON(text), '\n')); err != nil {
+	if _, err := lines.Write(append(EscapedJSON(text), '\n')); err != nil {
 		return fmt.Errorf("write the JSON: %w", err)
 	}
 	return nil

@@ -123,7 +123,7 @@ func newData() data {
 func (d *data) addUser(s *summary, user *shownUser) {
 	task := user.task
 	place := len(d.Users)
-	d.add(&d.Users, []string{shown(task.ID), shown(task.Login), shown(task.Name)})
+	d.add(&d.Users, []string{Shown(task.ID), Shown(task.Login), Shown(task.Name)})
 	if s.run.Kind != ledger.Review {
 		d.addTask(place, task)
 		return
@@ -156,15 +156,15 @@ func (d *data) addTask(place int, task ledger.Task) {
 }
 
 func (d *data) text(text string) int64 {
-	return d.place(&d.Texts, "text "+text, func() any { return shown(text) })
+	return d.place(&d.Texts, "text "+text, func() any { return Shown(text) })
 }
 
 func (d *data) app(a *app) int64 {
-	return d.place(&d.Apps, "app "+a.id, func() any { return []string{shown(a.id), shown(a.name)} })
+	return d.place(&d.Apps, "app "+a.id, func() any { return []string{Shown(a.id), Shown(a.name)} })
 }
 
 func (d *data) scope(scope string) int64 {
-	return d.place(&d.Scopes, "scope "+scope, func() any { return []any{shown(scope), powerful(scope)} })
+	return d.place(&d.Scopes, "scope "+scope, func() any { return []any{Shown(scope), powerful(scope)} })
 }
 
 // set returns the place of a set of scopes, powerful ones first, and the flags of its rows.

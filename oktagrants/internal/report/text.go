@@ -17,22 +17,22 @@ const (
 	maxMarks      = 4   // combining marks in a row; more of them paint over the lines above and below
 )
 
-// shown is a name as the page shows it: cut if it is long, with what is invisible made visible.
-func shown(name string) string { return cut(name, maxShown) }
+// Shown is a name as people read it: cut if it is long, with what is invisible made visible.
+func Shown(name string) string { return cut(name, maxShown) }
 
 func shownScope(name string) string { return cut(name, maxShownScope) }
 
 func cut(name string, most int) string {
 	length := utf8.RuneCountInString(name)
 	if length <= most {
-		return visible(name)
+		return Visible(name)
 	}
 	start := string([]rune(name)[:most])
-	return visible(start) + "… (" + count(length) + " characters)"
+	return Visible(start) + "… (" + count(length) + " characters)"
 }
 
-// visible writes characters that are invisible, or that change how others are shown, as ⟨U+202E⟩.
-func visible(s string) string {
+// Visible writes characters that are invisible, or that change how others are shown, as ⟨U+202E⟩.
+func Visible(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return s
 	}
@@ -53,8 +53,8 @@ func visible(s string) string {
 	return b.String()
 }
 
-// escapedJSON writes hidden characters as JSON's \uXXXX. In JSON without indentation, they stand in strings alone.
-func escapedJSON(text []byte) []byte {
+// EscapedJSON writes hidden characters as JSON's \uXXXX. In JSON without indentation, they stand in strings alone.
+func EscapedJSON(text []byte) []byte {
 	if !bytes.ContainsFunc(text, unprintable) {
 		return text
 	}
@@ -96,7 +96,10 @@ func joinsEmoji(last, r rune) bool {
 // those of Chinese and Japanese keyboards.
 var formulas = regexp.MustCompile(`(^|[;\t\r\n])((?:[\p{Z}\p{Cf}]|[^\P{Cc}\t\r\n])*[=+\-@＝＋－＠﹦﹢﹣﹫])`)
 
-// cell is a text as it may stand in a spreadsheet: a formula gets an apostrophe, which makes it a text.
+// Cell is a text as it may stand in a spreadsheet: as [Visible] has it, and a formula gets an apostrophe, which makes it
+// a text.
+func Cell(s string) string { return cell(Visible(s)) }
+
 func cell(s string) string {
 	if s == "" || asciiAlphanumeric(s[0]) && !strings.ContainsAny(s, ";\t\r\n") {
 		return s

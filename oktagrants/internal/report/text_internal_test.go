@@ -29,7 +29,7 @@ func TestShown(t *testing.T) {
 		strings.Repeat("é", maxShown):      strings.Repeat("é", maxShown),
 		strings.Repeat("é", maxShown*6):    strings.Repeat("é", maxShown) + "… (1,200 characters)",
 	} {
-		assert.Equal(t, want, shown(name), "%q", name)
+		assert.Equal(t, want, Shown(name), "%q", name)
 	}
 }
 

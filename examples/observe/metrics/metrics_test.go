@@ -132,7 +132,7 @@ func (m *monitored) text(t *testing.T) string {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	m := start(t)
-	m.LimitRate(oktatest.BucketUsers, 600, time.Minute)
+	m.LimitRate(oktatest.BucketUsers, 600, 240*time.Hour) // no new window begins meanwhile
 	m.Next(
 		oktatest.Reply(http.StatusServiceUnavailable, nil, ""),
 		oktatest.CutBody(100),
@@ -246,8 +246,8 @@ func TestTokenOfTheAPI(t *testing.T) {
 func TestMetricsHoldNoIDs(t *testing.T) {
 	t.Parallel()
 	m := start(t, noRetries)
-	m.LimitRate(oktatest.BucketAPI, 600, time.Minute)
-	m.LimitRate(oktatest.BucketUser, 600, time.Minute)
+	m.LimitRate(oktatest.BucketAPI, 600, 240*time.Hour)
+	m.LimitRate(oktatest.BucketUser, 600, 240*time.Hour)
 	_, _ = m.client.UserGrants.Get(t.Context(), "00uID", "oagID", nil)
 	_, _ = m.client.UserOAuth.GetRefreshToken(t.Context(), "00uID", "0oaID", "oarID", nil)
 	_ = m.client.AuthorizationServerClients.RevokeRefreshToken(t.Context(), "ausID", "0oaID", "oarID")
@@ -288,8 +288,8 @@ func TestRoutesAreBounded(t *testing.T) {
 func TestRateLimitsOfSeveralBuckets(t *testing.T) {
 	t.Parallel()
 	m := start(t)
-	m.LimitRate(oktatest.BucketUsers, 600, time.Minute)
-	m.LimitRate(oktatest.BucketAPI, 100, time.Minute)
+	m.LimitRate(oktatest.BucketUsers, 600, 240*time.Hour)
+	m.LimitRate(oktatest.BucketAPI, 100, 240*time.Hour)
 	_, err := m.client.UserGrants.List(t.Context(), userID, nil)
 	require.NoError(t, err)
 	_, err = m.client.AuthorizationServerClients.List(t.Context(), oktatest.DemoAuthorizationServerID)
@@ -313,7 +313,7 @@ func TestSeveralOrgs(t *testing.T) {
 	for _, name := range []string{"acme", "umbrella"} {
 		org := oktatest.NewDemo()
 		t.Cleanup(org.Close)
-		org.LimitRate(oktatest.BucketUsers, 600, time.Minute)
+		org.LimitRate(oktatest.BucketUsers, 600, 240*time.Hour)
 		client := monitor(t, prometheus.WrapRegistererWith(prometheus.Labels{"org": name}, registry), org)
 		_, err := client.UserGrants.List(t.Context(), userID, nil)
 		require.NoError(t, err)
@@ -350,7 +350,7 @@ func TestConcurrentCalls(t *testing.T) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	m := start(t)
-	m.LimitRate(oktatest.BucketUsers, 600, time.Minute)
+	m.LimitRate(oktatest.BucketUsers, 600, 240*time.Hour)
 	m.Next(oktatest.Reply(http.StatusForbidden, nil, ""))
 	require.Error(t, m.client.UserGrants.RevokeAll(t.Context(), userID))
 	_, err := m.client.UserGrants.List(t.Context(), userID, nil)

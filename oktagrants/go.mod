@@ -4,7 +4,7 @@ go 1.26.0
 
 replace (
 	github.com/grantkit/okta => ../
-	github.com/grantkit/okta/examples/observe => ../examples/observe
+	github.com/grantkit/okta/observe => ../observe
 )
 
 require (
@@ -12,7 +12,7 @@ require (
 	github.com/chromedp/chromedp v0.23.0
 	github.com/gofrs/flock v0.13.1
 	github.com/grantkit/okta v0.0.0-00010101000000-000000000000
-	github.com/grantkit/okta/examples/observe v0.0.0-00010101000000-000000000000
+	github.com/grantkit/okta/observe v0.0.0-00010101000000-000000000000
 	github.com/jackc/pgx/v5 v5.11.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/riverqueue/river v0.51.0

@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/grantkit/okta"
-	"github.com/grantkit/okta/examples/observe/metrics"
-	"github.com/grantkit/okta/examples/observe/traces"
+	"github.com/grantkit/okta/observe/metrics"
+	"github.com/grantkit/okta/observe/traces"
 )
 
 // observed is a client, and what observes it.

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/grantkit/okta"
-	"github.com/grantkit/okta/examples/observe/traces"
+	"github.com/grantkit/okta/observe/traces"
 )
 
 // access is how much lets apps act for a user.

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/grantkit/okta"
-	"github.com/grantkit/okta/examples/observe/metrics"
+	"github.com/grantkit/okta/observe/metrics"
 
 	"github.com/grantkit/okta/oktagrants/internal/fleet"
 	"github.com/grantkit/okta/oktagrants/internal/ledger"

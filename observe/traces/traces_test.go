@@ -22,7 +22,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/grantkit/okta"
-	"github.com/grantkit/okta/examples/observe/traces"
+	"github.com/grantkit/okta/observe/traces"
 	"github.com/grantkit/okta/oktatest"
 )
 

@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grantkit/okta"
-	"github.com/grantkit/okta/examples/observe/metrics"
+	"github.com/grantkit/okta/observe/metrics"
 	"github.com/grantkit/okta/oktatest"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grantkit/okta"
-	"github.com/grantkit/okta/examples/observe/traces"
+	"github.com/grantkit/okta/observe/traces"
 	"github.com/grantkit/okta/oktatest"
 )
 

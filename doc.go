@@ -3,7 +3,7 @@
 //
 // # Authentication
 //
-// [NewClient] makes a [Client] from a [Config], without I/O. One client serves all goroutines.
+// [NewClient] returns a [Client] for a [Config], without I/O. A Client is immutable and safe for concurrent use.
 //
 //	client, err := okta.NewClient(okta.Config{
 //		OrgURL:      "https://acme.okta.com",
@@ -11,14 +11,14 @@
 //	})
 //
 // Credentials are an [APIToken] (SSWS), a [ServiceApp] with its private key, a [BearerToken], or a [TokenSource] of
-// golang.org/x/oauth2. They are sent to the org's origin only, apart from the signed assertion of a
-// service app for its token endpoint. Their secrets print as [redacted]. [LoadConfig] reads okta.yaml
-// files and OKTA_CLIENT_ variables by the names that Okta's own SDKs use.
+// golang.org/x/oauth2. They are sent to the org's origin only, except for the signed assertion of a service app,
+// which goes to its token endpoint. Their secrets print as [redacted]. [LoadConfig] reads the okta.yaml files and
+// OKTA_CLIENT_ variables of Okta's own SDKs.
 //
 // # Lists
 //
 // The fifteen methods of [UserGrants], [UserOAuth] and [AuthorizationServerClients] are Okta's documented operations.
-// A method that lists returns the first [Page]; the others are read when they are asked for.
+// A method that lists returns the first [Page]; iterating reads the others on demand.
 //
 //	page, err := client.UserGrants.List(ctx, userID, &okta.ListUserGrantsOptions{Expand: okta.ExpandScope})
 //	if err != nil {
@@ -31,9 +31,8 @@
 //		fmt.Println(grant.ID, grant.ScopeID, grant.Status)
 //	}
 //
-// A list was read to its end only if no error came. A body that is cut short, a next link without a cursor and a
-// cursor that comes a second time are errors, never the end. [Page.Collect] returns all items of a list, or none and
-// an error.
+// The list is complete only if iteration ends without an error. A body that is cut short, a next link without a cursor
+// and a repeated cursor are errors, never the end. [Page.Collect] returns all items of a list, or none and an error.
 //
 // # Revoking
 //
@@ -54,7 +53,7 @@
 //
 // # Errors
 //
-// Every response that is not what the operation promises is an [*Error] with everything that the response said.
+// Every response other than the operation's success is an [*Error], which keeps everything that the response said.
 //
 //	if errors.Is(err, okta.ErrNotFound) { ... } // ErrUnauthorized, ErrForbidden, ErrRateLimited
 //	if apiErr, ok := errors.AsType[*okta.Error](err); ok {

@@ -9,7 +9,7 @@ import (
 	"github.com/grantkit/okta/internal/wire"
 )
 
-// Status is the state of a grant or a refresh token. Okta may add values to those named here.
+// Status is the state of a grant or a refresh token. Okta may add values.
 type Status string
 
 // The documented states.
@@ -18,7 +18,7 @@ const (
 	StatusRevoked Status = "REVOKED"
 )
 
-// Source says who gave a consent. Okta may add values to those named here.
+// Source says who gave a consent. Okta may add values.
 type Source string
 
 // The documented sources.
@@ -27,18 +27,22 @@ const (
 	SourceEndUser Source = "END_USER" // the user, for themselves
 )
 
-// OAuth2ScopeConsentGrant is a consent: the client ClientID may have the scope ScopeID on behalf of the user
-// UserID. It outlasts the tokens that were issued under it.
+// OAuth2ScopeConsentGrant is a consent: the client ClientID may use the scope ScopeID on behalf of the user UserID.
+// It outlives the tokens that were issued under it.
 //
-// A member that Okta did not send, or sent as null, is zero. So is a time that cannot be parsed, and a member of
-// the wrong JSON type: nobody should lose a list over one of them. But decisions hang on ID, ClientID, UserID,
-// ScopeID, Issuer, Status and Source: there, the wrong type is an error.
+// ScopeID is a name, such as okta.users.read, where the org's own authorization server issued the consent. Where a
+// custom authorization server did, it is opaque, such as scp2bvhy20aJcLgHy2p7: the title of the link "scope" is the
+// scope's display name, and org.ListScopes returns its technical name.
+//
+// A member that Okta did not send, or sent as null, is zero. So is a time that cannot be parsed, and a member of the
+// wrong JSON type: one of them must not fail a list. ID, ClientID, UserID, ScopeID, Issuer, Status and Source are
+// strict, because callers decide by them: the wrong type is an error.
 type OAuth2ScopeConsentGrant struct {
 	ID          string        `json:"id,omitzero"`
 	ClientID    string        `json:"clientId,omitzero"`
 	UserID      string        `json:"userId,omitzero"` // who consented, when Source is SourceEndUser
 	ScopeID     string        `json:"scopeId,omitzero"`
-	Issuer      string        `json:"issuer,omitzero"` // URL of the org's authorization server
+	Issuer      string        `json:"issuer,omitzero"` // URL of the authorization server
 	Status      Status        `json:"status,omitzero"`
 	Source      Source        `json:"source,omitzero"`
 	Created     time.Time     `json:"created,omitzero"`
@@ -105,9 +109,8 @@ type OAuth2Client struct {
 	Links      Links  `json:"_links,omitzero"`
 }
 
-// Links are the links of an object by their relations, such as "self" or "app". They are the JSON text that Okta
-// sent, and empty if Okta sent none. [Links.Get] and [Links.All] decode it; encoding/json writes the same text.
-// The SDK never follows a link.
+// Links are the links of an object by relation, such as "self" or "app": the JSON text that Okta sent, empty if Okta
+// sent none. [Links.Get] and [Links.All] decode it; encoding/json writes the same text. The SDK never follows a link.
 type Links string
 
 // Get returns the first link with a relation, and false if there is none. A link that cannot be read, or that has
@@ -173,8 +176,8 @@ type LinkHints struct {
 	Allow []string `json:"allow,omitempty"` // HTTP methods
 }
 
-// essential are the members on which decisions hang. In these, a value of the wrong JSON type is an error; any
-// other member stays zero, and so does a time that cannot be parsed.
+// essential are the members by which callers decide. A value of the wrong JSON type is an error in these; any other
+// member stays zero, and so does a time that cannot be parsed.
 var essential = []string{"id", "clientId", "client_id", "userId", "scopeId", "scopes", "status", "source", "issuer"}
 
 var (

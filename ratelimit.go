@@ -124,3 +124,59 @@ type BucketState struct {
 	Waiting   int            // requests that are throttled
 	Reason    ThrottleReason // why they are; empty if none is
 }
+
+// Names of the rate limit buckets that Okta documents, or that its responses show. See [Client.RateLimits].
+const (
+	BucketUsers  = ratelimit.BucketUsers  // users, their grants and tokens, and all else below one user
+	BucketUser   = ratelimit.BucketUser   // reads of one user
+	BucketApps   = ratelimit.BucketApps   // apps, their tokens, and all else below one app
+	BucketApp    = ratelimit.BucketApp    // reads of one app
+	BucketGroups = ratelimit.BucketGroups // groups, and what stands below one group
+	BucketGroup  = ratelimit.BucketGroup  // one group
+	BucketLogs   = ratelimit.BucketLogs   // the System Log
+	BucketAPI    = ratelimit.BucketAPI    // authorization servers, their clients and tokens
+)
+
+// RateLimits returns what the client knows of each bucket that it has used within the last hour, by the bucket's name,
+// such as [BucketUsers]. A route whose bucket is not known has one of its own, which is named by the HTTP method and
+// the route's template, such as "GET /api/v1/policies/{id}". The map is empty when Config.RateLimiter is disabled.
+func (c *Client) RateLimits() map[string]BucketState {
+	states := map[string]BucketState{}
+	if c == nil || c.engine == nil || c.engine.limiter == nil {
+		return states
+	}
+	for name, s := range c.engine.limiter.States() {
+		states[name] = BucketState{
+			RateLimit: RateLimit{Limit: s.Limit, Remaining: s.Remaining, Reset: s.Reset},
+			Used:      s.Used, InFlight: s.InFlight, Waiting: s.Waiting, Reason: ThrottleReason(s.Reason),
+		}
+	}
+	return states
+}
+
+// WaitForRateLimit waits until a rate limit bucket has a request left for this client. It sends nothing and reserves
+// nothing. A batch whose items have deadlines shorter than a window of one minute should call it before each item.
+//
+// bucket is one of the constants, such as [BucketUsers] for grants and tokens, or a name as in [Client.RateLimits] or
+// [RateLimitError]. The error matches [ErrInvalidArgument] for any other name. If no requests are left in the bucket
+// before the deadline of ctx, the error is a [*RateLimitError].
+//
+// WaitForRateLimit returns at once if nothing is known of the bucket yet, or if Config.RateLimiter is disabled.
+func (c *Client) WaitForRateLimit(ctx context.Context, bucket string) error {
+	switch {
+	case c == nil || c.engine == nil:
+		return errNoClient
+	case ctx == nil:
+		return invalid("the context is nil")
+	case ctx.Err() != nil:
+		return ended(ctx)
+	case c.engine.limiter == nil:
+		return nil
+	case !c.engine.limiter.Knows(bucket):
+		return invalid("there is no rate limit bucket %q", bucket)
+	}
+	if err := c.engine.limiter.Wait(ctx, bucket); err != nil {
+		return fmt.Errorf("okta: %w", rateLimitError(ctx, err, 0))
+	}
+	return nil
+}

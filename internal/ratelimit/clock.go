@@ -16,11 +16,11 @@ func (c *clock) end(h Header, length time.Duration, sent, now time.Time) (time.T
 		case !date.IsZero() && wait <= 0:
 			return now.Add(time.Second), false // it is just ending
 		default:
-			return now.Add(longestWait), false
+			return now.Add(maxWindow), false
 		}
 	}
 	c.learn(date, sent.Add(-precision), now)
-	return soonest(c.late.Add(h.Reset.Sub(c.date)), now.Add(longestWait)), true
+	return soonest(c.late.Add(h.Reset.Sub(c.date)), now.Add(maxWindow)), true
 }
 
 func (c *clock) learn(date, early, late time.Time) {
@@ -35,6 +35,9 @@ func (c *clock) learn(date, early, late time.Time) {
 	}
 	c.late = soonest(c.late, late.Add(shift))
 }
+
+// doubt returns how long the span is in which a window ends.
+func (c *clock) doubt() time.Duration { return c.late.Sub(c.early) }
 
 // age allows for clocks that drift.
 func (c *clock) age(d time.Duration) {

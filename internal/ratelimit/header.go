@@ -22,7 +22,7 @@ func Read(h http.Header) (Header, bool) {
 	limit, okLimit := smallest(h.Values("X-Rate-Limit-Limit"))
 	remaining, okRemaining := smallest(h.Values("X-Rate-Limit-Remaining"))
 	reset, okReset := smallest(h.Values("X-Rate-Limit-Reset"))
-	if !okLimit || !okRemaining || !okReset || reset > lastSecond {
+	if !okLimit || !okRemaining || !okReset || reset > lastSecond || limit == 0 && remaining > 0 {
 		return Header{}, false
 	}
 	date, _ := http.ParseTime(h.Get("Date"))
@@ -36,8 +36,11 @@ const lastSecond = 253402300799
 // Concurrency reports whether this is the form in which Okta refuses too many requests at once. Its Reset is a guess.
 func (h Header) Concurrency() bool { return h.Limit == 0 && h.Remaining == 0 }
 
-// longestWindow bounds what is believed: Okta's windows last one minute.
-const longestWindow = time.Hour
+// counted returns how many requests of all clients are counted in the window.
+func (h Header) counted() int { return h.Limit - h.Remaining }
+
+// maxReset bounds what is believed: Okta's windows last one minute.
+const maxReset = time.Hour
 
 // UntilReset returns how long the window still lasts by the server's own clock, and false when that is not known or
 // not credible.
@@ -46,7 +49,7 @@ func (h Header) UntilReset() (time.Duration, bool) {
 		return 0, false
 	}
 	wait := h.Reset.Sub(h.Date)
-	return wait, wait > 0 && wait <= longestWindow
+	return wait, wait > 0 && wait <= maxReset
 }
 
 // smallest returns the smallest number of a header's values, which a proxy may have folded into one line.

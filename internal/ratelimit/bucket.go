@@ -151,7 +151,7 @@ func (b *bucket) learn(r Response, t *Ticket, now time.Time) (again, free bool) 
 		b.learnConcurrency(t, now)
 		return true, b.concurrency > 1
 	case r.hasWindow():
-		again = b.learnHeader(r.Header, r.refused(), t, now) && r.refused()
+		again = b.learnHeader(r, t, now) && r.refused()
 		return again, again && b.pause.servesOthers(now)
 	case r.refused():
 		b.window.count(t.sent, now)
@@ -183,34 +183,30 @@ func (b *bucket) learnFailure(unsent bool, t *Ticket, now time.Time) {
 }
 
 // learnHeader takes over a header, and reports whether it is known when its window ends.
-func (b *bucket) learnHeader(h Header, refused bool, t *Ticket, now time.Time) bool {
+func (b *bucket) learnHeader(r Response, t *Ticket, now time.Time) bool {
 	w := &b.window
-	ends, known := w.clock.end(h, w.length, t.sent, now)
-	relation, between := w.relate(h, t.sent), h.Reset.Sub(w.header.Reset)
+	x := w.read(r, t.sent, now)
+	relation, between := w.relate(x.Header, t.sent), x.Reset.Sub(w.header.Reset)
 	switch relation {
 	case earlierWindow:
-		return known
+		return x.endKnown
 	case nextWindow:
-		b.begin(now, ends)
+		b.begin(now, x.ends)
 	case movedReset, changedLimit:
 		b.contradict(t.route)
 	}
-	h, ends, counted := w.merge(relation, h, ends)
-	w.learnLength(between, ends.Sub(now))
-	own := 1
-	if refused {
-		own, h.Remaining = 0, 0
+	before := w.merge(relation, &x)
+	w.learnLength(between, x.ends.Sub(now))
+	if x.refused {
+		x.Remaining = 0
 	}
-	if h.Remaining == 0 && (!known || refused && h.Date.IsZero()) {
+	if x.untilUnsure() {
 		b.close(t, now)
-		ends = b.pause.end(ends, known)
+		x.ends = b.pause.end(x.ends, x.endKnown)
 	}
-	if refused && known {
-		ends = w.endEarly(ends)
-	}
-	w.hear(h, ends, own)
-	b.fairShare.observe(w, h.counted()-counted, own, b.inFlight.present())
-	return known
+	w.hear(x)
+	b.fairShare.observe(w, x.counted()-before, x.own(), b.inFlight.present())
+	return x.endKnown
 }
 
 // close closes the bucket for a while, and has the next request probe.

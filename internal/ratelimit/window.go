@@ -126,6 +126,33 @@ func (w *window) learnNoHeader() {
 	}
 }
 
+// reading is what one response says of a window.
+type reading struct {
+	Header
+	refused  bool
+	ends     time.Time // by the local clock
+	endKnown bool      // ends is no guess
+}
+
+// read returns what the response to a request says that was sent at a time.
+func (w *window) read(r Response, sent, now time.Time) reading {
+	ends, known := w.clock.end(r.Header, w.length, sent, now)
+	return reading{Header: r.Header, refused: r.refused(), ends: ends, endKnown: known}
+}
+
+// own returns how many of this client's requests were counted: a request that was refused was not.
+func (x *reading) own() int {
+	if x.refused {
+		return 0
+	}
+	return 1
+}
+
+// untilUnsure reports whether nothing is left until a time that is not credible.
+func (x *reading) untilUnsure() bool {
+	return x.Remaining == 0 && (!x.endKnown || x.refused && x.Date.IsZero())
+}
+
 // relation says which window a header speaks of.
 type relation int
 
@@ -181,20 +208,20 @@ func (w *window) relateHeard(h Header, sent time.Time) relation {
 // sentHere reports whether a request was sent in the present window, as far as is known.
 func (w *window) sentHere(sent time.Time) bool { return !sent.Before(w.begins) }
 
-// merge combines a header, and the end of its window, with what is known of that window. It also returns how many of
-// all clients' requests were counted when the last header came.
-func (w *window) merge(r relation, h Header, ends time.Time) (merged Header, mergedEnds time.Time, counted int) {
+// merge combines a reading with what is known of its window, and returns how many requests of all clients were counted
+// when the last header came.
+func (w *window) merge(r relation, x *reading) (counted int) {
 	switch r {
 	case windowBefore:
 		w.used, w.usedBefore = w.used+w.usedBefore, 0
 	case changedLimit:
-		return h, ends, h.counted()
+		return x.counted()
 	case presentWindow:
-		counted = w.header.counted()
-		h.Reset, h.Remaining = w.header.Reset, min(h.Remaining, w.header.Remaining)
-		return h, soonest(ends, w.ends), counted
+		x.Reset, x.Remaining = w.header.Reset, min(x.Remaining, w.header.Remaining)
+		x.ends = soonest(x.ends, w.ends)
+		return w.header.counted()
 	}
-	return h, ends, 0
+	return 0
 }
 
 // learnLength measures how long windows last by the resets of two. Longer ones than measured before are believed only
@@ -208,6 +235,16 @@ func (w *window) learnLength(between, left time.Duration) {
 	}
 }
 
+// hear takes over a reading.
+func (w *window) hear(x reading) {
+	if x.refused && x.endKnown {
+		x.ends = w.endEarly(x.ends)
+	}
+	w.limit, w.state = limited, heard
+	w.header, w.ends = x.Header, x.ends
+	w.used += x.own()
+}
+
 // endEarly returns the end of a window whose first request was refused: other clients know better when one begins. It
 // dares a part of the doubt.
 func (w *window) endEarly(ends time.Time) time.Time {
@@ -216,11 +253,4 @@ func (w *window) endEarly(ends time.Time) time.Time {
 		return ends
 	}
 	return ends.Add(-time.Duration(daredDoubt * float64(doubt)))
-}
-
-// hear takes over a header and the end of its window.
-func (w *window) hear(h Header, ends time.Time, own int) {
-	w.limit, w.state = limited, heard
-	w.header, w.ends = h, ends
-	w.used += own
 }

@@ -34,7 +34,7 @@ func TestBucketIsUnexplored(t *testing.T) {
 		want  bool
 	}{
 		"nothing came":                  {func(*bucket) {}, true},
-		"a header":                      {func(b *bucket) { b.window.hear(reading{}) }, false},
+		"a header":                      {func(b *bucket) { b.window.update(reading{}) }, false},
 		"a response without a header":   {func(b *bucket) { b.window.learnNoHeader() }, false},
 		"a refusal":                     {func(b *bucket) { b.pause.refuse(now, now) }, false},
 		"a refusal of too many at once": {func(b *bucket) { b.concurrency.refuse(3) }, false},

@@ -7,11 +7,11 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// heardOf is a window of a hundred requests and ten seconds, of which something was heard.
-func heardOf(remaining, used int) *window {
+// windowWith is a window of a hundred requests and ten seconds, of which something was heard.
+func windowWith(remaining, used int) *window {
 	begins := time.Now()
 	return &window{
-		limit: limited, state: heard, header: Header{Limit: 100, Remaining: remaining}, used: used,
+		limit: limited, state: headerRead, header: Header{Limit: 100, Remaining: remaining}, used: used,
 		begins: begins, ends: begins.Add(10 * time.Second), length: 10 * time.Second,
 	}
 }
@@ -19,9 +19,9 @@ func heardOf(remaining, used int) *window {
 func TestFairShareFindsOtherClients(t *testing.T) {
 	t.Parallel()
 	var f fairShare
-	f.observe(heardOf(90, 7), 1, 1, 3)
+	f.observe(windowWith(90, 7), 1, 1, 3)
 	assert.False(t, f.shared, "seven used and three in flight")
-	f.observe(heardOf(89, 7), 1, 1, 3)
+	f.observe(windowWith(89, 7), 1, 1, 3)
 	assert.True(t, f.shared)
 	assert.InDelta(t, 0.5, f.fraction, 0)
 }
@@ -29,7 +29,7 @@ func TestFairShareFindsOtherClients(t *testing.T) {
 func TestFairShareMeasuresTheFraction(t *testing.T) {
 	t.Parallel()
 	f := fairShare{shared: true, fraction: 0.5}
-	w := heardOf(50, 10)
+	w := windowWith(50, 10)
 	f.observe(w, 0, 1, 0)
 	f.observe(w, 5, 0, 0)
 	assert.InDelta(t, 0.5, f.fraction, 0, "nothing to learn")
@@ -49,11 +49,11 @@ func TestFairShareMeasuresTheFraction(t *testing.T) {
 func TestFairShareApplies(t *testing.T) {
 	t.Parallel()
 	f := fairShare{}
-	w := heardOf(50, 10)
+	w := windowWith(50, 10)
 	assert.False(t, f.applies(w), "the client is alone")
 	f.shared = true
 	assert.True(t, f.applies(w))
-	w.state = unheard
+	w.state = headerUnknown
 	assert.False(t, f.applies(w), "it sent nothing in the window before")
 	w.usedBefore = 1
 	assert.True(t, f.applies(w))
@@ -62,7 +62,7 @@ func TestFairShareApplies(t *testing.T) {
 func TestFairShareSpreadsThePart(t *testing.T) {
 	t.Parallel()
 	f := fairShare{shared: true, fraction: 1, jitter: 1}
-	w := heardOf(60, 10)
+	w := windowWith(60, 10)
 	second := w.begins.Add(time.Second)
 	assert.WithinDuration(t, w.begins.Add(10*time.Second/50), f.next(w, time.Time{}, 10, 1000), time.Microsecond, "from the beginning")
 	assert.WithinDuration(t, second.Add(9*time.Second/50), f.next(w, second, 10, 1000), time.Microsecond, "after the latest")
@@ -72,7 +72,7 @@ func TestFairShareSpreadsThePart(t *testing.T) {
 	f.fraction = 0.0625
 	assert.WithinDuration(t, second.Add(9*time.Second*8/50), f.next(w, second, 10, 1000), time.Microsecond, "to the power of 3/4")
 	f.fraction = 1
-	w.state = unheard
+	w.state = headerUnknown
 	assert.WithinDuration(t, w.begins.Add(5*time.Second/100), f.next(w, second, 0, 1000), time.Microsecond, "as if all remained")
 }
 

@@ -20,23 +20,23 @@ func TestWindowOfEachHeader(t *testing.T) {
 		sent      time.Duration // after the window began
 		want      relation
 	}{
-		"nothing is known":             {unknown, unheard, 0, 100, 50, 0, firstWindow},
-		"there was no limit":           {unlimited, withoutHeader, time.Hour, 100, 50, 0, firstWindow},
-		"the one before lasts longer":  {limited, unheard, 0, 100, 50, 0, windowBefore},
-		"its clock lags":               {limited, unheard, -time.Second, 100, 50, 0, windowBefore},
-		"the first header":             {limited, unheard, time.Minute, 100, 50, 0, presentUnheard},
-		"sent before, counted here":    {limited, unheard, time.Minute, 100, 50, -1, presentUnheard},
-		"the clock was put back":       {limited, unheard, -time.Minute, 100, 50, 0, presentUnheard},
-		"late, of the one before":      {limited, unheard, 0, 100, 50, -1, earlierWindow},
-		"after a response without one": {limited, withoutHeader, time.Minute, 100, 50, 0, presentUnheard},
-		"the next one":                 {limited, heard, time.Minute, 100, 50, 0, nextWindow},
-		"the next one, of a second":    {limited, heard, time.Second, 100, 51, 0, nextWindow},
-		"a clock that is ahead":        {limited, heard, time.Second, 100, 50, 0, presentWindow},
-		"a clock that lags":            {limited, heard, -time.Second, 100, 51, 0, presentWindow},
-		"the same":                     {limited, heard, 0, 100, 51, 0, presentWindow},
-		"another limit":                {limited, heard, 0, 99, 50, 0, changedLimit},
-		"an earlier reset":             {limited, heard, -time.Minute, 100, 50, 0, movedReset},
-		"an earlier window":            {limited, heard, -time.Minute, 100, 50, -1, earlierWindow},
+		"nothing is known":             {limitUnknown, headerUnknown, 0, 100, 50, 0, firstWindow},
+		"there was no limit":           {unlimited, headerMissing, time.Hour, 100, 50, 0, firstWindow},
+		"the one before lasts longer":  {limited, headerUnknown, 0, 100, 50, 0, windowBefore},
+		"its clock lags":               {limited, headerUnknown, -time.Second, 100, 50, 0, windowBefore},
+		"the first header":             {limited, headerUnknown, time.Minute, 100, 50, 0, presentFirst},
+		"sent before, counted here":    {limited, headerUnknown, time.Minute, 100, 50, -1, presentFirst},
+		"the clock was put back":       {limited, headerUnknown, -time.Minute, 100, 50, 0, presentFirst},
+		"late, of the one before":      {limited, headerUnknown, 0, 100, 50, -1, earlierWindow},
+		"after a response without one": {limited, headerMissing, time.Minute, 100, 50, 0, presentFirst},
+		"the next one":                 {limited, headerRead, time.Minute, 100, 50, 0, nextWindow},
+		"the next one, of a second":    {limited, headerRead, time.Second, 100, 51, 0, nextWindow},
+		"a clock that is ahead":        {limited, headerRead, time.Second, 100, 50, 0, presentWindow},
+		"a clock that lags":            {limited, headerRead, -time.Second, 100, 51, 0, presentWindow},
+		"the same":                     {limited, headerRead, 0, 100, 51, 0, presentWindow},
+		"another limit":                {limited, headerRead, 0, 99, 50, 0, changedLimit},
+		"an earlier reset":             {limited, headerRead, -time.Minute, 100, 50, 0, movedReset},
+		"an earlier window":            {limited, headerRead, -time.Minute, 100, 50, -1, earlierWindow},
 	} {
 		w := window{
 			limit: c.limit, state: c.state, header: Header{Limit: 100, Remaining: 50, Reset: reset}, begins: begins,
@@ -80,11 +80,11 @@ func TestWindowStates(t *testing.T) {
 	w.count(now, now)
 	assert.Zero(t, w.used, "there is no limit")
 
-	w.hear(reading{Header: Header{Limit: 10, Remaining: 5}, ends: w.ends})
+	w.update(reading{Header: Header{Limit: 10, Remaining: 5}, ends: w.ends})
 	assert.Equal(t, limited, w.limit)
 	assert.Equal(t, 1, w.used)
 	w.learnNoHeader()
-	assert.Equal(t, heard, w.state, "what was heard holds")
+	assert.Equal(t, headerRead, w.state, "what was read holds")
 	assert.False(t, w.usedUp(4))
 	assert.True(t, w.usedUp(5))
 	w.count(now, now)
@@ -120,7 +120,7 @@ func TestWindowMeasuresItsLength(t *testing.T) {
 	w.limit = limited
 	now := time.Now()
 	w.begins, w.ends = now, now.Add(42*time.Second)
-	assert.Equal(t, 42*time.Second, w.full())
+	assert.Equal(t, 42*time.Second, w.lengthOrSpan())
 	for _, c := range []struct{ between, left, want time.Duration }{
 		{time.Second, time.Minute, 0},              // two clocks
 		{2 * time.Minute, time.Minute, 0},          // nothing was sent in between
@@ -132,14 +132,14 @@ func TestWindowMeasuresItsLength(t *testing.T) {
 		w.learnLength(c.between, c.left)
 		assert.Equal(t, c.want, w.length, "%v", c)
 	}
-	assert.Equal(t, 40*time.Second, w.full())
+	assert.Equal(t, 40*time.Second, w.lengthOrSpan())
 }
 
 func TestWindowOfWhichTheFirstRequestIsRefusedEndsEarly(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	refused := reading{Header: Header{Limit: 10}, refused: true, endKnown: true, ends: now.Add(time.Minute)}
-	ends := func(w window, x reading) time.Duration { w.hear(x); return w.ends.Sub(now) }
+	ends := func(w window, x reading) time.Duration { w.update(x); return w.ends.Sub(now) }
 	w := window{length: time.Minute, clock: clock{early: now.Add(-3 * time.Second), late: now}}
 	assert.Equal(t, 58*time.Second, ends(w, refused), "two thirds of the doubt")
 	sure := w
@@ -173,7 +173,7 @@ func TestReading(t *testing.T) {
 		"refused":                 {reading{Header: Header{Date: date}, endKnown: true, refused: true}, false, 0},
 		"refused, without a Date": {reading{endKnown: true, refused: true}, true, 0},
 	} {
-		assert.Equal(t, c.unsure, c.x.untilUnsure(), name)
+		assert.Equal(t, c.unsure, c.x.needsPause(), name)
 		assert.Equal(t, c.own, c.x.own(), name)
 	}
 }

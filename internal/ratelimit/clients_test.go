@@ -166,7 +166,7 @@ func newFleet(seed uint64, limit int, length time.Duration) *fleet {
 }
 
 // requireShared checks what must hold of clients that share a limit, all but the first windows.
-func requireShared(t *testing.T, seed uint64, f *fleet, windows, settled int, refused, least float64) {
+func requireShared(t *testing.T, seed uint64, f *fleet, windows, settled int, refused float64) {
 	t.Helper()
 	calls := f.of(settled, windows)
 	sorted := slices.Sorted(slices.Values(calls))
@@ -174,7 +174,7 @@ func requireShared(t *testing.T, seed uint64, f *fleet, windows, settled int, re
 	assert.Zero(t, f.failed, "seed %d", seed)
 	assert.LessOrEqual(t, float64(f.refused)/float64(f.sent), refused, "refused, seed %d: %d clients, %d in %v", seed, len(calls), f.limit, f.length)
 	assert.GreaterOrEqual(t, float64(f.served)/float64(f.limit*windows), 0.85, "used, seed %d: %d clients, %d in %v", seed, len(calls), f.limit, f.length)
-	assert.GreaterOrEqual(t, float64(sorted[0])/median, least, "fair, seed %d: %v, %d in %v", seed, calls, f.limit, f.length)
+	assert.GreaterOrEqual(t, float64(sorted[0])/median, 0.5, "fair, seed %d: %v, %d in %v", seed, calls, f.limit, f.length)
 }
 
 func TestClientsShareALimitFairly(t *testing.T) {
@@ -187,7 +187,7 @@ func TestClientsShareALimitFairly(t *testing.T) {
 					f.clients = append(f.clients, &client{workers: 16})
 				}
 				f.run(t, 8)
-				requireShared(t, seed, f, 8, 0, refused, 0.5)
+				requireShared(t, seed, f, 8, 0, refused)
 			})
 		}
 	}
@@ -204,7 +204,7 @@ func TestSmallClientsBesideABulk(t *testing.T) {
 			}
 			f.run(t, 12)
 			assert.GreaterOrEqual(t, slices.Min(f.of(0, 12)), 60, "seed %d: %v", seed, f.of(0, 12))
-			requireShared(t, seed, f, 12, 6, 0.05, 0.5)
+			requireShared(t, seed, f, 12, 6, 0.05)
 		})
 	}
 }
@@ -226,7 +226,7 @@ func TestSimulationOfManyClients(t *testing.T) {
 			}
 			f.run(t, windows)
 			f.clients = f.clients[:n]
-			requireShared(t, seed, f, windows, windows*3/4, 0.1, 0.5)
+			requireShared(t, seed, f, windows, windows*3/4, 0.1)
 		})
 	}
 }
@@ -263,7 +263,7 @@ func TestWindowsThatBeginWithTheFirstRequest(t *testing.T) {
 				f.clients = append(f.clients, &client{workers: 16})
 			}
 			f.run(t, 8)
-			requireShared(t, seed, f, 8, 0, 0.05, 0.5)
+			requireShared(t, seed, f, 8, 0, 0.05)
 		})
 	}
 }

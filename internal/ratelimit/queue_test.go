@@ -16,17 +16,16 @@ func TestQueueIsInTheOrderOfCalls(t *testing.T) {
 	start := time.Now()
 	var places []int
 	for _, n := range []int{3, 5, 1, 4, 4, 2} {
-		w := &waiter{since: start.Add(time.Duration(n)), route: string(rune('0' + n))}
-		places = append(places, q.add(w))
+		places = append(places, q.add(&waiter{since: start.Add(time.Duration(n))}))
 	}
 	assert.Equal(t, []int{0, 1, 0, 2, 3, 1}, places)
-	order := ""
+	var order []time.Duration
 	for q.len() > 0 {
 		w := q.first()
-		order += w.route
+		order = append(order, w.since.Sub(start))
 		q.remove(w)
 	}
-	assert.Equal(t, "123445", order)
+	assert.Equal(t, []time.Duration{1, 2, 3, 4, 4, 5}, order)
 }
 
 func TestQueueFailsWhoCannotGoInTime(t *testing.T) {

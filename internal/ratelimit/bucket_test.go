@@ -44,3 +44,45 @@ func TestBucketIsUnexplored(t *testing.T) {
 		assert.Equal(t, c.want, b.unexplored(), name)
 	}
 }
+
+func TestBucketTurnsToTheNextWindow(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	b := newBucket(New(1), "b", now)
+	b.turn(now)
+	b.admit("r", now)
+	b.fairShare.fraction = 0.2
+	b.window.update(reading{Header: Header{Limit: 10, Remaining: 9}, ends: now.Add(time.Minute)})
+	b.turn(now.Add(time.Minute - 1))
+	assert.Equal(t, 1, b.inFlight.present(), "it is not over")
+
+	next := now.Add(time.Minute)
+	b.turn(next)
+	assert.Equal(t, []int{1, 0}, []int{b.inFlight.open(), b.inFlight.present()})
+	assert.Equal(t, []time.Time{next, next.Add(maxWindow)}, []time.Time{b.window.begins, b.window.ends})
+	assert.InDelta(t, 0.2, b.fairShare.fraction, 0, "the window before had a header")
+	b.turn(next.Add(maxWindow))
+	assert.InDelta(t, initialFraction, b.fairShare.fraction, 0, "the window before had none")
+}
+
+func TestBucketForgetsRequestsInFlightAfterAnIdleWindow(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	b := newBucket(New(1), "b", now)
+	b.turn(now)
+	b.admit("r", now)
+	b.turn(now.Add(2*maxWindow + 1))
+	assert.Equal(t, []int{1, 0}, []int{b.inFlight.all, b.inFlight.open()})
+}
+
+// Okta may have counted a request without a response, in a window that began with it.
+func TestFailureExtendsAWindowWithoutAHeader(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for unsent, want := range map[bool]time.Duration{false: 10*time.Second + maxWindow, true: maxWindow} {
+		b := newBucket(New(1), "b", now)
+		b.turn(now)
+		b.learn(Response{Unsent: unsent}, b.admit("r", now), now.Add(10*time.Second))
+		assert.Equal(t, want, b.window.ends.Sub(now))
+	}
+}

@@ -177,3 +177,11 @@ func TestReading(t *testing.T) {
 		assert.Equal(t, c.own, c.x.own(), name)
 	}
 }
+
+func TestDoubtGrowsWithEachWindow(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	w := window{length: 1024 * time.Second, clock: clock{date: now, early: now, late: now}}
+	w.next(now, now)
+	assert.Equal(t, 2*time.Second, w.clock.doubt(), "a thousandth of it, in both directions")
+}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestBucketIsIdle(t *testing.T) {
@@ -85,4 +86,19 @@ func TestFailureExtendsAWindowWithoutAHeader(t *testing.T) {
 		b.learn(Response{Unsent: unsent}, b.admit("r", now), now.Add(10*time.Second))
 		assert.Equal(t, want, b.window.ends.Sub(now))
 	}
+}
+
+func TestDeadlinesOfWaiters(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	b := newBucket(New(1), "b", now)
+	b.window.update(reading{Header: Header{Limit: 2}, ends: now.Add(time.Minute)})
+	b.window.begins = now
+	w := &waiter{deadline: now.Add(90 * time.Second)}
+	full := verdict{reason: Window, at: b.window.ends, final: true}
+	require.NoError(t, b.tooLate(w, 1, full), "the next window")
+	assert.Equal(t, &Error{Bucket: "b", Reason: Window, RetryAt: now.Add(2 * time.Minute)}, b.tooLate(w, 2, full), "the one after")
+	require.NoError(t, b.tooLate(w, 2, verdict{reason: Refusal, at: b.window.ends, final: true}), "a pause takes no window")
+	require.NoError(t, b.tooLate(w, 2, verdict{reason: Window, at: b.window.ends}), "a response may change it")
+	require.NoError(t, b.tooLate(&waiter{}, 2, full), "it has no deadline")
 }

@@ -15,6 +15,10 @@ func TestConcurrencyLimitFalls(t *testing.T) {
 	}
 	assert.True(t, c.reached(5))
 	assert.False(t, c.reached(4))
+	assert.False(t, c.refuse(2))
+	assert.InDelta(t, 2, float64(c), 0, "fewer are in flight")
+	assert.False(t, c.refuse(2))
+	assert.InDelta(t, 1, float64(c), 0)
 }
 
 func TestConcurrencyLimitOfOneStaysOne(t *testing.T) {

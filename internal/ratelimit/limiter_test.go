@@ -985,6 +985,8 @@ func TestBucketsThatNobodyUsesAreDropped(t *testing.T) {
 		assert.Equal(t, 1, states["in flight"].InFlight)
 		hangs.Done(says(200, 100, 99, time.Minute))
 		assert.Equal(t, 99, l.States()["in flight"].Remaining)
+		pass(50 * time.Minute)
+		assert.Contains(t, l.States(), "in flight", "its response came within the last hour")
 		pass(time.Hour + 10*time.Minute)
 		ticket := use(t, l, users)
 		assert.Len(t, l.States(), 1, "a request drops the others, too")

@@ -2,8 +2,8 @@ package ratelimit
 
 import "time"
 
-// bucket is one of Okta's counters. It decides which request may be sent by its parts, each of which knows one subject
-// and has its own states. The limiter's lock guards it.
+// bucket throttles the requests that Okta counts together. It is composed of parts with one subject each; the package's
+// doc comment lists them. The limiter's lock guards all of it.
 type bucket struct {
 	limiter *Limiter
 	name    string
@@ -12,12 +12,12 @@ type bucket struct {
 
 	inFlight    inFlight
 	window      window
-	probe       *probe // of the present window
+	probe       *probe // of the present window, or after the last pause
 	pause       pause
 	concurrency concurrencyLimit
 	fairShare   fairShare
 
-	contradictions map[string]int // how often a route contradicted what the others said of the window
+	contradictions map[string]int // by route: headers that contradicted those of other routes
 }
 
 func newBucket(l *Limiter, name string, now time.Time) *bucket {
@@ -31,7 +31,7 @@ func newBucket(l *Limiter, name string, now time.Time) *bucket {
 type verdict struct {
 	ok     bool
 	reason string    // why not
-	at     time.Time // when that changes, if no response comes
+	at     time.Time // when that changes, unless a response changes it before
 	final  bool      // no response can change it
 }
 
@@ -48,7 +48,7 @@ func (b *bucket) check(now time.Time) verdict {
 	return b.checkPace(now)
 }
 
-// checkBlocked is about what holds whether or not a limit is known.
+// checkBlocked checks what holds even while no limit is known.
 func (b *bucket) checkBlocked(now time.Time) verdict {
 	switch {
 	case b.pause.active(now):
@@ -61,22 +61,22 @@ func (b *bucket) checkBlocked(now time.Time) verdict {
 	return proceed
 }
 
-// checkUsedUp is about the requests that are left in the window.
+// checkUsedUp checks how many requests are left in the window.
 func (b *bucket) checkUsedUp() verdict {
 	w, open, maxUse := &b.window, b.inFlight.open(), b.maxUse()
 	switch {
 	case w.usedUp(open):
 		return verdict{reason: Window, at: w.ends, final: w.header.Remaining == 0}
 	case w.used+open >= maxUse:
-		return verdict{reason: Share, at: w.ends, final: w.used >= maxUse && (w.state == heard || open == 0)}
+		return verdict{reason: Share, at: w.ends, final: w.used >= maxUse && (w.state == headerRead || open == 0)}
 	}
 	return proceed
 }
 
-// checkPace is about how fast the requests that are left may be sent.
+// checkPace checks how fast the requests that are left may be sent.
 func (b *bucket) checkPace(now time.Time) verdict {
 	w, open, latest := &b.window, b.inFlight.open(), b.inFlight.latest
-	if w.state == heard && w.length == 0 && open > w.used+int(now.Sub(latest)/probeInterval) { // the first window
+	if w.state == headerRead && w.length == 0 && open > w.used+int(now.Sub(latest)/probeInterval) { // the first window
 		return verdict{reason: Probe, at: nextInterval(latest, now)}
 	}
 	if !b.fairShare.applies(w) {
@@ -89,12 +89,12 @@ func (b *bucket) checkPace(now time.Time) verdict {
 	return proceed
 }
 
-// probing reports whether it has to be found out how many requests are left in the present window.
+// probing reports whether the next request is a probe.
 func (b *bucket) probing() bool { return b.pause.probing() || b.window.unexplored() }
 
-// unexplored reports whether nothing is known of the bucket: no limit, nor that it refuses.
+// unexplored reports whether no response has told anything of the bucket yet.
 func (b *bucket) unexplored() bool {
-	return b.window.limit == unknown && !b.pause.probing() && b.concurrency == 0
+	return b.window.limit == limitUnknown && !b.pause.probing() && b.concurrency == 0
 }
 
 // maxUse is how many requests of a window the client may use.
@@ -102,12 +102,12 @@ func (b *bucket) maxUse() int {
 	return max(1, int(b.limiter.maxUse*float64(b.window.header.Limit)+1e-9)) // 0.29 of 100 is 29
 }
 
-// idle reports whether nobody uses the bucket, and nobody has for a while.
+// idle reports whether nobody uses the bucket, nor has used it lately.
 func (b *bucket) idle(now time.Time) bool {
 	return b.queue.len() == 0 && b.inFlight.all == 0 && now.Sub(b.usedAt) > dropAfter
 }
 
-// admit makes the ticket of a request.
+// admit lets a request through.
 func (b *bucket) admit(route string, now time.Time) *Ticket {
 	t := &Ticket{bucket: b, route: route, sent: now, window: b.inFlight.window}
 	if b.probing() {
@@ -119,7 +119,7 @@ func (b *bucket) admit(route string, now time.Time) *Ticket {
 	return t
 }
 
-// turn begins a window of which nothing is known yet when the one before is over.
+// turn begins the next window once the present one is over.
 func (b *bucket) turn(now time.Time) {
 	if now.Before(b.window.ends) {
 		return
@@ -132,7 +132,7 @@ func (b *bucket) turn(now time.Time) {
 }
 
 func (b *bucket) begin(begins, ends time.Time) {
-	if b.window.state != heard {
+	if b.window.state != headerRead {
 		b.fairShare.reset()
 	}
 	b.inFlight.nextWindow()
@@ -140,7 +140,7 @@ func (b *bucket) begin(begins, ends time.Time) {
 	b.probe = &probe{}
 }
 
-// learn takes over what the response to a ticket's request says. See [Ticket.Done].
+// learn learns from the response to a ticket's request. For its results, see [Ticket.Done].
 func (b *bucket) learn(r Response, t *Ticket, now time.Time) (again, free bool) {
 	if r.served() {
 		b.pause.serve(t.sent, now)
@@ -151,7 +151,7 @@ func (b *bucket) learn(r Response, t *Ticket, now time.Time) (again, free bool) 
 		b.learnConcurrency(t, now)
 		return true, b.concurrency > 1
 	case r.hasWindow():
-		again = b.learnHeader(r.Header, r.refused(), t, now) && r.refused()
+		again = b.learnHeader(r, t, now) && r.refused()
 		return again, again && b.pause.servesOthers(now)
 	case r.refused():
 		b.window.count(t.sent, now)
@@ -182,46 +182,42 @@ func (b *bucket) learnFailure(unsent bool, t *Ticket, now time.Time) {
 	}
 }
 
-// learnHeader takes over a header, and reports whether it is known when its window ends.
-func (b *bucket) learnHeader(h Header, refused bool, t *Ticket, now time.Time) bool {
+// learnHeader learns from a header, and reports whether it credibly says when its window ends.
+func (b *bucket) learnHeader(r Response, t *Ticket, now time.Time) bool {
 	w := &b.window
-	ends, known := w.clock.end(h, w.length, t.sent, now)
-	relation, between := w.relate(h, t.sent), h.Reset.Sub(w.header.Reset)
+	x := w.read(r, t.sent, now)
+	relation, between := w.relate(x.Header, t.sent), x.Reset.Sub(w.header.Reset)
 	switch relation {
 	case earlierWindow:
-		return known
+		return x.endKnown
 	case nextWindow:
-		b.begin(now, ends)
+		b.begin(now, x.ends)
 	case movedReset, changedLimit:
 		b.contradict(t.route)
 	}
-	h, ends, counted := w.merge(relation, h, ends)
-	w.learnLength(between, ends.Sub(now))
-	own := 1
-	if refused {
-		own, h.Remaining = 0, 0
+	before := w.merge(relation, &x)
+	w.learnLength(between, x.ends.Sub(now))
+	if x.refused {
+		x.Remaining = 0
 	}
-	if h.Remaining == 0 && (!known || refused && h.Date.IsZero()) {
+	if x.needsPause() {
 		b.close(t, now)
-		ends = b.pause.end(ends, known)
+		x.ends = b.pause.end(x.ends, x.endKnown)
 	}
-	if refused && known {
-		ends = w.endEarly(ends)
-	}
-	w.hear(h, ends, own)
-	b.fairShare.observe(w, h.counted()-counted, own, b.inFlight.present())
-	return known
+	w.update(x)
+	b.fairShare.observe(w, x.counted()-before, x.own(), b.inFlight.present())
+	return x.endKnown
 }
 
-// close closes the bucket for a while, and has the next request probe.
+// close begins a pause, after which the next request is a probe.
 func (b *bucket) close(t *Ticket, now time.Time) {
 	if b.pause.refuse(t.sent, now) {
 		b.probe = &probe{}
 	}
 }
 
-// contradict notes that a route contradicts what the others said of the bucket's window. When it goes on, the route is
-// kept apart.
+// contradict counts headers of a route that contradict those of other routes. The third one gives the route a bucket of
+// its own.
 func (b *bucket) contradict(route string) {
 	if b.contradictions[route]++; b.contradictions[route] == 3 && route != b.name {
 		b.limiter.apart[route] = true
@@ -229,8 +225,8 @@ func (b *bucket) contradict(route string) {
 	}
 }
 
-// dispatch lets waiters go while requests are left, and sees to it that it is called again when there may be. It
-// returns the verdict on the next one.
+// dispatch lets waiters through while requests are left, and sets the timer for the next one. It returns the verdict on
+// that one.
 func (b *bucket) dispatch(now time.Time) verdict {
 	b.turn(now)
 	for {
@@ -256,14 +252,14 @@ func (b *bucket) failLate(v verdict) {
 	b.queue.failLate(v.at, func(w *waiter, place int) error { return b.tooLate(w, place, v) })
 }
 
-// tooLate returns an Error if a waiter cannot go before its deadline, given its place and the verdict on the first.
+// tooLate returns an Error if a waiter's slot is after its deadline, given its place and the verdict on the first one.
 func (b *bucket) tooLate(w *waiter, place int, v verdict) error {
 	if w.deadline.IsZero() || !v.final {
 		return nil
 	}
 	at := v.at
 	if v.reason != Refusal {
-		at = at.Add(time.Duration(place/b.maxUse()) * b.window.full())
+		at = at.Add(time.Duration(place/b.maxUse()) * b.window.lengthOrSpan())
 	}
 	if !at.After(w.deadline) {
 		return nil
@@ -271,7 +267,7 @@ func (b *bucket) tooLate(w *waiter, place int, v verdict) error {
 	return &Error{Bucket: b.name, Reason: v.reason, RetryAt: at}
 }
 
-// timeout is what the queue's timer calls.
+// timeout dispatches when the queue's timer expires.
 func (b *bucket) timeout() {
 	b.limiter.mu.Lock()
 	defer b.limiter.mu.Unlock()
@@ -279,7 +275,7 @@ func (b *bucket) timeout() {
 	b.dispatch(time.Now())
 }
 
-// abandon fails a waiter whose context has ended, or gives back the ticket that it has just got.
+// abandon fails a waiter whose context has ended, and gives back its ticket if it has just received one.
 func (b *bucket) abandon(w *waiter, err error) {
 	if b.withdraw(w, err) {
 		return
@@ -288,7 +284,7 @@ func (b *bucket) abandon(w *waiter, err error) {
 	w.err = &Error{Bucket: b.name, Reason: w.ticket.Reason, Err: err}
 }
 
-// withdraw fails a waiter, and returns false if it has got a ticket.
+// withdraw takes a waiter out of the queue, and returns false if it has received a ticket.
 func (b *bucket) withdraw(w *waiter, err error) bool {
 	b.limiter.mu.Lock()
 	defer b.limiter.mu.Unlock()

@@ -6,33 +6,33 @@ import (
 	"time"
 )
 
-// fairShare spreads a client's part of a window over its rest while other clients use the bucket, too.
+// fairShare spreads this client's part of a window over its rest while other clients use the bucket, too. It is
 //
-//	alone   nobody else uses the bucket: what remains is sent at once
-//	shared  Remaining fell by more than the client's own requests
+//	alone   no other client uses the bucket: requests are not spread
+//	shared  other clients use it
 //
-// A bucket is shared from the first response that shows another client on, and alone again once the client has used
-// nearly all of it. The part is the client's fraction of what was lately used, to the power of shareExponent.
+// It becomes shared when Remaining has fallen by more than this client's own requests, and alone when this client has
+// sent nearly all of those lately used. The part is the client's fraction of recent use, to the power of shareExponent.
 type fairShare struct {
 	shared   bool
-	fraction float64 // of all that was lately used, this client's
+	fraction float64 // of recent use, this client's
 	jitter   float64 // of the wait for the next request, from 0.5 to 1.5
 }
 
-// The numbers are those that did best in simulations with 2 to 32 clients.
+// These values did best in simulations with 2 to 32 clients.
 const (
-	shareExponent   = 0.75  // the smaller, the sooner parts are equal, and the more is refused
-	minShare        = 0.125 // the smallest part, whatever a client had lately
-	shareMemory     = 0.25  // of a window, over which fractions are measured
-	aloneFrom       = 0.99  // the fraction from which on nobody else seems to be there
-	initialFraction = 0.5
+	shareExponent   = 0.75  // the smaller, the sooner parts are equal, and the more requests are refused
+	minShare        = 0.125 // smallest part
+	shareMemory     = 0.25  // of a window, over which the fraction is averaged
+	aloneFrom       = 0.99  // fraction from which on the client counts as alone
+	initialFraction = 0.5   // until it is measured
 )
 
-// reset forgets the fraction after a window of which nothing was heard.
+// reset forgets the fraction, after a window without a header.
 func (f *fairShare) reset() { f.fraction = initialFraction }
 
-// observe takes over a header of the present window: how many requests were counted since the last one, of which one
-// or none was this client's, and how many of this client's are in flight.
+// observe learns from a header of the present window. counted is how many requests Okta has counted since the last
+// header, own how many of these are this client's, inFlight how many it has sent in this window without a response.
 func (f *fairShare) observe(w *window, counted, own, inFlight int) {
 	if !f.shared {
 		if w.header.counted() > w.used+inFlight {
@@ -48,22 +48,22 @@ func (f *fairShare) observe(w *window, counted, own, inFlight int) {
 	f.shared = f.fraction < aloneFrom
 }
 
-// draw draws the jitter of the wait for the next request.
+// draw draws the jitter for the next request.
 func (f *fairShare) draw() {
 	f.jitter = 0.5 + rand.Float64() //nolint:gosec // spreads load
 }
 
-// applies reports whether requests have to be spread. In a window of which nothing was heard yet, those of a client
-// that sent none in the one before need not.
+// applies reports whether requests are spread. In a window without a header yet, they are not if this client sent none
+// in the window before.
 func (f *fairShare) applies(w *window) bool {
-	return f.shared && (w.state == heard || w.usedBefore > 0)
+	return f.shared && (w.state == headerRead || w.usedBefore > 0)
 }
 
-// next returns when the next request may be sent: the latest one was sent at a time, open ones may yet be counted, and
-// left are what MaxUse allows.
+// next returns when the next request may be sent. latest is when the last one was sent, open how many in flight Okta
+// may still count, and left how many MaxUse still allows.
 func (f *fairShare) next(w *window, latest time.Time, open, left int) time.Time {
 	remaining, from, span, jitter := max(1, w.header.Limit), w.begins, w.length, f.jitter-0.5
-	if w.state == heard {
+	if w.state == headerRead {
 		if latest.After(from) {
 			from = latest
 		}

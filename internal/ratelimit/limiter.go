@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Limiter throttles requests to those that are left in their buckets.
+// Limiter throttles requests so that no bucket is overdrawn. A Limiter is safe for concurrent use.
 type Limiter struct {
 	maxUse float64 // share of each window, 0 < maxUse <= 1
 
 	mu        sync.Mutex
 	buckets   map[string]*bucket
-	apart     map[string]bool // routes that turned out to have another limit than their bucket
+	apart     map[string]bool // routes that turned out to have a bucket of their own
 	droppedAt time.Time       // when idle buckets were last dropped
 }
 
@@ -34,12 +34,12 @@ const (
 	Refusal     = "refusal"     // Okta refused a request and did not credibly say until when
 )
 
-// Error says that a request was not let through.
+// Error is the reason why Acquire let no request through.
 type Error struct {
 	Bucket  string
 	Reason  string
-	RetryAt time.Time // when there will be requests left, by the local clock; zero if unknown
-	Err     error     // the context's, when that has ended; nil if its deadline is known to be too early
+	RetryAt time.Time // when requests will be left, by the local clock; zero if unknown
+	Err     error     // the context's if it has ended; nil if its deadline precedes RetryAt
 }
 
 func (e *Error) Error() string {
@@ -52,11 +52,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Acquire waits until a request to a bucket may be sent. Those whose calls began earlier go first, so that a request
-// which was refused does not queue again behind all others. The error is always an *Error: at once when it is known
-// that none are left before the deadline of ctx, otherwise when ctx ends.
-func (l *Limiter) Acquire(ctx context.Context, name, route string, since time.Time) (*Ticket, error) {
-	ticket, w, err := l.enter(ctx, name, route, since)
+// Acquire waits until a request may be sent. bucket is the name that [BucketOf] returns for its route, route identifies
+// the route itself, and since is when the call began: requests are let through in that order, so that one which was
+// refused does not queue behind all others again. The error is always an [*Error]: at once if no requests are left
+// before the deadline of ctx, otherwise when ctx ends.
+func (l *Limiter) Acquire(ctx context.Context, bucket, route string, since time.Time) (*Ticket, error) {
+	ticket, w, err := l.enter(ctx, bucket, route, since)
 	if w == nil {
 		return ticket, err
 	}
@@ -71,7 +72,7 @@ func (l *Limiter) Acquire(ctx context.Context, name, route string, since time.Ti
 	return w.ticket, nil
 }
 
-// enter returns a ticket or an error, or else puts the request into the bucket's queue.
+// enter returns a ticket or an error, or else a waiter in the bucket's queue.
 func (l *Limiter) enter(ctx context.Context, name, route string, since time.Time) (*Ticket, *waiter, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,8 +94,8 @@ func (l *Limiter) enter(ctx context.Context, name, route string, since time.Time
 	return nil, w, nil
 }
 
-// Wait waits until a bucket would let a request through, and reserves nothing. It returns at once if nothing is known
-// of the bucket.
+// Wait waits until a bucket would let a request through, and reserves nothing. It returns at once, and makes no bucket,
+// if nothing is known of it.
 func (l *Limiter) Wait(ctx context.Context, bucket string) error {
 	if l.unexplored(bucket) {
 		return nil
@@ -115,7 +116,7 @@ func (l *Limiter) unexplored(name string) bool {
 	return b == nil || b.unexplored()
 }
 
-// State is what is known of a bucket.
+// State is what the limiter knows of a bucket.
 type State struct {
 	Header          // of the latest window; zero if none is known
 	Used     int    // requests of this client in the window
@@ -124,7 +125,7 @@ type State struct {
 	Reason   string // why they are
 }
 
-// States returns what is known of each bucket.
+// States returns the state of each bucket, by name.
 func (l *Limiter) States() map[string]State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,14 +138,14 @@ func (l *Limiter) States() map[string]State {
 	return states
 }
 
-// Knows reports whether a bucket of this name exists: it is documented, or the client has used it within the last hour.
+// Knows reports whether name is that of a documented bucket, or of one that was used within the last hour.
 func (l *Limiter) Knows(name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Contains(documented, name) || l.buckets[name] != nil
 }
 
-// bucket returns the bucket of a name, or that of a route which is kept apart.
+// bucket returns the bucket of a name, or that of the route if it has one of its own.
 func (l *Limiter) bucket(name, route string, now time.Time) *bucket {
 	if l.apart[route] {
 		name = route
@@ -159,11 +160,11 @@ func (l *Limiter) bucket(name, route string, now time.Time) *bucket {
 }
 
 const (
-	dropAfter = time.Hour        // how long a bucket is kept that nobody uses
-	dropEvery = 10 * time.Minute // how often these are looked for
+	dropAfter = time.Hour        // how long an unused bucket is kept
+	dropEvery = 10 * time.Minute // how often unused buckets are looked for
 )
 
-// dropIdle drops the buckets that nobody has used for an hour.
+// dropIdle drops the buckets that were not used for an hour: paths of any number may be requested.
 func (l *Limiter) dropIdle(now time.Time) {
 	if now.Sub(l.droppedAt) < dropEvery {
 		return

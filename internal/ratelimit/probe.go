@@ -2,18 +2,18 @@ package ratelimit
 
 import "time"
 
-// probe finds out about a bucket of whose present state nothing is known, with one request, one more for each second
-// that it takes, and one more for each that fails.
+// probe finds out about a bucket by sending one request while the others wait, one more for each second without a
+// response, and one more for each that fails. It is
 //
-//	idle  none is out: the next request goes
+//	idle  no request is out: the next one is sent
 //	busy  as many are out as may be: the others wait
 type probe struct {
 	since  time.Time // when the first of those that are out was sent
-	out    int
-	failed int
+	out    int       // requests without a response
+	failed int       // requests that failed
 }
 
-// probeInterval is how long a probe may keep the others waiting.
+// probeInterval is how long others wait for a probe.
 const probeInterval = time.Second
 
 func (p *probe) busy(now time.Time) bool {
@@ -27,7 +27,7 @@ func (p *probe) send(now time.Time) {
 	p.out++
 }
 
-// nextInterval returns when the next interval since a time is over.
+// nextInterval returns the end of the present interval, counted from since.
 func nextInterval(since, now time.Time) time.Time {
 	return since.Add((now.Sub(since)/probeInterval + 1) * probeInterval)
 }

@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// queue has the requests that are throttled, in the order in which their calls began, and a timer for the next one.
+// queue holds the requests that are throttled, in the order in which their calls began. It is
 //
-//	empty    nobody waits; the timer may still run out once
-//	waiting  the timer runs out when the first one may go, if no response changes that before
+//	empty    no request waits; the timer may still expire once
+//	waiting  the timer expires when the first request may be sent, unless a response changes that before
 type queue struct {
 	waiters  list.List // of *waiter
-	wake     func()    // looks at the queue again
+	wake     func()    // is called when the timer expires
 	timer    *time.Timer
 	wakesAt  time.Time // zero if the timer does not run
-	failedTo time.Time // waiters whose deadlines precede this have failed
+	failedTo time.Time // waiters whose deadline precedes this have failed
 }
 
 // waiter is a request that is throttled.
 type waiter struct {
 	bucket   *bucket
 	element  *list.Element // of the queue
-	ready    chan struct{} // closed when ticket or err is there
+	ready    chan struct{} // closed once ticket or err is set
 	ticket   *Ticket
 	err      error
 	route    string
@@ -31,7 +31,7 @@ type waiter struct {
 	reason   string
 }
 
-// admit lets the waiter go.
+// admit lets the waiter through.
 func (w *waiter) admit(t *Ticket, now time.Time) {
 	t.Throttled, t.Reason = now.Sub(w.asked), w.reason
 	w.ticket = t
@@ -40,7 +40,7 @@ func (w *waiter) admit(t *Ticket, now time.Time) {
 
 func (q *queue) len() int { return q.waiters.Len() }
 
-// first returns the waiter that is next, and nil if there is none.
+// first returns the next waiter, or nil.
 func (q *queue) first() *waiter {
 	if front := q.waiters.Front(); front != nil {
 		return front.Value.(*waiter)
@@ -50,8 +50,8 @@ func (q *queue) first() *waiter {
 
 func (q *queue) remove(w *waiter) { q.waiters.Remove(w.element) }
 
-// add puts a waiter behind those whose calls began before its own, and returns its place, counted from 0. Most belong
-// at the back, and those that were refused at the front.
+// add inserts a waiter behind those whose calls began before its own, and returns its place, counted from 0. It looks
+// from both ends: new calls belong at the back, and those that were refused at the front.
 func (q *queue) add(w *waiter) (place int) {
 	front, back := q.waiters.Front(), q.waiters.Back()
 	for i := range q.len() {
@@ -69,8 +69,8 @@ func (q *queue) add(w *waiter) (place int) {
 	return 0
 }
 
-// failLate fails waiters whose deadline precedes the next slot, which is at a time. check returns the error of one at a
-// place, and nil if it can go in time.
+// failLate fails waiters whose deadline precedes the next slot. check returns the error of a waiter at a place, or nil
+// if its slot comes in time.
 func (q *queue) failLate(at time.Time, check func(w *waiter, place int) error) {
 	if !at.After(q.failedTo) {
 		return
@@ -89,7 +89,7 @@ func (q *queue) failLate(at time.Time, check func(w *waiter, place int) error) {
 	}
 }
 
-// wakeAt sets the timer.
+// wakeAt sets the timer to a time.
 func (q *queue) wakeAt(at, now time.Time) {
 	switch {
 	case q.timer == nil:
@@ -100,5 +100,5 @@ func (q *queue) wakeAt(at, now time.Time) {
 	q.wakesAt = at
 }
 
-// woken says that the timer has run out.
+// woken notes that the timer has expired.
 func (q *queue) woken() { q.wakesAt = time.Time{} }

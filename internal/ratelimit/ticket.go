@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Ticket lets one request through. It must be given back.
+// Ticket lets one request through. It must be given back, by Done or Cancel.
 type Ticket struct {
 	Throttled time.Duration // how long the request waited
 	Reason    string        // why; empty if it did not
@@ -16,12 +16,12 @@ type Ticket struct {
 	probe     *probe // nil if the request is no probe
 }
 
-// Response is what came of a request, as far as rate limits go.
+// Response is the outcome of a request, as far as rate limits are concerned.
 type Response struct {
 	Status    int    // 0 if there was none
 	Header    Header // valid if HasHeader
-	HasHeader bool   // the response had rate limit headers that make sense
-	Unsent    bool   // there was none, and the request is known not to have reached Okta
+	HasHeader bool   // Header was read
+	Unsent    bool   // the request is known not to have reached Okta
 }
 
 func (r *Response) refused() bool { return r.Status == http.StatusTooManyRequests }
@@ -30,21 +30,21 @@ func (r *Response) failed() bool { return r.Status == 0 || r.Status >= http.Stat
 
 func (r *Response) served() bool { return !r.refused() && !r.failed() }
 
-// hasWindow reports whether the header speaks of a window.
+// hasWindow reports whether there is a header that speaks of a window.
 func (r *Response) hasWindow() bool { return r.HasHeader && !r.Header.Concurrency() }
 
-// tooManyAtOnce reports whether the request was refused because too many were in flight.
+// tooManyAtOnce reports whether Okta refused the request because too many were in flight.
 func (r *Response) tooManyAtOnce() bool { return r.refused() && r.HasHeader && r.Header.Concurrency() }
 
-// Done gives a ticket back with what came of its request. After a refusal, again reports whether the request may go
-// back to Acquire at once, because the limiter knows how long it has to wait there; and free, that it need not count
-// as a retry, because the bucket serves other requests.
+// Done gives a ticket back with the outcome of its request. After a refusal, again reports whether the request may call
+// Acquire again at once, because the limiter knows how long it must wait there, and free whether it need not count as a
+// retry, because the bucket serves other requests.
 func (t *Ticket) Done(r Response) (again, free bool) {
 	t.giveBack(func(now time.Time) { again, free = t.bucket.learn(r, t, now) })
 	return again, free
 }
 
-// Cancel gives a ticket back whose request was not sent.
+// Cancel gives back a ticket whose request was not sent.
 func (t *Ticket) Cancel() {
 	t.giveBack(func(time.Time) { t.bucket.inFlight.unsend() })
 }

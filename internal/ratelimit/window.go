@@ -2,22 +2,21 @@ package ratelimit
 
 import "time"
 
-// window is what is known of a bucket's windows.
+// window is what is known of the windows of a bucket. The bucket's limit is one of
 //
-// A bucket's limit is
+//	limitUnknown  no response has said whether there is one
+//	limited       a header was read
+//	unlimited     responses have no rate limit headers
 //
-//	unknown    no response has come yet, or none but refusals and failures
-//	limited    a header was read
-//	unlimited  responses come without a header
+// and of the present window, the header is one of
 //
-// and its present window is
+//	headerUnknown  no response has come: header is still that of the window before
+//	headerMissing  responses have come, but none with a header
+//	headerRead     header is that of the latest response, with the smallest Remaining
 //
-//	unheard        no response to a request of this window has come: header is that of the window before
-//	withoutHeader  a response has come, but without a header
-//	heard          header is that of the latest response, with the smallest Remaining
-//
-// A window turns from heard to unheard when the next one begins, and from withoutHeader to unheard of a bucket that is
-// unlimited. A header makes any window heard.
+// Each window begins as headerUnknown. A response without a header makes it headerMissing, one with a header makes it
+// headerRead and the bucket limited. A bucket becomes unlimited if its very first response has no header, or none of
+// a whole window.
 type window struct {
 	limit  limitState
 	state  windowState
@@ -25,8 +24,8 @@ type window struct {
 
 	used       int       // by this client
 	usedBefore int       // by this client in the window before
-	usedLate   int       // shortly before the end, without a response that says whether the next window counts them
-	begins     time.Time // when it was first heard of, or the one before was over
+	usedLate   int       // by requests shortly before the end that the next window may count; included in used
+	begins     time.Time // when the window before was over, or when this one's first header came
 	ends       time.Time // by the local clock
 
 	length time.Duration // of each window; 0 if unknown
@@ -36,7 +35,7 @@ type window struct {
 type limitState int
 
 const (
-	unknown limitState = iota
+	limitUnknown limitState = iota
 	limited
 	unlimited
 )
@@ -44,44 +43,46 @@ const (
 type windowState int
 
 const (
-	unheard windowState = iota
-	withoutHeader
-	heard
+	headerUnknown windowState = iota
+	headerMissing
+	headerRead
 )
 
 const (
-	maxWindow  = 61 * time.Second // how long a window is believed to last: Okta's last a minute
-	maxTransit = 5 * time.Second  // how long after it was sent a request may be counted
+	maxWindow  = 61 * time.Second // longest window that is believed: Okta's last a minute
+	maxTransit = 5 * time.Second  // longest time from sending a request to its being counted
 
-	// daredDoubt is the part of the doubt when a window ends that is dared by a client that always comes too late. It
-	// did best in simulations with 2 to 32 clients.
+	// daredDoubt is how much of the doubt about the end of a window is dropped by a client whose requests always come
+	// after those of others. The value did best in simulations with 2 to 32 clients.
 	daredDoubt = 2. / 3
 )
 
-// unexplored reports whether a request has to find out how many are left.
-func (w *window) unexplored() bool { return w.limit != unlimited && w.state == unheard }
+// unexplored reports whether a probe must find out how many requests are left.
+func (w *window) unexplored() bool { return w.limit != unlimited && w.state == headerUnknown }
 
 // usedUp reports whether the requests in flight take all that remain.
-func (w *window) usedUp(inFlight int) bool { return w.state == heard && w.header.Remaining <= inFlight }
+func (w *window) usedUp(inFlight int) bool {
+	return w.state == headerRead && w.header.Remaining <= inFlight
+}
 
-// full returns how long windows last, or else the present one.
-func (w *window) full() time.Duration {
+// lengthOrSpan returns the length of a window, or the time that the present one takes if that is unknown.
+func (w *window) lengthOrSpan() time.Duration {
 	if w.length > 0 {
 		return w.length
 	}
 	return w.ends.Sub(w.begins)
 }
 
-// expire returns when the next window began, once the present one is over, and whether nothing was sent in it.
+// expire ends a window. It returns when the next one began, and whether nothing was sent since.
 func (w *window) expire(now time.Time) (begins time.Time, idle bool) {
-	if w.state == withoutHeader {
+	if w.state == headerMissing {
 		w.limit = unlimited
 	}
 	idleSince := now.Add(-maxWindow)
 	switch {
 	case w.ends.Before(idleSince):
 		return idleSince, true
-	case w.state != heard: // the next one began at any time since
+	case w.state != headerRead: // its end was a guess: the next one may have begun long ago
 		return w.begins, false
 	}
 	return w.ends, false
@@ -89,7 +90,7 @@ func (w *window) expire(now time.Time) (begins time.Time, idle bool) {
 
 // next begins the next window.
 func (w *window) next(begins, ends time.Time) {
-	w.state = unheard
+	w.state = headerUnknown
 	w.used, w.usedBefore, w.usedLate = w.usedLate, w.used, 0
 	w.begins, w.ends = begins, ends
 	w.clock.age(w.length)
@@ -101,7 +102,7 @@ func (w *window) count(sent, now time.Time) {
 		return
 	}
 	w.used++
-	if w.state == heard {
+	if w.state == headerRead {
 		w.header.Remaining = max(0, w.header.Remaining-1)
 	}
 	if now.After(w.ends.Add(-maxTransit)) {
@@ -109,66 +110,93 @@ func (w *window) count(sent, now time.Time) {
 	}
 }
 
-// extend has a window whose end is a guess last as long as one may in which Okta counted a request just now.
+// extend moves the end of a window, if that is a guess, to the latest one in which Okta may have counted a request now.
 func (w *window) extend(now time.Time) {
-	if w.state != heard {
+	if w.state != headerRead {
 		w.ends = now.Add(maxWindow)
 	}
 }
 
-// learnNoHeader takes over a response without a header.
+// learnNoHeader learns from a response without a header.
 func (w *window) learnNoHeader() {
-	if w.state == unheard {
-		w.state = withoutHeader
+	if w.state == headerUnknown {
+		w.state = headerMissing
 	}
-	if w.limit == unknown {
+	if w.limit == limitUnknown {
 		w.limit = unlimited
 	}
+}
+
+// reading is what one response says of a window.
+type reading struct {
+	Header
+	refused  bool
+	ends     time.Time // by the local clock
+	endKnown bool      // ends is not a guess
+}
+
+// read reads the response to a request that was sent at the given time.
+func (w *window) read(r Response, sent, now time.Time) reading {
+	ends, known := w.clock.end(r.Header, w.length, sent, now)
+	return reading{Header: r.Header, refused: r.refused(), ends: ends, endKnown: known}
+}
+
+// own returns how many requests of this client the response adds: Okta does not count those that it refuses.
+func (x *reading) own() int {
+	if x.refused {
+		return 0
+	}
+	return 1
+}
+
+// needsPause reports whether no requests are left, and the response does not credibly say until when.
+func (x *reading) needsPause() bool {
+	return x.Remaining == 0 && (!x.endKnown || x.refused && x.Date.IsZero())
 }
 
 // relation says which window a header speaks of.
 type relation int
 
 const (
-	firstWindow    relation = iota // the first one that is heard of
-	earlierWindow                  // one that is over
-	windowBefore                   // the one before, which lasts longer than it seemed
-	presentUnheard                 // the present one, of which nothing was heard yet
-	presentWindow                  // the present one
-	changedLimit                   // the present one, with another limit
-	movedReset                     // the present one, with an earlier reset
-	nextWindow                     // the next one
+	firstWindow   relation = iota // the first one with a header
+	earlierWindow                 // one that is over
+	windowBefore                  // the one before, which has not ended yet
+	presentFirst                  // the present one, whose first header this is
+	presentWindow                 // the present one
+	changedLimit                  // the present one, with another limit
+	movedReset                    // the present one, with an earlier reset
+	nextWindow                    // the next one
 )
 
-// relate returns which window the header speaks of that came with the response to a request.
+// relate returns which window a header speaks of, given when its request was sent.
 func (w *window) relate(h Header, sent time.Time) relation {
 	switch {
 	case w.limit != limited:
 		return firstWindow
-	case w.state == heard:
-		return w.relateHeard(h, sent)
+	case w.state == headerRead:
+		return w.relateLater(h, sent)
 	}
-	return w.relateUnheard(h, sent)
+	return w.relateFirst(h, sent)
 }
 
-func (w *window) relateUnheard(h Header, sent time.Time) relation {
-	after, sentHere := h.Reset.Sub(w.header.Reset), w.sentHere(sent)
+func (w *window) relateFirst(h Header, sent time.Time) relation {
+	after, sentInWindow := h.Reset.Sub(w.header.Reset), w.sentInWindow(sent)
 	switch {
-	case sentHere && after <= 0 && after >= -time.Second:
+	case sentInWindow && after <= 0 && after >= -time.Second:
 		return windowBefore
-	case sentHere || after > 0:
-		return presentUnheard
+	case sentInWindow || after > 0:
+		return presentFirst
 	}
 	return earlierWindow
 }
 
-// relateHeard allows for two servers whose clocks differ by a second.
-func (w *window) relateHeard(h Header, sent time.Time) relation {
+// relateLater tolerates a second's difference: the clocks of two servers may differ.
+func (w *window) relateLater(h Header, sent time.Time) relation {
 	after := h.Reset.Sub(w.header.Reset)
 	switch {
 	case after > time.Second || after > 0 && h.Remaining > w.header.Remaining:
 		return nextWindow
-	case after < -time.Second && w.sentHere(sent): // Okta's clock was put back, or this is another bucket
+	case after < -time.Second && w.sentInWindow(sent): // Okta's clock was put back, or this is another bucket
 		return movedReset
 	case after < -time.Second:
 		return earlierWindow
@@ -178,27 +206,27 @@ func (w *window) relateHeard(h Header, sent time.Time) relation {
 	return presentWindow
 }
 
-// sentHere reports whether a request was sent in the present window, as far as is known.
-func (w *window) sentHere(sent time.Time) bool { return !sent.Before(w.begins) }
+// sentInWindow reports whether a request was sent in the present window, as far as its beginning is known.
+func (w *window) sentInWindow(sent time.Time) bool { return !sent.Before(w.begins) }
 
-// merge combines a header, and the end of its window, with what is known of that window. It also returns how many of
-// all clients' requests were counted when the last header came.
-func (w *window) merge(r relation, h Header, ends time.Time) (merged Header, mergedEnds time.Time, counted int) {
+// merge combines a reading with what is known of its window. It returns how many requests of all clients Okta had
+// counted in that window when the last header came.
+func (w *window) merge(r relation, x *reading) (counted int) {
 	switch r {
 	case windowBefore:
 		w.used, w.usedBefore = w.used+w.usedBefore, 0
 	case changedLimit:
-		return h, ends, h.counted()
+		return x.counted()
 	case presentWindow:
-		counted = w.header.counted()
-		h.Reset, h.Remaining = w.header.Reset, min(h.Remaining, w.header.Remaining)
-		return h, soonest(ends, w.ends), counted
+		x.Reset, x.Remaining = w.header.Reset, min(x.Remaining, w.header.Remaining)
+		x.ends = soonest(x.ends, w.ends)
+		return w.header.counted()
 	}
-	return h, ends, 0
+	return 0
 }
 
-// learnLength measures how long windows last by the resets of two. Longer ones than measured before are believed only
-// if the present one does last longer.
+// learnLength learns the length of a window from the time between two resets, and what is left of the present window.
+// A longer one than before is believed only if the present window proves it: otherwise a window was idle in between.
 func (w *window) learnLength(between, left time.Duration) {
 	if w.limit != limited || between <= time.Second || between > maxWindow {
 		return
@@ -208,19 +236,22 @@ func (w *window) learnLength(between, left time.Duration) {
 	}
 }
 
-// endEarly returns the end of a window whose first request was refused: other clients know better when one begins. It
-// dares a part of the doubt.
+// update stores a reading of the present window.
+func (w *window) update(x reading) {
+	if x.refused && x.endKnown {
+		x.ends = w.endEarly(x.ends)
+	}
+	w.limit, w.state = limited, headerRead
+	w.header, w.ends = x.Header, x.ends
+	w.used += x.own()
+}
+
+// endEarly returns an earlier end for a window whose first request was refused. Other clients came first, so this one
+// probably takes windows to end later than they do.
 func (w *window) endEarly(ends time.Time) time.Time {
 	doubt := w.clock.doubt()
 	if w.used > 0 || w.length == 0 || doubt <= probeInterval/10 {
 		return ends
 	}
 	return ends.Add(-time.Duration(daredDoubt * float64(doubt)))
-}
-
-// hear takes over a header and the end of its window.
-func (w *window) hear(h Header, ends time.Time, own int) {
-	w.limit, w.state = limited, heard
-	w.header, w.ends = h, ends
-	w.used += own
 }

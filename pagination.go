@@ -103,14 +103,18 @@ func (l *lister[T]) lead(page *Page[T], target string, t *trail) error {
 	if cursor == "" {
 		return errors.New("the next link has no cursor")
 	}
-	for seen, here := t, hash(cursor); seen != nil; seen = seen.before {
+	page.cursor = cursor
+	here := hash(cursor)
+	if len(page.Items) == 0 && here == t.cursor {
+		return nil // so the System Log ends: nothing has happened after this cursor yet
+	}
+	for seen := t; seen != nil; seen = seen.before {
 		if seen.cursor == here {
 			return errors.New("the next link leads back to a page that was read before")
 		}
 	}
 	maps.Copy(query, l.query)
 	query.Set("after", cursor)
-	page.cursor = cursor
 	page.next = func(ctx context.Context) (*Page[T], error) { return l.page(ctx, query, t) }
 	return nil
 }
@@ -126,13 +130,14 @@ var trailSeed = maphash.MakeSeed()
 
 func hash(cursor string) uint64 { return maphash.String(trailSeed, cursor) }
 
-// HasNext reports whether another page follows.
+// HasNext reports whether another page follows. None follows an empty page whose next link leads to that page itself.
 func (p *Page[T]) HasNext() bool { return p != nil && p.next != nil }
 
-// Cursor returns the value of After with which the list can be resumed after this page, later or elsewhere, and "" if
-// it ends here. It goes with the same filters.
+// Cursor returns the value of After with which the list can be resumed after this page, later or elsewhere, with the
+// same filters. It is "" if the response has no next link: such a list ends here for good. The last page of a list that
+// grows, such as the System Log, is empty and has a cursor although HasNext is false: the list continues there.
 func (p *Page[T]) Cursor() string {
-	if !p.HasNext() {
+	if p == nil {
 		return ""
 	}
 	return p.cursor

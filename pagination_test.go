@@ -192,6 +192,55 @@ func TestRepeatedCursorIsAnError(t *testing.T) {
 	}
 }
 
+// The System Log has a next link on every page. On the last one, which is empty, it leads to that page itself.
+func TestEmptyPageThatLeadsToItselfIsTheEnd(t *testing.T) {
+	t.Parallel()
+	server := play(
+		reply(http.StatusOK, `[{"id":"1"}]`, `Link: <?after=a>; rel="next"`),
+		reply(http.StatusOK, `[]`, `Link: <?after=a>; rel="next"`),
+		reply(http.StatusOK, `[{"id":"2"}]`, `Link: <?after=b>; rel="next"`),
+		reply(http.StatusOK, `[]`, `Link: <?after=b>; rel="next"`),
+	)
+	client := newClient(t, server)
+	var read []string
+	cursor := ""
+	for range 2 {
+		query := url.Values{}
+		if cursor != "" {
+			query.Set("after", cursor)
+		}
+		page, err := okta.List[okta.OAuth2ScopeConsentGrant](t.Context(), client,
+			okta.Request{Path: []string{"api", "v1", "logs"}, Query: query})
+		require.NoError(t, err)
+		for page, err := range page.Pages(t.Context()) {
+			require.NoError(t, err)
+			cursor = page.Cursor()
+			for _, item := range page.Items {
+				read = append(read, item.ID)
+			}
+			if !page.HasNext() {
+				assert.Empty(t, page.Items)
+			}
+		}
+	}
+	assert.Equal(t, []string{"1", "2"}, read)
+	assert.Equal(t, "b", cursor, "a poller continues there")
+	assert.Len(t, server.requests(), 4)
+}
+
+func TestEmptyPageThatLeadsToAnEarlierOneIsAnError(t *testing.T) {
+	t.Parallel()
+	server := play(
+		reply(http.StatusOK, `[]`, `Link: <?after=a>; rel="next"`),
+		reply(http.StatusOK, `[]`, `Link: <?after=b>; rel="next"`),
+		reply(http.StatusOK, `[]`, `Link: <?after=a>; rel="next"`),
+	)
+	page, err := newClient(t, server).UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+	_, err = page.Collect(t.Context())
+	require.ErrorContains(t, err, "read before")
+}
+
 func TestInvalidNextLinkIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, link := range map[string]string{

@@ -55,6 +55,19 @@ func (l Loose[T]) Array(data []byte) (items []T, err error) {
 	return items, err
 }
 
+// Complete returns an error unless data is empty or one JSON value and nothing else, so that a response which was cut
+// off, or is not of the API, is noticed although nothing of it is used.
+func Complete(data []byte) error {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), invalidUTF8, jsontext.AllowDuplicateNames(true))
+	if err := dec.SkipValue(); err != nil {
+		return readable(err)
+	}
+	return end(dec)
+}
+
 // Members decodes data, which must be one JSON object. Its members may be of any type. Duplicate names are
 // allowed; the last one wins.
 func Members(data []byte) (map[string]any, error) {

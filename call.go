@@ -112,7 +112,7 @@ func (e *engine) send(ctx context.Context, r request) (*attempt, error) {
 	return nil, k.failure(last, stopped)
 }
 
-// newRequest returns what all attempts send, but for what authenticates them.
+// newRequest returns what all attempts send, but for their headers.
 func (e *engine) newRequest(ctx context.Context, r *request) (*http.Request, error) {
 	address := r.url
 	if address == "" {
@@ -129,11 +129,6 @@ func (e *engine) newRequest(ctx context.Context, r *request) (*http.Request, err
 	if err != nil {
 		return nil, invalid("no request can be made of the path") // err would show the query
 	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", e.userAgent)
-	if r.body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
 	return req, nil
 }
 
@@ -149,6 +144,11 @@ func (e *engine) guessRoute(address *url.URL) string {
 // try makes one attempt: it authenticates it, waits until the rate limiter lets it go, sends it and judges what came of
 // it. The error says why there was no attempt.
 func (k *call) try(req *http.Request) (*attempt, *http.Response, error) {
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", k.engine.userAgent)
+	if k.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	if k.sent > 0 {
 		k.setRetryHeader(req.Header)
 	}

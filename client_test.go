@@ -47,7 +47,7 @@ func TestDo(t *testing.T) {
 func TestDoWithoutAnythingToDecode(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 201, 202, 204} {
-		for _, body := range []string{"", " \n", "{}", `[1,"2"]`, `null`, `{"a":1,"a":2}`} {
+		for _, body := range []string{"", " \n", "{}", `[{"id":"1"},{}]`, `[]`} {
 			server := play(reply(status, body))
 			require.NoError(t, newClient(t, server).Do(t.Context(), okta.Request{Path: []string{"api"}}, nil), body)
 			assert.Equal(t, http.MethodGet, server.requests()[0].Method)
@@ -60,7 +60,7 @@ func TestDoNoticesAnUnfinishedBody(t *testing.T) {
 	t.Parallel()
 	for name, respond := range map[string]responder{
 		"cut": replyCut(200, ""), "cut in the middle": replyCut(200, "{"), "silent": stall,
-		"unfinished": reply(200, "{"), "page of a gateway": reply(200, "<html>"), "two values": reply(200, "{}{}"),
+		"unfinished": reply(200, "{"), "page of a gateway": reply(200, "<html>"), "two values": reply(200, "{}{}"), "null": reply(200, "null"), "array of numbers": reply(200, "[1]"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,8 +25,10 @@ import (
 
 // Attempt describes one HTTP exchange to Config.OnAttempt.
 type Attempt struct {
-	Operation      string // operationId, such as revokeUserGrant; empty for [Client.Do], [List] and the token endpoint
+	Operation      string // operationId, such as revokeUserGrant; empty for a [Request] that names none
 	Route          string // template of the path, such as /api/v1/users/{userId}/grants/{grantId}: it holds no IDs
+	Bucket         string // rate limit bucket, as in [Client.RateLimits], also if Config.RateLimiter is disabled
+	TokenRequest   bool   // it asks the token endpoint for an access token
 	Method         string
 	Path           string // escaped, without the query
 	StatusCode     int    // 0 if no response came
@@ -60,52 +63,39 @@ const (
 	maxErrorBody = 1 << 20
 )
 
-// anySuccess accepts every 2xx but 206, which is a part only.
-const anySuccess = 0
-
-// request is what a call sends, checked and complete but for the authentication.
-type request struct {
-	method   string
-	url      string   // without the query
-	segments []string // of the path below the org's root; nil for the token endpoint
-	query    url.Values
-	body     []byte
-	accepts  int               // the status that means success, or anySuccess
-	named    bool              // it is one of the documented operations that have a method here
-	single   bool              // it revokes a single grant or token
-	token    bool              // it gets an access token: it is retried like a GET, and its response is a secret
-	auth     callAuthenticator // nil for one of the client's credentials
-	since    time.Time         // when the call began, which is its place in the limiter's queue
-}
-
-func (r *request) accepted(status int) bool {
-	if r.accepts != anySuccess {
-		return status == r.accepts
-	}
-	return status >= 200 && status < 300 && status != http.StatusPartialContent
-}
-
-// repeatable reports whether the request may be sent again without knowing what became of it.
-func (r *request) repeatable() bool {
-	return r.method == http.MethodGet || r.method == http.MethodDelete || r.token
-}
-
-// attempt is one HTTP exchange. It is complete, and does not change, once it is handed on.
+// attempt is one HTTP exchange. Its outcome is response and err: without an error, response is what the operation
+// promises; with one, err is an *Error of the response, or says why there is none. It does not change once it is handed
+// on.
 type attempt struct {
 	*request
-	path       string // escaped, without the query
+	shown      string // the escaped path, as errors show it
 	number     int    // counted from 1
 	ticket     *ratelimit.Ticket
 	requeued   bool           // it was refused, and the limiter knows how long the next attempt must wait
 	uncounted  bool           // and that is no retry to count, since the bucket serves other requests
 	secrets    redact.Secrets // of the authentication
-	sent       bool
 	connection connection
 	response   *http.Response // noResponse if none came; its body is in body
 	body       *bytes.Buffer
-	err        error  // why no response came, or not the whole of an accepted one
-	refusal    *Error // what is wrong with the response; nil if nothing is, or if none came
+	err        error
 	duration   time.Duration
+}
+
+// noResponse stands for a response that did not come: its status is 0.
+var noResponse = &http.Response{}
+
+// refusal is the error response of the attempt; nil if there is none.
+func (a *attempt) refusal() *Error {
+	refusal, _ := a.err.(*Error) //nolint:errorlint // an error that wraps one is no response
+	return refusal
+}
+
+// broken is why no response came, or not the whole of a successful one; nil if the status says what is wrong.
+func (a *attempt) broken() error {
+	if a.response == noResponse || a.succeeds(a.response.StatusCode) {
+		return a.err
+	}
+	return nil
 }
 
 func (a *attempt) requestID() string {
@@ -116,69 +106,40 @@ func (a *attempt) requestID() string {
 	return secrets.Scrub(a.response.Header.Get("X-Okta-Request-Id"))
 }
 
-// noResponse stands for a response that did not come: its status is 0.
-var noResponse = &http.Response{}
-
-// attempt authenticates req, waits until the rate limiter lets it go, sends it and reads the response. The attempt's
-// time begins when it is sent.
-func (e *engine) attempt(req *http.Request, r *request, number int) *attempt {
-	a := &attempt{request: r, path: req.URL.EscapedPath(), number: number, response: noResponse}
-	defer e.release(a)
-	if err := e.prepare(a, req); err != nil {
-		a.err = a.hidden().Error(&retry.Final{Err: err})
-		return a
-	}
-	ctx := req.Context()
-	if e.attemptTimeout >= 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, e.attemptTimeout)
-		defer cancel()
-	}
-	if r.method == http.MethodDelete {
-		_, traces := e.http.Transport.(*http.Transport)
-		ctx = a.connection.trace(ctx, traces)
-	}
-	a.sent = true
-	start := time.Now()
-	cause := e.exchange(a, req.WithContext(ctx))
-	a.duration = time.Since(start)
-	if cause != nil {
-		cause = e.explain(req.Context(), ctx, cause)
-	}
-	a.judge(cause)
-	return a
-}
-
 // prepare authenticates the request and waits until it may be sent.
-func (e *engine) prepare(a *attempt, req *http.Request) (err error) {
-	if a.secrets, err = a.auth.authenticate(req.Context(), req); err != nil {
-		return err
+func (k *call) prepare(a *attempt, req *http.Request) (err error) {
+	if a.secrets, err = k.auth.authenticate(k.ctx, req); err != nil {
+		return k.notAuthenticated(a, err)
 	}
-	if err = e.acquire(a, req); err != nil || a.ticket.Throttled == 0 {
-		return err
-	}
-	a.secrets, err = a.auth.authenticate(req.Context(), req) // a proof has aged while the request was throttled
-	return err
-}
-
-func (e *engine) acquire(a *attempt, req *http.Request) (err error) {
-	if e.limiter == nil {
-		a.ticket = &ratelimit.Ticket{}
+	a.ticket = &ratelimit.Ticket{}
+	if k.engine.limiter == nil {
 		return nil
 	}
-	route := routeOf(a.segments, a.path)
-	bucket := ratelimit.BucketOf(a.method, route)
-	if a.ticket, err = e.limiter.Acquire(req.Context(), bucket, a.method+" "+route, a.since); err != nil {
-		return rateLimitError(req.Context(), err, a.number-1)
+	if a.ticket, err = k.engine.limiter.Acquire(k.ctx, k.bucket, k.method+" "+k.route, k.since); err != nil {
+		return rateLimitError(k.ctx, err, k.sent)
+	}
+	if a.ticket.Throttled == 0 {
+		return nil
+	}
+	if a.secrets, err = k.auth.authenticate(k.ctx, req); err != nil { // a proof has aged while the request was throttled
+		return k.notAuthenticated(a, err)
 	}
 	return nil
 }
 
-// release tells the limiter what came of the request.
-func (e *engine) release(a *attempt) {
+// notAuthenticated is the error of an attempt that could not be authenticated.
+func (k *call) notAuthenticated(a *attempt, err error) error {
+	if k.ctx.Err() == nil {
+		err = foreign{err}
+	}
+	return a.hidden().Error(err)
+}
+
+// release gives the ticket back to the limiter, with what came of the request.
+func (k *call) release(a *attempt) {
 	switch {
-	case a.ticket == nil || e.limiter == nil:
-	case !a.sent:
+	case a.ticket == nil || k.engine.limiter == nil:
+	case k.sent < a.number:
 		a.ticket.Cancel()
 	default:
 		header, ok := ratelimit.Read(a.response.Header)
@@ -191,30 +152,43 @@ func (e *engine) release(a *attempt) {
 	}
 }
 
-// exchange sends the request and reads the whole response.
-func (e *engine) exchange(a *attempt, req *http.Request) error {
-	resp, err := e.http.Transport.RoundTrip(req)
+// exchange sends the request and reads the whole response, within the time of one attempt. The error says why no
+// response came, or only a part of its body.
+func (k *call) exchange(a *attempt, req *http.Request) error {
+	ctx := k.ctx
+	if k.engine.attemptTimeout >= 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, k.engine.attemptTimeout)
+		defer cancel()
+	}
+	if k.method == http.MethodDelete {
+		ctx = a.connection.trace(ctx, k.engine.http.Transport)
+	}
+	resp, err := k.engine.http.Transport.RoundTrip(req.WithContext(ctx))
 	if resp == nil {
-		return withoutURL(err)
+		return k.explain(a, ctx, err)
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing is written to it
 	if err != nil {
-		return withoutURL(err)
+		return k.explain(a, ctx, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 999 { // the body of a 101 would be the connection
 		return fmt.Errorf("the response has the status %d", resp.StatusCode)
 	}
 	limit := maxErrorBody
-	if a.accepted(resp.StatusCode) && !a.token {
+	if k.succeeds(resp.StatusCode) && !k.token {
 		limit = maxBody
 	}
 	a.response, a.body = resp, buffers.Get().(*bytes.Buffer) // the pool contains nothing else
 	err = readAll(a.body, resp, limit)
 	resp.Body = http.NoBody
-	return err
+	if err != nil {
+		return k.explain(a, ctx, err)
+	}
+	return nil
 }
 
 // maxGuess bounds how much memory a response gets for its Content-Length, before it has shown that much.
@@ -252,51 +226,63 @@ func (a *attempt) recycle() {
 	a.body = nil
 }
 
-// withoutURL drops what url.Error adds to a transport's error: the URL.
-func withoutURL(err error) error {
+// explain makes an error of the transport fit to be shown. It matches the error of a context only if the caller's has
+// ended: the end of the attempt's own time, and a timeout of the transport, are not the caller's.
+func (k *call) explain(a *attempt, own context.Context, err error) error {
 	if err == nil {
 		return errors.New("the transport returned neither a response nor an error")
 	}
-	if wrapped, ok := err.(*url.Error); ok { //nolint:errorlint // the outermost alone
-		return wrapped.Err
-	}
-	return err
-}
-
-// explain makes an error match the caller's context when that has ended, whatever the transport says, and tells it
-// apart from the end of the attempt's own time.
-func (e *engine) explain(caller, own context.Context, err error) error {
-	if caller.Err() != nil {
-		if errors.Is(err, caller.Err()) {
-			return err
+	if end := k.ctx.Err(); end != nil {
+		if errors.Is(err, end) || errors.Is(err, context.Cause(k.ctx)) {
+			return ended(k.ctx)
 		}
-		return fmt.Errorf("%w: %w", caller.Err(), err)
+		return fmt.Errorf("%w: %w", ended(k.ctx), a.clean(err))
 	}
 	if own.Err() != nil {
-		return fmt.Errorf("no complete response within %v: %w", e.attemptTimeout, os.ErrDeadlineExceeded)
+		return fmt.Errorf("no complete response within %v: %w", k.engine.attemptTimeout, os.ErrDeadlineExceeded)
 	}
-	return err
+	return a.clean(err)
 }
 
-// judge says what is wrong with the attempt. cause is why there is no response, or why its body is not the whole; of
-// an error's body every part counts.
-func (a *attempt) judge(cause error) {
+// clean makes an error of a transport fit to be shown: without the URL that url.Error adds, and without secrets.
+func (a *attempt) clean(err error) error {
+	if wrapped, ok := err.(*url.Error); ok { //nolint:errorlint // the outermost alone
+		err = wrapped.Err
+	}
+	return foreign{a.hidden().Error(err)}
+}
+
+// judge returns what is wrong with the attempt; nil if nothing is. cause is why there is no response, or why its body
+// is not the whole; of an error's body every part counts.
+func (k *call) judge(a *attempt, cause error) error {
 	status := a.response.StatusCode
 	switch {
 	case a.response == noResponse:
-		a.err = a.hidden().Error(cause)
-	case a.accepted(status) && cause == nil:
-	case a.accepted(status):
-		a.err = a.hidden().Error(cause)
-		a.refusal = a.newError(cause)
+		return cause
+	case k.succeeds(status) && cause == nil:
+		return nil
+	case k.succeeds(status):
+		return a.newError(cause)
 	case status < 300:
-		a.refusal = a.newError(fmt.Errorf("%s does not respond with this status", a.method))
+		return a.newError(fmt.Errorf("%s does not respond with this status", k.method))
 	case status < 400:
-		a.refusal = a.newError(redirected(a.response.Header.Get("Location")))
-	default:
-		a.refusal = a.newError(cause)
+		return a.newError(redirected(a.response.Header.Get("Location")))
 	}
+	refusal := a.newError(cause)
+	if k.single && k.unknown && refusal.saysRevoked() { // by an earlier attempt of this call
+		return nil
+	}
+	return refusal
 }
+
+// saysRevoked reports whether a response says that a grant or a token does not exist. That the user, the client or the
+// server does not exist is another matter, and so is a 404 that does not say what is missing.
+func (e *Error) saysRevoked() bool {
+	return e.StatusCode == http.StatusNotFound && e.Code == CodeNotFound && revocable.MatchString(e.Resource)
+}
+
+// revocable matches the types of what can be revoked one by one, such as OAuth2Grant and OAuth2RefreshTokenTx.
+var revocable = regexp.MustCompile(`^OAuth2\w*(Grant|Token|TokenTx)$`)
 
 // redirected names the origin that a redirect leads to, and nothing more of it.
 func redirected(location string) error {
@@ -307,15 +293,15 @@ func redirected(location string) error {
 	return fmt.Errorf("redirects are not followed, this one leads to %s://%s", to.Scheme, to.Host)
 }
 
-// newError is the one way from a response to an Error. cause says why a response with an accepted status is an error,
-// or why its body is incomplete.
+// newError is the one way from a response to an Error. cause says why a response with a status that means success is an
+// error, or why its body is incomplete.
 func (a *attempt) newError(cause error) *Error {
 	secrets := a.hidden()
 	e := &Error{
 		StatusCode:        a.response.StatusCode,
 		RequestID:         a.requestID(),
 		Method:            a.method,
-		Path:              a.path,
+		Path:              a.shown,
 		RateLimit:         rateLimit(a.response.Header),
 		Attempts:          a.number,
 		Body:              []byte(a.secrets.Scrub(string(a.body.Bytes()[:min(a.body.Len(), maxErrorBody)]))),
@@ -344,14 +330,6 @@ func (a *attempt) hidden() redact.Secrets {
 	return append(redact.Secrets{"?" + raw, plain, a.query.Get("after")}, a.secrets...)
 }
 
-// failure is what is wrong with the attempt; nil if nothing is.
-func (a *attempt) failure() error {
-	if a.refusal != nil {
-		return a.refusal
-	}
-	return a.err
-}
-
 // outcomeUnknown reports whether the server may have carried the request out although the attempt failed. In
 // read-only mode it has not.
 func (a *attempt) outcomeUnknown() bool {
@@ -359,7 +337,7 @@ func (a *attempt) outcomeUnknown() bool {
 	if status == 0 {
 		return !a.unsent()
 	}
-	if a.refusal != nil && a.refusal.Code == CodeReadOnlyMode {
+	if refusal := a.refusal(); refusal != nil && refusal.Code == CodeReadOnlyMode {
 		return false
 	}
 	return status >= 500 || status < 300
@@ -377,8 +355,9 @@ func (a *attempt) unsent() bool {
 // was sent.
 type connection struct{ wanted, got, reused, responded atomic.Bool }
 
-// trace returns a context that tells c of the connection. traces is true if the transport is known to tell.
-func (c *connection) trace(ctx context.Context, traces bool) context.Context {
+// trace returns a context that tells c of the connection. A transport of net/http is known to tell; another may not.
+func (c *connection) trace(ctx context.Context, transport http.RoundTripper) context.Context {
+	_, traces := transport.(*http.Transport)
 	hooks := &httptrace.ClientTrace{
 		GotConn:              func(info httptrace.GotConnInfo) { c.got.Store(true); c.reused.Store(info.Reused) },
 		GotFirstResponseByte: func() { c.responded.Store(true) },
@@ -390,9 +369,12 @@ func (c *connection) trace(ctx context.Context, traces bool) context.Context {
 }
 
 // stale reports whether a connection that was used before broke before any byte of a response: the server had closed
-// it.
+// it. A connection on which nothing came in time did not break.
 func (a *attempt) stale() bool {
-	return a.connection.reused.Load() && !a.connection.responded.Load() && !errors.Is(a.err, os.ErrDeadlineExceeded)
+	if timeout, ok := errors.AsType[net.Error](a.err); ok && timeout.Timeout() {
+		return false
+	}
+	return a.connection.reused.Load() && !a.connection.responded.Load()
 }
 
 // decode hands the body of the response to a decoder.

@@ -1,6 +1,9 @@
 package okta
 
-import "context"
+import (
+	"context"
+	"net/http"
+)
 
 // AuthorizationServerClients reads and revokes the refresh tokens that a custom authorization server issued, client by
 // client and for all users. What it reads describes a token and never contains it.
@@ -13,21 +16,21 @@ import "context"
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/AuthorizationServerClients/.
 type AuthorizationServerClients service
 
-func (s *AuthorizationServerClients) client() *Client {
-	if s == nil {
-		return nil
-	}
-	return s.owner
-}
-
 // List reads the clients for which an authorization server has tokens. Okta documents neither parameters nor further
 // pages for it.
 //
 // GET /api/v1/authorizationServers/{authServerId}/clients (listOAuth2ClientsForAuthorizationServer).
 // Scope: okta.authorizationServers.read.
 // An unknown authorization server is an error that matches [ErrNotFound].
-func (s *AuthorizationServerClients) List(ctx context.Context, authServerID string) (*Page[OAuth2Client], error) {
-	return list(ctx, s.client(), decodeClients, noOptions{}, "authorizationServers", authServerID, "clients")
+func (s *AuthorizationServerClients) List(
+	ctx context.Context, authServerID string, opts *ListClientsOptions,
+) (*Page[OAuth2Client], error) {
+	return list(ctx, (*service)(s), listOAuth2ClientsForAuthorizationServer, looseClient.Array, opts, authServerID)
+}
+
+var listOAuth2ClientsForAuthorizationServer = operation{
+	id: "listOAuth2ClientsForAuthorizationServer", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/authorizationServers/{authServerId}/clients",
 }
 
 // GetRefreshToken reads one refresh token that an authorization server issued to a client.
@@ -38,8 +41,13 @@ func (s *AuthorizationServerClients) List(ctx context.Context, authServerID stri
 func (s *AuthorizationServerClients) GetRefreshToken(
 	ctx context.Context, authServerID, clientID, tokenID string, opts *GetOptions,
 ) (*OAuth2RefreshToken, error) {
-	return get(ctx, s.client(), decodeRefreshToken, opts,
-		"authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
+	return get(ctx, (*service)(s), getRefreshTokenForAuthorizationServerAndClient, decodeRefreshToken, opts,
+		authServerID, clientID, tokenID)
+}
+
+var getRefreshTokenForAuthorizationServerAndClient = operation{
+	id: "getRefreshTokenForAuthorizationServerAndClient", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}",
 }
 
 // ListRefreshTokens reads the first page of the refresh tokens that an authorization server issued to a client, for
@@ -51,8 +59,13 @@ func (s *AuthorizationServerClients) GetRefreshToken(
 func (s *AuthorizationServerClients) ListRefreshTokens(
 	ctx context.Context, authServerID, clientID string, opts *ListOptions,
 ) (*Page[OAuth2RefreshToken], error) {
-	return list(ctx, s.client(), decodeRefreshTokens, opts,
-		"authorizationServers", authServerID, "clients", clientID, "tokens")
+	return list(ctx, (*service)(s), listRefreshTokensForAuthorizationServerAndClient, decodeRefreshTokens, opts,
+		authServerID, clientID)
+}
+
+var listRefreshTokensForAuthorizationServerAndClient = operation{
+	id: "listRefreshTokensForAuthorizationServerAndClient", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens",
 }
 
 // RevokeRefreshToken revokes one refresh token that an authorization server issued to a client.
@@ -64,7 +77,13 @@ func (s *AuthorizationServerClients) ListRefreshTokens(
 func (s *AuthorizationServerClients) RevokeRefreshToken(
 	ctx context.Context, authServerID, clientID, tokenID string,
 ) error {
-	return s.client().revokeOne(ctx, "authorizationServers", authServerID, "clients", clientID, "tokens", tokenID)
+	return revoke(ctx, (*service)(s), revokeRefreshTokenForAuthorizationServerAndClient, authServerID, clientID, tokenID)
+}
+
+var revokeRefreshTokenForAuthorizationServerAndClient = operation{
+	id: "revokeRefreshTokenForAuthorizationServerAndClient", method: http.MethodDelete, success: http.StatusNoContent,
+	route:  "/api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}",
+	single: true,
 }
 
 // RevokeAllRefreshTokens revokes all refresh tokens that an authorization server issued to a client, for all users.
@@ -73,5 +92,10 @@ func (s *AuthorizationServerClients) RevokeRefreshToken(
 // (revokeRefreshTokensForAuthorizationServerAndClient). Scope: okta.authorizationServers.manage.
 // An unknown authorization server or client is an error that matches [ErrNotFound].
 func (s *AuthorizationServerClients) RevokeAllRefreshTokens(ctx context.Context, authServerID, clientID string) error {
-	return s.client().revokeAll(ctx, "authorizationServers", authServerID, "clients", clientID, "tokens")
+	return revoke(ctx, (*service)(s), revokeRefreshTokensForAuthorizationServerAndClient, authServerID, clientID)
+}
+
+var revokeRefreshTokensForAuthorizationServerAndClient = operation{
+	id: "revokeRefreshTokensForAuthorizationServerAndClient", method: http.MethodDelete, success: http.StatusNoContent,
+	route: "/api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens",
 }

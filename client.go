@@ -20,8 +20,7 @@ import (
 // version of the SDK, as the User-Agent header names it.
 const version = "0.1.0"
 
-// Client calls the API of one org. NewClient makes it, and nothing changes it afterwards: share one among all
-// goroutines.
+// Client calls the API of one org. A Client is immutable and safe for concurrent use. Use [NewClient] to make one.
 type Client struct {
 	UserGrants                 *UserGrants
 	UserOAuth                  *UserOAuth
@@ -30,8 +29,8 @@ type Client struct {
 	engine *engine
 }
 
-// NewClient checks config, copies it and returns a client for it. It does no I/O. An error names the field that is
-// wrong and matches ErrInvalidArgument.
+// NewClient returns a client for a copy of config. It does no I/O. If config is invalid, the error names the field and
+// matches ErrInvalidArgument.
 func NewClient(config Config) (*Client, error) {
 	e, err := config.engine()
 	if err != nil {
@@ -46,8 +45,6 @@ func NewClient(config Config) (*Client, error) {
 	return c, nil
 }
 
-// service is what the services are: a way to the client. A service that is nil or zero has none, and its calls fail.
-type service struct{ owner *Client }
 
 // Format prints the org, and nothing else of the client, under every fmt verb.
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.name()) }
@@ -71,12 +68,26 @@ type Request struct {
 	Path   []string   // segments from the org's root, such as "api", "v1", "users", userID; each is escaped by itself
 	Query  url.Values // may be nil
 	Body   any        // written by encoding/json; nil for none
+
+	// Operation is Okta's operationId, such as deactivateApplication, for [Attempt] and logs. It may be empty.
+	Operation string
+
+	// Route is the template of Path, such as /api/v1/apps/{appId}/tokens/{tokenId}, for [Attempt] and the rate limit
+	// bucket. It must fit Path. If it is empty, the client guesses it from Path.
+	Route string
+
+	// Success is the one status that means success. If it is 0, that is every 2xx but 206.
+	Success int
+
+	// Single says that a DELETE revokes a single grant or token. If a retry of it finds that the grant or token does not
+	// exist, after an attempt whose response was lost or was a 5xx, the call succeeds: an earlier attempt has revoked it.
+	Single bool
 }
 
 // Do sends one request with everything that the services have: authentication, retries, rate limiting, errors and
-// observation. A status that is not 2xx is an [*Error], and so is 206. If out is not nil, the body must be one JSON
-// object, which is decoded into it: members match by their exact names. For a response without a body, such as 204,
-// pass nil. For lists of several pages, use [List].
+// observation. A status that does not mean success is an [*Error]. If out is not nil, the body must be one JSON object,
+// which is decoded into it: members match by their exact names. If out is nil, the body may be empty, or one JSON object
+// or an array of them, and is ignored. For lists of several pages, use [List].
 //
 // GET and DELETE are retried as [Retry] says. A POST, PUT or PATCH is sent again only after a 429, or with another
 // token or DPoP proof after Okta refused the one before: these responses say that it was not done.
@@ -91,24 +102,43 @@ func (c *Client) Do(ctx context.Context, req Request, out any) error {
 	if err != nil {
 		return err
 	}
-	a, err := c.send(ctx, r)
-	if err != nil || out == nil {
+	if r.single && out != nil {
+		return invalid("a request with Single has no object in its response: out must be nil")
+	}
+	a, err := (&service{c}).send(ctx, r)
+	if err != nil {
 		return err
 	}
-	_, err = decode(a, func(body []byte) (any, error) { return out, wire.ObjectInto(body, out) })
+	_, err = decode(a, func(body []byte) (any, error) {
+		if out == nil {
+			return nil, wire.Complete(body)
+		}
+		return nil, wire.ObjectInto(body, out)
+	})
 	return err
 }
 
+// prepare checks a request.
 func (r Request) prepare() (request, error) {
 	method := cmp.Or(r.Method, http.MethodGet)
-	prepared := request{method: method, segments: r.Path, query: r.Query, accepts: anySuccess}
-	if !slices.Contains(methods, method) {
+	path, err := urlpath.Join(r.Path)
+	switch {
+	case !slices.Contains(methods, method):
 		return request{}, invalid("the method %q is not one of %s", r.Method, strings.Join(methods, ", "))
+	case err != nil:
+		return request{}, invalid("%v", err)
+	case r.Route != "" && !urlpath.Fits(r.Route, r.Path):
+		return request{}, invalid("the route %q does not fit the path", r.Route)
+	case r.Success != anySuccess && (r.Success < 200 || r.Success > 299 || r.Success == http.StatusPartialContent):
+		return request{}, invalid("Success is %d: it must be a 2xx that is not 206", r.Success)
+	case r.Single && method != http.MethodDelete:
+		return request{}, invalid("Single is for DELETE, not for %s", method)
 	}
+	op := operation{id: r.Operation, method: method, route: r.Route, success: r.Success, single: r.Single}
+	prepared := request{operation: op, path: path, query: r.Query}
 	if r.Body == nil {
 		return prepared, nil
 	}
-	var err error
 	if prepared.body, err = json.Marshal(r.Body); err != nil {
 		return request{}, invalid("the body cannot be written as JSON: %v", err)
 	}
@@ -117,36 +147,27 @@ func (r Request) prepare() (request, error) {
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
+// service is what the services are: a way to the client. A service that is nil or zero has none, and its calls fail.
+type service struct{ client *Client }
+
 var errNoClient = invalid("the client is nil or zero: NewClient makes one")
 
-// send sends a request to a path below the org's root.
-func (c *Client) send(ctx context.Context, r request) (*attempt, error) {
-	if c == nil || c.engine == nil {
+func (s *service) send(ctx context.Context, r request) (*attempt, error) {
+	if s == nil || s.client == nil || s.client.engine == nil {
 		return nil, errNoClient
 	}
-	path, err := urlpath.Join(r.segments)
-	if err != nil {
-		return nil, invalid("%v", err)
-	}
-	r.url = c.engine.root + path
-	return c.engine.send(ctx, r)
+	return s.client.engine.send(ctx, r)
 }
 
-// get reads one object below /api/v1.
+// get reads one object.
 func get[T any](
-	ctx context.Context, c *Client, decoder func([]byte) (*T, error), opts options, segments ...string,
+	ctx context.Context, s *service, op operation, decoder func([]byte) (*T, error), opts options, ids ...string,
 ) (*T, error) {
-	query, err := opts.query()
+	r, err := op.request(opts, ids)
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.send(ctx, request{
-		method:   http.MethodGet,
-		segments: slices.Concat(api, segments),
-		query:    query,
-		accepts:  http.StatusOK,
-		named:    true,
-	})
+	a, err := s.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -157,26 +178,16 @@ func get[T any](
 	return value, err
 }
 
-// revokeOne revokes the one grant or token below /api/v1 that the path names. If a retry does not find it after an
-// attempt whose outcome is unknown, it has been revoked.
-func (c *Client) revokeOne(ctx context.Context, segments ...string) error {
-	return c.delete(ctx, request{segments: slices.Concat(api, segments), single: true})
-}
-
-// revokeAll revokes a collection below /api/v1. A 404 always means that the path names something that does not exist.
-func (c *Client) revokeAll(ctx context.Context, segments ...string) error {
-	return c.delete(ctx, request{segments: slices.Concat(api, segments)})
-}
-
-func (c *Client) delete(ctx context.Context, r request) error {
-	r.method, r.accepts, r.named = http.MethodDelete, http.StatusNoContent, true
-	a, err := c.send(ctx, r)
+// revoke revokes what the operation's route names.
+func revoke(ctx context.Context, s *service, op operation, ids ...string) error {
+	r, err := op.request(noOptions{}, ids)
+	if err != nil {
+		return err
+	}
+	a, err := s.send(ctx, r)
 	if err != nil {
 		return err
 	}
 	a.recycle()
 	return nil
 }
-
-// api is where the paths of the operations begin.
-var api = []string{"api", "v1"}

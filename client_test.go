@@ -47,9 +47,36 @@ func TestDo(t *testing.T) {
 func TestDoWithoutAnythingToDecode(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 201, 202, 204} {
-		server := play(reply(status, "whatever"))
-		require.NoError(t, newClient(t, server).Do(t.Context(), okta.Request{Path: []string{"api"}}, nil))
-		assert.Equal(t, http.MethodGet, server.requests()[0].Method)
+		for _, body := range []string{"", " \n", "{}", `[{"id":"1"},{}]`, `[]`} {
+			server := play(reply(status, body))
+			require.NoError(t, newClient(t, server).Do(t.Context(), okta.Request{Path: []string{"api"}}, nil), body)
+			assert.Equal(t, http.MethodGet, server.requests()[0].Method)
+		}
+	}
+}
+
+// A body that is not used must be whole all the same: otherwise the response may be another one.
+func TestDoNoticesAnUnfinishedBody(t *testing.T) {
+	t.Parallel()
+	for name, respond := range map[string]responder{
+		"cut": replyCut(200, ""), "cut in the middle": replyCut(200, "{"), "silent": stall,
+		"unfinished": reply(200, "{"), "page of a gateway": reply(200, "<html>"), "two values": reply(200, "{}{}"), "null": reply(200, "null"), "array of numbers": reply(200, "[1]"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+					server := play(respond)
+					req := okta.Request{Method: method, Path: []string{"api"}}
+					err := newClient(t, server, noRetries).Do(t.Context(), req, nil)
+					assert.Equal(t, 200, requireError(t, err).StatusCode)
+					require.ErrorContains(t, err, "unusable response")
+					assert.Len(t, server.requests(), 1)
+				}
+				require.NoError(t, newClient(t, play(replyCut(200, "{"), reply(200, "{}"))).
+					Do(t.Context(), okta.Request{Path: []string{"api"}}, nil), "a GET is retried")
+			})
+		})
 	}
 }
 

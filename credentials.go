@@ -73,7 +73,9 @@ func (t *staticToken) authenticator(*engine) (authenticator, error) {
 func (t *staticToken) forCall() callAuthenticator { return t }
 
 func (t *staticToken) authenticate(_ context.Context, req *http.Request) (redact.Secrets, error) {
-	return authorize(req, t.scheme, t.token()), nil
+	token := t.token()
+	req.Header.Set("Authorization", t.scheme+" "+token)
+	return redact.Secrets{token}, nil
 }
 
 func (t *staticToken) renew(*http.Response, *Error) bool { return false }

@@ -22,9 +22,10 @@ var (
 	// could not sign. A batch should stop: other calls will most likely fail, too. A 429, a 5xx or a lost connection
 	// at the token endpoint does not match, since it may pass.
 	ErrAuthentication = errors.New("okta: authentication failed")
-	// ErrUnauthorized: Okta does not accept the credentials (401).
+	// ErrUnauthorized: Okta does not accept the credentials (401). A batch should stop.
 	ErrUnauthorized = errors.New("okta: unauthorized")
-	// ErrForbidden: the credentials do not permit this (403).
+	// ErrForbidden: Okta accepts the credentials, but does not permit this (403). A 401 with the code E0000015 matches it,
+	// too: the org does not have the feature. Other requests may succeed.
 	ErrForbidden = errors.New("okta: forbidden")
 	// ErrNotFound: the resource does not exist, or not for these credentials (404).
 	ErrNotFound = errors.New("okta: not found")
@@ -39,14 +40,42 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalidArgument, fmt.Sprintf(format, args...))
 }
 
-// ended is why a context has ended: its error, and its cause if that says more.
+// ended is why a context has ended: its error, and its cause if that says more. Where several calls share a context, its
+// cause is often the error of another one, such as a 404. So errors.Is and errors.As do not find the SDK's errors in it.
 func ended(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
+	if cause == err { //nolint:errorlint // it says no more
+		return err
 	}
-	return fmt.Errorf("%w: %w", err, cause)
+	shown := redact.Secrets{}.Error(cause)
+	if isOurs(cause) {
+		return fmt.Errorf("%w: %s", err, shown)
+	}
+	return fmt.Errorf("%w: %w", err, shown)
 }
+
+// isOurs reports whether an error is one of the SDK's.
+func isOurs(err error) bool {
+	for _, sentinel := range []error{
+		ErrInvalidArgument, ErrAuthentication, ErrUnauthorized, ErrForbidden, ErrNotFound, ErrRateLimited,
+	} {
+		if errors.Is(err, sentinel) {
+			return true
+		}
+	}
+	_, ok := errors.AsType[*Error](err)
+	return ok
+}
+
+// foreign is an error of a transport or a TokenSource. It does not match the errors of a context: a timeout of its own
+// is not the end of the caller's context.
+type foreign struct{ error }
+
+func (f foreign) Is(target error) bool {
+	return target != context.Canceled && target != context.DeadlineExceeded && errors.Is(f.error, target)
+}
+
+func (f foreign) As(target any) bool { return errors.As(f.error, target) }
 
 // ErrorCode is Okta's code for a kind of error. There are more than two hundred; the constants are those that these
 // operations return. The list is at https://developer.okta.com/docs/reference/error-codes/.
@@ -214,7 +243,8 @@ func (e *Error) reference() string {
 	return " [" + id + "]"
 }
 
-// Is makes an Error match the sentinel of its status. An error response of the token endpoint matches
+// Is makes an Error match the sentinel of its status. A 401 with the code E0000015 matches [ErrForbidden] and not
+// [ErrUnauthorized]. An error response of the token endpoint matches
 // [ErrAuthentication], unless it is a 429 or a 5xx, and never [ErrNotFound]: what the call names may well exist.
 func (e *Error) Is(target error) bool {
 	if e == nil {
@@ -225,9 +255,10 @@ func (e *Error) Is(target error) bool {
 		passes := e.StatusCode >= http.StatusInternalServerError || e.StatusCode == http.StatusTooManyRequests
 		return e.fromTokenEndpoint && !passes
 	case ErrUnauthorized:
-		return e.StatusCode == http.StatusUnauthorized
+		return e.StatusCode == http.StatusUnauthorized && e.Code != CodeFeatureNotEnabled
 	case ErrForbidden:
-		return e.StatusCode == http.StatusForbidden
+		return e.StatusCode == http.StatusForbidden ||
+			e.StatusCode == http.StatusUnauthorized && e.Code == CodeFeatureNotEnabled
 	case ErrNotFound:
 		return e.StatusCode == http.StatusNotFound && !e.fromTokenEndpoint
 	case ErrRateLimited:

@@ -156,7 +156,7 @@ func ExampleAuthorizationServerClients() {
 	ctx := context.Background()
 
 	servers := client.AuthorizationServerClients
-	clients, err := servers.List(ctx, oktatest.DemoAuthorizationServerID)
+	clients, err := servers.List(ctx, oktatest.DemoAuthorizationServerID, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -273,7 +273,7 @@ func ExampleConfig_onAttempt() {
 		fmt.Println(err)
 		return
 	}
-	_, err = client.AuthorizationServerClients.List(context.Background(), oktatest.DemoAuthorizationServerID)
+	_, err = client.AuthorizationServerClients.List(context.Background(), oktatest.DemoAuthorizationServerID, nil)
 	fmt.Println(err)
 	// Output:
 	// GET /api/v1/authorizationServers/default/clients attempt 1 status 503 wait 1ns

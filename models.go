@@ -187,18 +187,6 @@ var (
 	looseLink         = wire.AllBut[Link]("href")
 )
 
-func decodeGrant(data []byte) (*OAuth2ScopeConsentGrant, error) {
-	return looseGrant.Object(data)
-}
-
-func decodeGrants(data []byte) ([]OAuth2ScopeConsentGrant, error) {
-	return looseGrant.Array(data)
-}
-
-func decodeClients(data []byte) ([]OAuth2Client, error) {
-	return looseClient.Array(data)
-}
-
 // refreshTokenOnWire is a refresh token as Okta sends it: the schema names its client clientId, the examples
 // client_id.
 type refreshTokenOnWire struct {

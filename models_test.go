@@ -283,7 +283,7 @@ func TestInvalidMembersOfOtherModelsAreLeftOut(t *testing.T) {
 	assert.Equal(t, []okta.OAuth2RefreshToken{token}, tokens.Items)
 
 	clients, err := clientFor(t, `[{"client_id":"1","client_name":[],"client_uri":7,"logo_uri":{}}]`).
-		AuthorizationServerClients.List(t.Context(), "a")
+		AuthorizationServerClients.List(t.Context(), "a", nil)
 	require.NoError(t, err)
 	assert.Equal(t, []okta.OAuth2Client{{ClientID: "1"}}, clients.Items)
 }
@@ -308,7 +308,7 @@ func TestEssentialMembersAreStrict(t *testing.T) {
 			require.ErrorContains(t, err, `at "/0/`+member, value)
 		}
 	}
-	_, err := clientFor(t, `[{"client_id":7}]`).AuthorizationServerClients.List(t.Context(), "a")
+	_, err := clientFor(t, `[{"client_id":7}]`).AuthorizationServerClients.List(t.Context(), "a", nil)
 	require.ErrorContains(t, err, `"/0/client_id"`)
 }
 

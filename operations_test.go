@@ -171,7 +171,7 @@ var operations = []operation{
 		response: "[" + clientJSON + "]", want: []okta.OAuth2Client{oauthClient},
 		service: "AuthorizationServerClients", name: "List",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) (any, error) {
-			return items(c.AuthorizationServerClients.List(ctx, ids[0]))
+			return items(c.AuthorizationServerClients.List(ctx, ids[0], nil))
 		},
 	},
 	{

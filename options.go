@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"net/url"
 	"strconv"
 )
@@ -35,6 +36,10 @@ type ListUserGrantsOptions struct {
 	Limit   int    // items in a page, 1 to 200; default 200
 }
 
+// ListClientsOptions are the options of [AuthorizationServerClients.List]. It has no fields, since Okta documents no
+// parameters.
+type ListClientsOptions struct{}
+
 // options are the options of one kind of call. Their query method validates them.
 type options interface {
 	query() (url.Values, error)
@@ -42,22 +47,32 @@ type options interface {
 
 func (o *GetOptions) query() (url.Values, error) {
 	query := url.Values{}
-	if o == nil {
+	if o == nil || o.Expand == "" {
 		return query, nil
 	}
-	return query, setExpand(query, o.Expand)
+	if o.Expand != ExpandScope {
+		return nil, invalid("Expand is %q: Okta documents %q only", o.Expand, ExpandScope)
+	}
+	query.Set("expand", string(o.Expand))
+	return query, nil
 }
 
 func (o *ListOptions) query() (url.Values, error) {
 	if o == nil {
 		o = &ListOptions{}
 	}
-	query := url.Values{}
-	if err := setExpand(query, o.Expand); err != nil {
+	query, err := (&GetOptions{Expand: o.Expand}).query()
+	if err != nil {
 		return nil, err
 	}
-	setString(query, "after", o.After)
-	return query, setLimit(query, o.Limit)
+	if o.Limit < 0 || o.Limit > maxLimit {
+		return nil, invalid("Limit is %d: it must be between 1 and %d, or 0 for %d", o.Limit, maxLimit, maxLimit)
+	}
+	query.Set("limit", strconv.Itoa(cmp.Or(o.Limit, maxLimit)))
+	if o.After != "" {
+		query.Set("after", o.After)
+	}
+	return query, nil
 }
 
 func (o *ListUserGrantsOptions) query() (url.Values, error) {
@@ -65,39 +80,15 @@ func (o *ListUserGrantsOptions) query() (url.Values, error) {
 		o = &ListUserGrantsOptions{}
 	}
 	query, err := (&ListOptions{Expand: o.Expand, After: o.After, Limit: o.Limit}).query()
-	if err != nil {
-		return nil, err
+	if err == nil && o.ScopeID != "" {
+		query.Set("scopeId", o.ScopeID)
 	}
-	setString(query, "scopeId", o.ScopeID)
-	return query, nil
+	return query, err
 }
+
+func (*ListClientsOptions) query() (url.Values, error) { return url.Values{}, nil }
 
 // noOptions is for an operation without query parameters.
 type noOptions struct{}
 
 func (noOptions) query() (url.Values, error) { return url.Values{}, nil }
-
-func setExpand(query url.Values, expand Expand) error {
-	if expand != "" && expand != ExpandScope {
-		return invalid("Expand is %q: Okta documents %q only", expand, ExpandScope)
-	}
-	setString(query, "expand", string(expand))
-	return nil
-}
-
-func setLimit(query url.Values, limit int) error {
-	if limit < 0 || limit > maxLimit {
-		return invalid("Limit is %d: it must be between 1 and %d, or 0 for %d", limit, maxLimit, maxLimit)
-	}
-	if limit == 0 {
-		limit = maxLimit
-	}
-	query.Set("limit", strconv.Itoa(limit))
-	return nil
-}
-
-func setString(query url.Values, name, value string) {
-	if value != "" {
-		query.Set(name, value)
-	}
-}

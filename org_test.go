@@ -272,7 +272,7 @@ func TestReads(t *testing.T) {
 	assert.Equal(t, calendar, same.ClientID, "client_id is read where clientId is meant")
 	assert.Equal(t, token.UserID, same.UserID)
 
-	clients, err := servers.List(ctx, demoServer)
+	clients, err := servers.List(ctx, demoServer, nil)
 	require.NoError(t, err)
 	assert.Len(t, clients.Items, 2)
 }

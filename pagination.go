@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -34,12 +35,22 @@ func NewPage[T any](items []T, cursor string, next func(context.Context) (*Page[
 // List reads the first page of a list at a route for which there is no method here. The request is a GET without a
 // body; its query is sent as it is: set limit in it for larger pages. The response must be a
 // JSON array of objects; members match the fields of T by their exact names.
+//
+// Each further page is requested with the same query and the cursor of the next link, after. Of the link's other
+// parameters, only since is sent, if the request does not set it: by default, the System Log begins seven days ago, and
+// the pages of one list must begin at the same time.
 func List[T any](ctx context.Context, c *Client, req Request) (*Page[T], error) {
 	if req.Method != "" && req.Method != http.MethodGet || req.Body != nil {
 		return nil, invalid("a list is read with GET and without a body")
 	}
-	l := &lister[T]{client: c, decoder: wire.Array[T], segments: slices.Clone(req.Path), query: clone(req.Query)}
-	return l.page(ctx, l.query, nil)
+	r, err := req.prepare()
+	if err != nil {
+		return nil, err
+	}
+	r.success = cmp.Or(r.success, http.StatusOK)
+	r.query = clone(r.query)
+	l := &lister[T]{service: &service{c}, request: r, decoder: wire.Array[T], since: true}
+	return l.page(ctx, r.query, nil)
 }
 
 func clone(query url.Values) url.Values {
@@ -50,43 +61,42 @@ func clone(query url.Values) url.Values {
 	return copied
 }
 
-// list reads the first page of a list below /api/v1.
+// list reads the first page of a list.
 func list[T any](
-	ctx context.Context, c *Client, decoder func([]byte) ([]T, error), opts options, segments ...string,
+	ctx context.Context, s *service, op operation, decoder func([]byte) ([]T, error), opts options, ids ...string,
 ) (*Page[T], error) {
-	query, err := opts.query()
+	r, err := op.request(opts, ids)
 	if err != nil {
 		return nil, err
 	}
-	l := &lister[T]{client: c, decoder: decoder, segments: slices.Concat(api, segments), query: query, named: true}
-	return l.page(ctx, l.query, nil)
+	l := &lister[T]{service: s, request: r, decoder: decoder}
+	return l.page(ctx, r.query, nil)
 }
 
 // lister reads the pages of a list.
 type lister[T any] struct {
-	client   *Client
-	decoder  func([]byte) ([]T, error)
-	segments []string
-	query    url.Values // of the first page
-	named    bool       // it is one of the documented operations
+	service *service
+	request request // for the first page
+	decoder func([]byte) ([]T, error)
+	since   bool // the parameter since of a next link is needed
 }
 
 // page reads the page to which query leads. before are the pages that led to it.
 func (l *lister[T]) page(ctx context.Context, query url.Values, before *trail) (*Page[T], error) {
-	a, err := l.client.send(ctx, request{
-		method: http.MethodGet, segments: l.segments, query: query, accepts: http.StatusOK, named: l.named,
-	})
+	r := l.request
+	r.query = query
+	a, err := l.service.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	items, err := decode(a, l.decoder)
+	items, err := l.decoder(a.body.Bytes())
 	if err != nil {
-		return nil, err
+		return nil, a.newError(err)
 	}
 	page := &Page[T]{Items: items, RequestID: a.requestID(), RateLimit: rateLimit(a.response.Header)}
 	target, found, err := linkheader.Find(a.response.Header.Values("Link"), "next")
-	if err == nil && found {
-		err = l.lead(page, target, &trail{hash(query.Get("after")), before})
+	if found {
+		err = l.lead(page, target, &trail{maphash.String(trailSeed, query.Get("after")), before})
 	}
 	if err != nil {
 		return nil, a.newError(err)
@@ -95,22 +105,29 @@ func (l *lister[T]) page(ctx context.Context, query url.Values, before *trail) (
 	return page, nil
 }
 
-// lead leads page to its successor: to the same request, with the query of the next link laid below the list's own,
-// but for the cursor. What else the link says is not followed: its host may be that of the other side of a proxy.
+// lead leads page to its successor: to the first page's request with the cursor of the next link, whose target is
+// given. What else the link says is not followed: its host may be that of the other side of a proxy, and another
+// parameter might make a part of the list look like the whole.
 func (l *lister[T]) lead(page *Page[T], target string, t *trail) error {
-	query := linkheader.Query(target)
-	cursor := query.Get("after")
-	if cursor == "" {
+	linked := linkheader.Query(target)
+	if page.cursor = linked.Get("after"); page.cursor == "" {
 		return errors.New("the next link has no cursor")
 	}
-	for seen, here := t, hash(cursor); seen != nil; seen = seen.before {
+	here := maphash.String(trailSeed, page.cursor)
+	if len(page.Items) == 0 && here == t.cursor {
+		return nil // so the System Log ends: nothing has happened after this cursor yet
+	}
+	for seen := t; seen != nil; seen = seen.before {
 		if seen.cursor == here {
 			return errors.New("the next link leads back to a page that was read before")
 		}
 	}
-	maps.Copy(query, l.query)
-	query.Set("after", cursor)
-	page.cursor = cursor
+	query := url.Values{}
+	if l.since && linked.Has("since") {
+		query.Set("since", linked.Get("since"))
+	}
+	maps.Copy(query, l.request.query)
+	query.Set("after", page.cursor)
 	page.next = func(ctx context.Context) (*Page[T], error) { return l.page(ctx, query, t) }
 	return nil
 }
@@ -124,15 +141,14 @@ type trail struct {
 
 var trailSeed = maphash.MakeSeed()
 
-func hash(cursor string) uint64 { return maphash.String(trailSeed, cursor) }
-
-// HasNext reports whether another page follows.
+// HasNext reports whether another page follows. None follows an empty page whose next link leads to that page itself.
 func (p *Page[T]) HasNext() bool { return p != nil && p.next != nil }
 
-// Cursor returns the value of After with which the list can be resumed after this page, later or elsewhere, and "" if
-// it ends here. It goes with the same filters.
+// Cursor returns the value of After with which the list can be resumed after this page, later or elsewhere, with the
+// same filters. It is "" if the response has no next link: such a list ends here for good. The last page of a list that
+// grows, such as the System Log, is empty and has a cursor although HasNext is false: the list continues there.
 func (p *Page[T]) Cursor() string {
-	if !p.HasNext() {
+	if p == nil {
 		return ""
 	}
 	return p.cursor
@@ -151,8 +167,8 @@ func (p *Page[T]) Next(ctx context.Context) (*Page[T], error) {
 	return next, err
 }
 
-// Pages returns this page and all that follow, each read when it is asked for. It ends after the last page or after
-// one error.
+// Pages returns this page and all that follow, each read when it is asked for. The list is complete only if iteration
+// ends without an error; after an error, it ends.
 func (p *Page[T]) Pages(ctx context.Context) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
 		if p == nil {
@@ -171,8 +187,8 @@ func (p *Page[T]) Pages(ctx context.Context) iter.Seq2[*Page[T], error] {
 	}
 }
 
-// All returns the items of this page and of all that follow. It ends after the last item or after one error. A list
-// was read to its end only if no error came.
+// All returns the items of this page and of all that follow. The list is complete only if iteration ends without an
+// error; after an error, it ends.
 func (p *Page[T]) All(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		for page, err := range p.Pages(ctx) {

@@ -98,9 +98,35 @@ func TestPagesKeepTheListsOwnQuery(t *testing.T) {
 
 	assert.Equal(t, []string{"1", "2"}, ids(t, page))
 	assert.Equal(t, url.Values{
-		"scopeId": {"okta.users.read"}, "expand": {"scope"}, "limit": {"3"}, "after": {"c/+1"}, "extra": {"e"},
+		"scopeId": {"okta.users.read"}, "expand": {"scope"}, "limit": {"3"}, "after": {"c/+1"},
 	}, server.requests()[1].URL.Query())
 	assert.Equal(t, "start", server.requests()[0].URL.Query().Get("after"), "the first request stays as it was")
+}
+
+// A parameter of a next link may make a part of a list look like the whole.
+func TestNextLinkAddsNoFilter(t *testing.T) {
+	t.Parallel()
+	link := `Link: <https://acme.okta.com/x?after=1&scopeId=evil&filter=evil&since=2026-01-01&until=2026-01-02>; rel="next"`
+	pages := []responder{reply(200, `[{"id":"1"}]`, link), reply(200, `[{"id":"2"}]`)}
+	server := play(pages...)
+	page, err := newClient(t, server).UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"1", "2"}, ids(t, page))
+	assert.Equal(t, "after=1&limit=200", server.last().URL.RawQuery)
+
+	for own, want := range map[string]string{
+		"limit=7":                  "after=1&limit=7&since=2026-01-01",
+		"limit=7&since=2025-12-31": "after=1&limit=7&since=2025-12-31",
+	} {
+		server = play(pages...)
+		query, err := url.ParseQuery(own)
+		require.NoError(t, err)
+		req := okta.Request{Path: []string{"api", "v1", "logs"}, Query: query}
+		page, err = okta.List[okta.OAuth2ScopeConsentGrant](t.Context(), newClient(t, server), req)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"1", "2"}, ids(t, page))
+		assert.Equal(t, want, server.last().URL.RawQuery, "without since, the System Log would begin at another time")
+	}
 }
 
 func TestPageNext(t *testing.T) {
@@ -139,7 +165,7 @@ func TestPageMetadata(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, play(reply(http.StatusOK, `[]`, "X-Okta-Request-Id: req1",
 		"X-Rate-Limit-Limit: 600", "X-Rate-Limit-Remaining: 599", "X-Rate-Limit-Reset: 1790000000")))
-	page, err := client.AuthorizationServerClients.List(t.Context(), "default")
+	page, err := client.AuthorizationServerClients.List(t.Context(), "default", nil)
 	require.NoError(t, err)
 	assert.Equal(t, "req1", page.RequestID)
 	assert.Equal(t, 600, page.RateLimit.Limit)
@@ -190,6 +216,55 @@ func TestRepeatedCursorIsAnError(t *testing.T) {
 			assert.Equal(t, http.StatusOK, apiErr.StatusCode)
 		})
 	}
+}
+
+// The System Log has a next link on every page. On the last one, which is empty, it leads to that page itself.
+func TestEmptyPageThatLeadsToItselfIsTheEnd(t *testing.T) {
+	t.Parallel()
+	server := play(
+		reply(http.StatusOK, `[{"id":"1"}]`, `Link: <?after=a>; rel="next"`),
+		reply(http.StatusOK, `[]`, `Link: <?after=a>; rel="next"`),
+		reply(http.StatusOK, `[{"id":"2"}]`, `Link: <?after=b>; rel="next"`),
+		reply(http.StatusOK, `[]`, `Link: <?after=b>; rel="next"`),
+	)
+	client := newClient(t, server)
+	var read []string
+	cursor := ""
+	for range 2 {
+		query := url.Values{}
+		if cursor != "" {
+			query.Set("after", cursor)
+		}
+		page, err := okta.List[okta.OAuth2ScopeConsentGrant](t.Context(), client,
+			okta.Request{Path: []string{"api", "v1", "logs"}, Query: query})
+		require.NoError(t, err)
+		for page, err := range page.Pages(t.Context()) {
+			require.NoError(t, err)
+			cursor = page.Cursor()
+			for _, item := range page.Items {
+				read = append(read, item.ID)
+			}
+			if !page.HasNext() {
+				assert.Empty(t, page.Items)
+			}
+		}
+	}
+	assert.Equal(t, []string{"1", "2"}, read)
+	assert.Equal(t, "b", cursor, "a poller continues there")
+	assert.Len(t, server.requests(), 4)
+}
+
+func TestEmptyPageThatLeadsToAnEarlierOneIsAnError(t *testing.T) {
+	t.Parallel()
+	server := play(
+		reply(http.StatusOK, `[]`, `Link: <?after=a>; rel="next"`),
+		reply(http.StatusOK, `[]`, `Link: <?after=b>; rel="next"`),
+		reply(http.StatusOK, `[]`, `Link: <?after=a>; rel="next"`),
+	)
+	page, err := newClient(t, server).UserGrants.List(t.Context(), "u", nil)
+	require.NoError(t, err)
+	_, err = page.Collect(t.Context())
+	require.ErrorContains(t, err, "read before")
 }
 
 func TestInvalidNextLinkIsAnError(t *testing.T) {

@@ -231,7 +231,7 @@ const fetchTimeout = 90 * time.Second
 func (s *serviceAuthenticator) fetch(ctx context.Context) (*accessToken, time.Time, error) {
 	auth := &tokenAuthenticator{service: s}
 	a, err := s.engine.send(ctx, request{
-		method: http.MethodPost, url: s.tokenURL, accepts: http.StatusOK, token: true, auth: auth,
+		operation: operation{method: http.MethodPost, success: http.StatusOK}, url: s.tokenURL, token: true, auth: auth,
 	})
 	if err != nil && ctx.Err() != nil {
 		err = late(err)

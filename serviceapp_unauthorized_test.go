@@ -152,7 +152,8 @@ func TestFailedRefreshAfterA401KeepsTheResponse(t *testing.T) {
 		err := getGrant(t.Context(), client)
 		require.ErrorContains(t, err, "POST /oauth2/v1/token: 400 invalid_scope: not granted")
 		require.ErrorContains(t, err, "; before: okta: GET ")
-		require.ErrorIs(t, err, okta.ErrUnauthorized)
+		require.ErrorIs(t, err, okta.ErrAuthentication)
+		require.NotErrorIs(t, err, okta.ErrUnauthorized, "the 401 was routine")
 		assert.Equal(t, tokenPath, requireError(t, err).Path)
 	})
 }

@@ -1,6 +1,9 @@
 package okta
 
-import "context"
+import (
+	"context"
+	"net/http"
+)
 
 // UserGrants reads and revokes the consent grants of users: which client may have which scope on a user's behalf.
 //
@@ -11,13 +14,6 @@ import "context"
 // See https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserGrant/.
 type UserGrants service
 
-func (s *UserGrants) client() *Client {
-	if s == nil {
-		return nil
-	}
-	return s.owner
-}
-
 // Get reads one consent grant of a user.
 //
 // GET /api/v1/users/{userId}/grants/{grantId} (getUserGrant). Scope: okta.users.read.
@@ -25,7 +21,12 @@ func (s *UserGrants) client() *Client {
 func (s *UserGrants) Get(
 	ctx context.Context, userID, grantID string, opts *GetOptions,
 ) (*OAuth2ScopeConsentGrant, error) {
-	return get(ctx, s.client(), decodeGrant, opts, "users", userID, "grants", grantID)
+	return get(ctx, (*service)(s), getUserGrant, looseGrant.Object, opts, userID, grantID)
+}
+
+var getUserGrant = operation{
+	id: "getUserGrant", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/users/{userId}/grants/{grantId}",
 }
 
 // List reads the first page of a user's consent grants, for all clients. [Page.All] reads the others.
@@ -35,7 +36,12 @@ func (s *UserGrants) Get(
 func (s *UserGrants) List(
 	ctx context.Context, userID string, opts *ListUserGrantsOptions,
 ) (*Page[OAuth2ScopeConsentGrant], error) {
-	return list(ctx, s.client(), decodeGrants, opts, "users", userID, "grants")
+	return list(ctx, (*service)(s), listUserGrants, looseGrant.Array, opts, userID)
+}
+
+var listUserGrants = operation{
+	id: "listUserGrants", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/users/{userId}/grants",
 }
 
 // ListForClient reads the first page of the consent grants that a user gave to one client. [Page.All] reads the
@@ -47,7 +53,12 @@ func (s *UserGrants) List(
 func (s *UserGrants) ListForClient(
 	ctx context.Context, userID, clientID string, opts *ListOptions,
 ) (*Page[OAuth2ScopeConsentGrant], error) {
-	return list(ctx, s.client(), decodeGrants, opts, "users", userID, "clients", clientID, "grants")
+	return list(ctx, (*service)(s), listGrantsForUserAndClient, looseGrant.Array, opts, userID, clientID)
+}
+
+var listGrantsForUserAndClient = operation{
+	id: "listGrantsForUserAndClient", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/users/{userId}/clients/{clientId}/grants",
 }
 
 // Revoke revokes one consent grant of a user. Tokens already issued under it stay valid: see
@@ -57,7 +68,13 @@ func (s *UserGrants) ListForClient(
 // An unknown user or grant is an error that matches [ErrNotFound], unless a retry of this call does not find it after
 // an attempt whose response was lost or was a 5xx: then it has been revoked.
 func (s *UserGrants) Revoke(ctx context.Context, userID, grantID string) error {
-	return s.client().revokeOne(ctx, "users", userID, "grants", grantID)
+	return revoke(ctx, (*service)(s), revokeUserGrant, userID, grantID)
+}
+
+var revokeUserGrant = operation{
+	id: "revokeUserGrant", method: http.MethodDelete, success: http.StatusNoContent,
+	route:  "/api/v1/users/{userId}/grants/{grantId}",
+	single: true,
 }
 
 // RevokeAll revokes all consent grants of a user, for all clients. Tokens already issued under them stay valid.
@@ -65,7 +82,12 @@ func (s *UserGrants) Revoke(ctx context.Context, userID, grantID string) error {
 // DELETE /api/v1/users/{userId}/grants (revokeUserGrants). Scope: okta.users.manage.
 // An unknown user is an error that matches [ErrNotFound].
 func (s *UserGrants) RevokeAll(ctx context.Context, userID string) error {
-	return s.client().revokeAll(ctx, "users", userID, "grants")
+	return revoke(ctx, (*service)(s), revokeUserGrants, userID)
+}
+
+var revokeUserGrants = operation{
+	id: "revokeUserGrants", method: http.MethodDelete, success: http.StatusNoContent,
+	route: "/api/v1/users/{userId}/grants",
 }
 
 // RevokeAllForClient revokes all consent grants that a user gave to one client. Tokens already issued under them stay
@@ -74,5 +96,10 @@ func (s *UserGrants) RevokeAll(ctx context.Context, userID string) error {
 // DELETE /api/v1/users/{userId}/clients/{clientId}/grants (revokeGrantsForUserAndClient). Scope: okta.users.manage.
 // An unknown user or client is an error that matches [ErrNotFound].
 func (s *UserGrants) RevokeAllForClient(ctx context.Context, userID, clientID string) error {
-	return s.client().revokeAll(ctx, "users", userID, "clients", clientID, "grants")
+	return revoke(ctx, (*service)(s), revokeGrantsForUserAndClient, userID, clientID)
+}
+
+var revokeGrantsForUserAndClient = operation{
+	id: "revokeGrantsForUserAndClient", method: http.MethodDelete, success: http.StatusNoContent,
+	route: "/api/v1/users/{userId}/clients/{clientId}/grants",
 }

@@ -1,6 +1,9 @@
 package okta
 
-import "context"
+import (
+	"context"
+	"net/http"
+)
 
 // UserOAuth reads and revokes the refresh tokens that clients hold for users. What it reads describes a token and
 // never contains it.
@@ -12,13 +15,6 @@ import "context"
 // See https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserOAuth/.
 type UserOAuth service
 
-func (s *UserOAuth) client() *Client {
-	if s == nil {
-		return nil
-	}
-	return s.owner
-}
-
 // GetRefreshToken reads one refresh token that a client holds for a user.
 //
 // GET /api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId} (getRefreshTokenForUserAndClient). Scope:
@@ -27,7 +23,13 @@ func (s *UserOAuth) client() *Client {
 func (s *UserOAuth) GetRefreshToken(
 	ctx context.Context, userID, clientID, tokenID string, opts *GetOptions,
 ) (*OAuth2RefreshToken, error) {
-	return get(ctx, s.client(), decodeRefreshToken, opts, "users", userID, "clients", clientID, "tokens", tokenID)
+	return get(ctx, (*service)(s), getRefreshTokenForUserAndClient, decodeRefreshToken, opts, userID,
+		clientID, tokenID)
+}
+
+var getRefreshTokenForUserAndClient = operation{
+	id: "getRefreshTokenForUserAndClient", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId}",
 }
 
 // ListRefreshTokens reads the first page of the refresh tokens that a client holds for a user. [Page.All] reads the
@@ -38,7 +40,13 @@ func (s *UserOAuth) GetRefreshToken(
 func (s *UserOAuth) ListRefreshTokens(
 	ctx context.Context, userID, clientID string, opts *ListOptions,
 ) (*Page[OAuth2RefreshToken], error) {
-	return list(ctx, s.client(), decodeRefreshTokens, opts, "users", userID, "clients", clientID, "tokens")
+	return list(ctx, (*service)(s), listRefreshTokensForUserAndClient, decodeRefreshTokens, opts, userID,
+		clientID)
+}
+
+var listRefreshTokensForUserAndClient = operation{
+	id: "listRefreshTokensForUserAndClient", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/users/{userId}/clients/{clientId}/tokens",
 }
 
 // RevokeRefreshToken revokes one refresh token and the access tokens issued with it. The consent stays: see
@@ -49,7 +57,13 @@ func (s *UserOAuth) ListRefreshTokens(
 // An unknown user, client or token is an error that matches [ErrNotFound], unless a retry of this call does not find
 // it after an attempt whose response was lost or was a 5xx: then it has been revoked.
 func (s *UserOAuth) RevokeRefreshToken(ctx context.Context, userID, clientID, tokenID string) error {
-	return s.client().revokeOne(ctx, "users", userID, "clients", clientID, "tokens", tokenID)
+	return revoke(ctx, (*service)(s), revokeTokenForUserAndClient, userID, clientID, tokenID)
+}
+
+var revokeTokenForUserAndClient = operation{
+	id: "revokeTokenForUserAndClient", method: http.MethodDelete, success: http.StatusNoContent,
+	route:  "/api/v1/users/{userId}/clients/{clientId}/tokens/{tokenId}",
+	single: true,
 }
 
 // RevokeAllRefreshTokens revokes all refresh tokens that a client holds for a user. The consents stay: see
@@ -58,5 +72,10 @@ func (s *UserOAuth) RevokeRefreshToken(ctx context.Context, userID, clientID, to
 // DELETE /api/v1/users/{userId}/clients/{clientId}/tokens (revokeTokensForUserAndClient). Scope: okta.users.manage.
 // An unknown user or client is an error that matches [ErrNotFound].
 func (s *UserOAuth) RevokeAllRefreshTokens(ctx context.Context, userID, clientID string) error {
-	return s.client().revokeAll(ctx, "users", userID, "clients", clientID, "tokens")
+	return revoke(ctx, (*service)(s), revokeTokensForUserAndClient, userID, clientID)
+}
+
+var revokeTokensForUserAndClient = operation{
+	id: "revokeTokensForUserAndClient", method: http.MethodDelete, success: http.StatusNoContent,
+	route: "/api/v1/users/{userId}/clients/{clientId}/tokens",
 }

@@ -284,7 +284,7 @@ func (w *worker) call(ctx context.Context, kind, grant, token int) (string, erro
 		page, err := c.UserOAuth.ListRefreshTokens(ctx, w.user, w.app, &okta.ListOptions{Limit: 3})
 		return "UserOAuth.ListRefreshTokens", w.wholeTokens(ctx, page, err)
 	case 6:
-		_, err := c.AuthorizationServerClients.List(ctx, server)
+		_, err := c.AuthorizationServerClients.List(ctx, server, nil)
 		return "AuthorizationServerClients.List", err
 	case 7:
 		got, err := c.AuthorizationServerClients.GetRefreshToken(ctx, server, w.app, w.tokens[token], nil)

@@ -15,7 +15,12 @@ import (
 func ListApplications(
 	ctx context.Context, c *okta.Client, opts *ListApplicationsOptions,
 ) (*okta.Page[Application], error) {
-	return list[Application](ctx, c, opts, "apps")
+	return list[Application](ctx, c, listApplications, opts)
+}
+
+var listApplications = operation{
+	id: "listApplications", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/apps",
 }
 
 // GetApplication reads one app.
@@ -23,7 +28,12 @@ func ListApplications(
 // GET /api/v1/apps/{appId} (getApplication). Scope: okta.apps.read. Bucket: GET /api/v1/apps/{appId}.
 // An unknown app is an error that matches [okta.ErrNotFound].
 func GetApplication(ctx context.Context, c *okta.Client, appID string) (*Application, error) {
-	return get[Application](ctx, c, noOptions{}, "apps", appID)
+	return get[Application](ctx, c, getApplication, noOptions{}, appID)
+}
+
+var getApplication = operation{
+	id: "getApplication", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/apps/{appId}",
 }
 
 // ListApplicationUsers reads the first page of the users who are assigned to an app, directly or by a group.
@@ -35,7 +45,12 @@ func GetApplication(ctx context.Context, c *okta.Client, appID string) (*Applica
 func ListApplicationUsers(
 	ctx context.Context, c *okta.Client, appID string, opts *ListApplicationUsersOptions,
 ) (*okta.Page[ApplicationUser], error) {
-	return list[ApplicationUser](ctx, c, opts, "apps", appID, "users")
+	return list[ApplicationUser](ctx, c, listApplicationUsers, opts, appID)
+}
+
+var listApplicationUsers = operation{
+	id: "listApplicationUsers", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/apps/{appId}/users",
 }
 
 // ListApplicationTokens reads the first page of the refresh tokens that an app holds, for all users. [okta.Page.All]
@@ -46,11 +61,16 @@ func ListApplicationUsers(
 func ListApplicationTokens(
 	ctx context.Context, c *okta.Client, appID string, opts *okta.ListOptions,
 ) (*okta.Page[okta.OAuth2RefreshToken], error) {
-	page, err := list[tokenOnWire](ctx, c, (*listTokensOptions)(opts), "apps", appID, "tokens")
+	page, err := list[tokenOnWire](ctx, c, listOAuth2TokensForApplication, (*listTokensOptions)(opts), appID)
 	if err != nil {
 		return nil, err
 	}
 	return tokenPage(page), nil
+}
+
+var listOAuth2TokensForApplication = operation{
+	id: "listOAuth2TokensForApplication", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/apps/{appId}/tokens",
 }
 
 // GetApplicationToken reads one refresh token that an app holds.
@@ -61,7 +81,7 @@ func ListApplicationTokens(
 func GetApplicationToken(
 	ctx context.Context, c *okta.Client, appID, tokenID string, opts *okta.GetOptions,
 ) (*okta.OAuth2RefreshToken, error) {
-	token, err := get[tokenOnWire](ctx, c, (*getTokenOptions)(opts), "apps", appID, "tokens", tokenID)
+	token, err := get[tokenOnWire](ctx, c, getOAuth2TokenForApplication, (*getTokenOptions)(opts), appID, tokenID)
 	if err != nil {
 		return nil, err
 	}
@@ -69,14 +89,25 @@ func GetApplicationToken(
 	return &model, nil
 }
 
+var getOAuth2TokenForApplication = operation{
+	id: "getOAuth2TokenForApplication", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/apps/{appId}/tokens/{tokenId}",
+}
+
 // RevokeApplicationToken revokes one refresh token that an app holds. The consent stays.
 //
 // DELETE /api/v1/apps/{appId}/tokens/{tokenId} (revokeOAuth2TokenForApplication). Scope: okta.apps.manage. Bucket:
 // /api/v1/apps.
-// An unknown app or token is an error that matches [okta.ErrNotFound]. With Attempts above 1 in the [*okta.Error], an
-// earlier attempt of this call, whose response was lost, may have revoked the token.
+// An unknown app or token is an error that matches [okta.ErrNotFound], unless a retry of this call does not find the
+// token after an attempt whose response was lost or was a 5xx: then it has been revoked.
 func RevokeApplicationToken(ctx context.Context, c *okta.Client, appID, tokenID string) error {
-	return revoke(ctx, c, nil, "apps", appID, "tokens", tokenID)
+	return do(ctx, c, revokeOAuth2TokenForApplication, nil, appID, tokenID)
+}
+
+var revokeOAuth2TokenForApplication = operation{
+	id: "revokeOAuth2TokenForApplication", method: http.MethodDelete, success: http.StatusNoContent,
+	route:  "/api/v1/apps/{appId}/tokens/{tokenId}",
+	single: true,
 }
 
 // RevokeApplicationTokens revokes all refresh tokens that an app holds, for all users, and the access tokens that were
@@ -87,7 +118,12 @@ func RevokeApplicationToken(ctx context.Context, c *okta.Client, appID, tokenID 
 // It revokes no consents. Access tokens that were issued without a refresh token stay valid until they expire, by
 // default after an hour. An unknown app is an error that matches [okta.ErrNotFound].
 func RevokeApplicationTokens(ctx context.Context, c *okta.Client, appID string) error {
-	return revoke(ctx, c, nil, "apps", appID, "tokens")
+	return do(ctx, c, revokeOAuth2TokensForApplication, nil, appID)
+}
+
+var revokeOAuth2TokensForApplication = operation{
+	id: "revokeOAuth2TokensForApplication", method: http.MethodDelete, success: http.StatusNoContent,
+	route: "/api/v1/apps/{appId}/tokens",
 }
 
 // DeactivateApplication deactivates an app for all users, which ends their consents for it.
@@ -99,12 +135,10 @@ func RevokeApplicationTokens(ctx context.Context, c *okta.Client, appID string) 
 // or a 5xx: [GetApplication] says whether the app is INACTIVE. An unknown app is an error that matches
 // [okta.ErrNotFound].
 func DeactivateApplication(ctx context.Context, c *okta.Client, appID string) error {
-	err := c.Do(ctx, okta.Request{
-		Method: http.MethodPost,
-		Path:   path("apps", appID, "lifecycle", "deactivate"),
-	}, &struct{}{})
-	if isEmpty(err, http.StatusOK) { // Okta documents no body
-		return nil
-	}
-	return err
+	return do(ctx, c, deactivateApplication, nil, appID)
+}
+
+var deactivateApplication = operation{
+	id: "deactivateApplication", method: http.MethodPost, success: http.StatusOK,
+	route: "/api/v1/apps/{appId}/lifecycle/deactivate",
 }

@@ -2,6 +2,7 @@ package org
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/grantkit/okta"
 )
@@ -14,5 +15,10 @@ import (
 func ListAuthorizationServers(
 	ctx context.Context, c *okta.Client, opts *ListAuthorizationServersOptions,
 ) (*okta.Page[AuthorizationServer], error) {
-	return list[AuthorizationServer](ctx, c, opts, "authorizationServers")
+	return list[AuthorizationServer](ctx, c, listAuthorizationServers, opts)
+}
+
+var listAuthorizationServers = operation{
+	id: "listAuthorizationServers", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/authorizationServers",
 }

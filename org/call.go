@@ -2,61 +2,62 @@ package org
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/grantkit/okta"
 )
 
-// path is a path below /api/v1.
-func path(segments ...string) []string { return slices.Concat([]string{"api", "v1"}, segments) }
+// operation is one of Okta's operations, declared beside its function.
+type operation struct {
+	id      string // operationId
+	method  string
+	route   string // template of the path
+	success int    // the status that means success
+	single  bool   // it revokes a single token
+}
 
-// list reads the first page of a list below /api/v1.
-func list[T any](ctx context.Context, c *okta.Client, opts options, segments ...string) (*okta.Page[T], error) {
+// request returns a request for the operation, with IDs in place of the parameters of its route.
+func (o operation) request(query url.Values, ids ...string) okta.Request {
+	path := strings.Split(strings.TrimPrefix(o.route, "/"), "/")
+	for i, segment := range path {
+		if strings.HasPrefix(segment, "{") {
+			path[i], ids = ids[0], ids[1:]
+		}
+	}
+	return okta.Request{
+		Method: o.method, Path: path, Query: query,
+		Operation: o.id, Route: o.route, Success: o.success, Single: o.single,
+	}
+}
+
+// list reads the first page of a list.
+func list[T any](
+	ctx context.Context, c *okta.Client, op operation, opts options, ids ...string,
+) (*okta.Page[T], error) {
 	query, err := opts.query()
 	if err != nil {
 		return nil, err
 	}
-	return okta.List[T](ctx, c, okta.Request{Path: path(segments...), Query: query})
+	return okta.List[T](ctx, c, op.request(query, ids...))
 }
 
-// get reads one object below /api/v1.
-func get[T any](ctx context.Context, c *okta.Client, opts options, segments ...string) (*T, error) {
+// get reads one object.
+func get[T any](ctx context.Context, c *okta.Client, op operation, opts options, ids ...string) (*T, error) {
 	query, err := opts.query()
 	if err != nil {
 		return nil, err
 	}
 	object := new(T)
-	if err := c.Do(ctx, okta.Request{Path: path(segments...), Query: query}, object); err != nil {
+	if err := c.Do(ctx, op.request(query, ids...), object); err != nil {
 		return nil, err
 	}
 	return object, nil
 }
 
-// revoke deletes what a path below /api/v1 names. Only a 204 counts as revoked: another 2xx may be the page of a
-// gateway.
-func revoke(ctx context.Context, c *okta.Client, query url.Values, segments ...string) error {
-	req := okta.Request{Method: http.MethodDelete, Path: path(segments...), Query: query}
-	err := c.Do(ctx, req, &struct{}{})
-	if isEmpty(err, http.StatusNoContent) {
-		return nil
-	}
-	if err == nil {
-		err = fmt.Errorf("okta: DELETE /%s: found an object in the response: only a 204 means revoked",
-			strings.Join(req.Path, "/"))
-	}
-	return err
-}
-
-// isEmpty reports whether err is that of a response with a status and without a body. Without an object to decode,
-// [okta.Client.Do] accepts every 2xx, whatever its body is; with one, an empty body is an error that tells the status.
-func isEmpty(err error, status int) bool {
-	response, ok := errors.AsType[*okta.Error](err)
-	return ok && response.StatusCode == status && len(response.Body) == 0
+// do makes a request in whose response nothing is of interest.
+func do(ctx context.Context, c *okta.Client, op operation, query url.Values, ids ...string) error {
+	return c.Do(ctx, op.request(query, ids...), nil)
 }
 
 // tokenPage makes a page of tokens from one as Okta sends it, and so on for the pages that follow.

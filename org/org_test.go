@@ -2,6 +2,7 @@ package org_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"slices"
 	"testing"
@@ -243,17 +244,43 @@ func TestRevokesAreRetried(t *testing.T) {
 	}
 }
 
-// A token that an attempt with a lost response has revoked is not found by the next one. The error says so.
+// A token that an attempt with a lost response has revoked is not found by the next one.
 func TestRevokeApplicationTokenAfterALostResponse(t *testing.T) {
 	t.Parallel()
 	server, client := newOrg(t)
 	server.Next(oktatest.DropResponse())
-	err := org.RevokeApplicationToken(t.Context(), client, clientID, tokenID)
-	require.ErrorIs(t, err, okta.ErrNotFound)
-	var refusal *okta.Error
-	require.ErrorAs(t, err, &refusal)
-	assert.Equal(t, 2, refusal.Attempts)
+	require.NoError(t, org.RevokeApplicationToken(t.Context(), client, clientID, tokenID))
 	assert.Len(t, server.RefreshTokens(), 6)
+	require.ErrorIs(t, org.RevokeApplicationToken(t.Context(), client, clientID, tokenID), okta.ErrNotFound)
+
+	server.Next(oktatest.DropResponse())
+	err := org.RevokeApplicationToken(t.Context(), client, "unknown", tokenID)
+	require.ErrorIs(t, err, okta.ErrNotFound, "that the app does not exist is another matter")
+}
+
+// cut responds with the beginning of a body that is announced to be longer.
+func cut(body string) oktatest.Fault {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.Header().Set("Content-Length", "10")
+		_, _ = io.WriteString(w, body)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// A response without its whole body may be another one.
+func TestDeactivateApplicationNoticesAnUnfinishedBody(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]oktatest.Fault{
+		"cut at once": cut(""), "cut": cut("{"), "unfinished": oktatest.Reply(http.StatusOK, nil, "{"),
+		"page of a gateway": oktatest.Reply(http.StatusOK, nil, "<html>"),
+	} {
+		server, client := newOrg(t)
+		server.Next(fault)
+		err := org.DeactivateApplication(t.Context(), client, clientID)
+		require.ErrorContains(t, err, "unusable response", name)
+		assert.Len(t, server.Requests(), 1, name)
+	}
 }
 
 // Pages of tokens are made from other pages: they must keep what those have.

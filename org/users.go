@@ -2,6 +2,7 @@ package org
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/grantkit/okta"
 )
@@ -12,7 +13,12 @@ import (
 // Without Search or Filter, Okta leaves out users who are DEPROVISIONED. The results of Search may lag behind changes
 // by a while. The error for an invalid expression is an [*okta.Error] with the status 400.
 func ListUsers(ctx context.Context, c *okta.Client, opts *ListUsersOptions) (*okta.Page[User], error) {
-	return list[User](ctx, c, opts, "users")
+	return list[User](ctx, c, listUsers, opts)
+}
+
+var listUsers = operation{
+	id: "listUsers", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/users",
 }
 
 // GetUser reads one user by ID, by login, or by the part of a login before the @ if that part is unique.
@@ -23,7 +29,12 @@ func ListUsers(ctx context.Context, c *okta.Client, opts *ListUsersOptions) (*ok
 // ";" cannot be read in this way and is refused with [okta.ErrInvalidArgument]: call [ListUsers] with the Filter
 // profile.login eq "...".
 func GetUser(ctx context.Context, c *okta.Client, idOrLogin string) (*User, error) {
-	return get[User](ctx, c, noOptions{}, "users", idOrLogin)
+	return get[User](ctx, c, getUser, noOptions{}, idOrLogin)
+}
+
+var getUser = operation{
+	id: "getUser", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/users/{id}",
 }
 
 // ListUserClients reads the clients for which a user has grants or tokens. Okta documents neither parameters nor
@@ -32,7 +43,12 @@ func GetUser(ctx context.Context, c *okta.Client, idOrLogin string) (*User, erro
 // GET /api/v1/users/{userId}/clients (listUserClients). Scope: okta.users.read. Bucket: /api/v1/users.
 // An unknown user is an error that matches [okta.ErrNotFound]; a user without grants and tokens has an empty page.
 func ListUserClients(ctx context.Context, c *okta.Client, userID string) (*okta.Page[okta.OAuth2Client], error) {
-	return list[okta.OAuth2Client](ctx, c, noOptions{}, "users", userID, "clients")
+	return list[okta.OAuth2Client](ctx, c, listUserClients, noOptions{}, userID)
+}
+
+var listUserClients = operation{
+	id: "listUserClients", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/users/{userId}/clients",
 }
 
 // RevokeUserSessions ends all sessions of a user at Okta, so that the user must authenticate again. With OAuthTokens
@@ -44,7 +60,12 @@ func ListUserClients(ctx context.Context, c *okta.Client, userID string) (*okta.
 // Okta forgets devices by default; this function does so only with ForgetDevices. An unknown user is an error that
 // matches [okta.ErrNotFound].
 func RevokeUserSessions(ctx context.Context, c *okta.Client, userID string, opts *RevokeUserSessionsOptions) error {
-	return revoke(ctx, c, opts.query(), "users", userID, "sessions")
+	return do(ctx, c, revokeUserSessions, opts.query(), userID)
+}
+
+var revokeUserSessions = operation{
+	id: "revokeUserSessions", method: http.MethodDelete, success: http.StatusNoContent,
+	route: "/api/v1/users/{userId}/sessions",
 }
 
 // ListGroupUsers reads the first page of the users in a group. [okta.Page.All] reads the others.
@@ -54,5 +75,10 @@ func RevokeUserSessions(ctx context.Context, c *okta.Client, userID string, opts
 func ListGroupUsers(
 	ctx context.Context, c *okta.Client, groupID string, opts *ListGroupUsersOptions,
 ) (*okta.Page[User], error) {
-	return list[User](ctx, c, opts, "groups", groupID, "users")
+	return list[User](ctx, c, listGroupUsers, opts, groupID)
+}
+
+var listGroupUsers = operation{
+	id: "listGroupUsers", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/groups/{groupId}/users",
 }

@@ -82,7 +82,7 @@ func (l *live) findServer(ctx context.Context, s subject) {
 	if servers, err := l.list(ctx, limit(1), "authorizationServers"); err == nil && len(servers.Items) > 0 {
 		s["authServerId"] = servers.Items[0].ID
 	}
-	clients, err := l.client.AuthorizationServerClients.List(ctx, s["authServerId"])
+	clients, err := l.client.AuthorizationServerClients.List(ctx, s["authServerId"], nil)
 	if err != nil || len(clients.Items) == 0 {
 		return
 	}

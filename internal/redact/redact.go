@@ -2,9 +2,12 @@
 package redact
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -193,7 +196,8 @@ func (s Secrets) In(value any) bool {
 	return false
 }
 
-// Error keeps err but for its text, in which transports quote what they please of requests and responses.
+// Error returns an error that errors.Is and errors.As take for err, with a text that may be shown: transports quote
+// what they please of requests and responses. It has no Unwrap method, since the errors that err wraps show the same.
 func (s Secrets) Error(err error) error {
 	text := strings.TrimPrefix(err.Error(), "okta: ") // it will stand in another error of the SDK
 	text = quotedResponse.ReplaceAllString(text, "$1")
@@ -211,7 +215,32 @@ type cleanError struct {
 
 func (e *cleanError) Error() string { return e.text }
 
-func (e *cleanError) Unwrap() error { return e.err }
+func (e *cleanError) Is(target error) bool { return errors.Is(e.err, target) }
+
+// As finds what err wraps, except for an error that shows the URL of its request.
+func (e *cleanError) As(target any) bool {
+	switch target := target.(type) {
+	case **url.Error:
+		return false
+	case *net.Error:
+		found, ok := errors.AsType[net.Error](e.err)
+		if ok {
+			*target = &cleanNetError{e, found}
+		}
+		return ok
+	}
+	return errors.As(e.err, target)
+}
+
+// cleanNetError is a cleanError that is a net.Error.
+type cleanNetError struct {
+	*cleanError
+	found net.Error
+}
+
+func (e *cleanNetError) Timeout() bool { return e.found.Timeout() }
+
+func (e *cleanNetError) Temporary() bool { return e.found.Temporary() } //nolint:staticcheck // net.Error has it
 
 // maxLine is the length of a line in characters.
 const maxLine = 500

@@ -6,8 +6,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -198,6 +201,25 @@ func TestErrorKeepsAllButTheText(t *testing.T) {
 		require.ErrorAs(t, err, &timeoutError{})
 		require.ErrorIs(t, err, cause)
 	}
+}
+
+// What an error wraps may show what its own text does not.
+func TestErrorShowsNothingOfWhatItWraps(t *testing.T) {
+	t.Parallel()
+	inner := &net.OpError{Op: "read 0123456789", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	err := redact.Secrets{"0123456789"}.Error(&url.Error{Op: "Get", URL: "https://acme.okta.com/0123456789", Err: inner})
+
+	require.NoError(t, errors.Unwrap(err))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	timeout, ok := errors.AsType[net.Error](err)
+	require.True(t, ok)
+	assert.True(t, timeout.Timeout())
+	assert.Equal(t, err.Error(), timeout.Error())
+	assert.NotContains(t, err.Error(), "0123456789")
+	_, ok = errors.AsType[*url.Error](err)
+	assert.False(t, ok, "it shows the URL")
+	_, ok = errors.AsType[net.Error](redact.Secrets{}.Error(io.EOF))
+	assert.False(t, ok)
 }
 
 func TestLine(t *testing.T) {

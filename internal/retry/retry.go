@@ -143,12 +143,12 @@ func isCertificateError(err error) bool {
 	return verification || authority || host || invalid
 }
 
-// Run makes attempts with try, on go-retryablehttp, until next says that none follows. It returns the last attempt.
-// The error is nil unless the attempt that was to follow was not made, such as when the context ended the wait before
-// it.
+// Run makes attempts with try, on go-retryablehttp, until next says that none follows. Each gets a request of its own.
+// Run returns the last attempt. The error says why the attempt that was to follow it was not made: it is that of try, or the context's if that ended in
+// the wait before it.
 //
-// The response that try returns beside its attempt must have been read: it is for client's cookie jar. The loop gets a
-// client of its own, because it closes idle connections when it gives up.
+// The response that try returns beside its attempt is nil if none came; otherwise it must have been read: it is for
+// client's cookie jar. The loop gets a client of its own, because it closes idle connections when it gives up.
 func Run[A any](
 	client http.Client, req *http.Request,
 	try func(*http.Request) (A, *http.Response, error), next func(A) (wait time.Duration, again bool),
@@ -157,16 +157,27 @@ func Run[A any](
 	if err != nil {
 		return last, err
 	}
-	header := req.Header.Clone() // a cookie jar adds to the request's own
+	header := req.Header
+	if client.Jar != nil { // which adds to the header
+		header = header.Clone()
+	}
 	var loop struct {
 		last          A
+		err           error // of try
 		made, waiting bool
 		wait          time.Duration
 	}
-	client.Transport = roundTripper(func(r *http.Request) (resp *http.Response, err error) {
-		loop.made, loop.waiting = true, false
-		loop.last, resp, err = try(r)
-		return resp, err
+	client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		attempt, resp, err := try(r.Clone(r.Context()))
+		if err != nil {
+			loop.err = err
+			return nil, err
+		}
+		loop.last, loop.made, loop.waiting = attempt, true, false
+		if resp == nil {
+			return nil, errNoResponse
+		}
+		return resp, nil
 	})
 	retries := retryablehttp.Client{
 		HTTPClient:   &client,
@@ -179,18 +190,29 @@ func Run[A any](
 			}
 			return false, nil
 		},
-		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return loop.wait },
-		PrepareRetry: func(r *http.Request) error { r.Header = header.Clone(); return nil },
+		Backoff: func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return loop.wait },
+		PrepareRetry: func(r *http.Request) error {
+			if client.Jar != nil {
+				r.Header = header.Clone()
+			}
+			return nil
+		},
 	}
 	resp, err := retries.Do(retryable)
 	if resp != nil {
 		_ = resp.Body.Close()
 	}
-	if loop.made && !loop.waiting {
+	switch {
+	case loop.err != nil:
+		err = loop.err
+	case loop.made && !loop.waiting:
 		err = nil
 	}
 	return loop.last, err
 }
+
+// errNoResponse tells go-retryablehttp of an attempt without a response.
+var errNoResponse = errors.New("no response")
 
 type roundTripper func(*http.Request) (*http.Response, error)
 

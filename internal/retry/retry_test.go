@@ -204,8 +204,8 @@ func TestRun(t *testing.T) {
 	for _, most := range []int{1, 2, 4} {
 		transport := &steps{failures: 3}
 		try := func(r *http.Request) (int, *http.Response, error) {
-			resp, err := transport.RoundTrip(r)
-			return transport.made, resp, err
+			resp, _ := transport.RoundTrip(r) //nolint:bodyclose // Run closes it
+			return transport.made, resp, nil
 		}
 		last, err := retry.Run(http.Client{}, req, try, func(n int) (time.Duration, bool) {
 			assert.Equal(t, transport.made, n, "next gets the attempt that try made")
@@ -221,7 +221,7 @@ func TestRunThatIsCutShortInAWait(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://acme.okta.com", http.NoBody)
 	require.NoError(t, err)
-	try := func(*http.Request) (string, *http.Response, error) { return "first", nil, io.EOF }
+	try := func(*http.Request) (string, *http.Response, error) { return "first", nil, nil }
 	last, err := retry.Run(http.Client{}, req, try, func(string) (time.Duration, bool) {
 		cancel()
 		return time.Hour, true
@@ -253,15 +253,35 @@ func TestRunThatCannotGoOn(t *testing.T) {
 	t.Parallel()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://acme.okta.com", http.NoBody)
 	require.NoError(t, err)
-	try := func(r *http.Request) (string, *http.Response, error) {
-		r.RequestURI = "/" // net/http refuses it the next time
-		return "first", nil, io.EOF
+	try := func(*http.Request) (string, *http.Response, error) {
+		req.RequestURI = "/" // net/http refuses it the next time
+		return "first", nil, nil
 	}
 	decided := 0
 	last, err := retry.Run(http.Client{}, req, try, func(string) (time.Duration, bool) { decided++; return 0, true })
 	require.ErrorContains(t, err, "RequestURI")
 	assert.Equal(t, "first", last)
 	assert.Equal(t, 1, decided, "one decision for each attempt")
+}
+
+func TestRunWithoutAnAttempt(t *testing.T) {
+	t.Parallel()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://acme.okta.com", http.NoBody)
+	require.NoError(t, err)
+	for made := range 2 {
+		tries := 0
+		try := func(*http.Request) (int, *http.Response, error) {
+			if tries++; tries > made {
+				return 7, nil, io.EOF
+			}
+			return tries, nil, nil
+		}
+		decided := 0
+		last, err := retry.Run(http.Client{}, req, try, func(int) (time.Duration, bool) { decided++; return 0, true })
+		assert.Equal(t, io.EOF, err, "as try returns it")
+		assert.Equal(t, made, last, "the attempt before")
+		assert.Equal(t, made, decided)
+	}
 }
 
 // cookies is a jar that keeps what it is given.

@@ -1,4 +1,4 @@
-// Package urlpath builds URL paths of segments, so that a server gets exactly these.
+// Package urlpath builds URL paths from segments and templates, so that a server gets exactly these.
 package urlpath
 
 import (
@@ -28,14 +28,45 @@ func Join(segments []string) (string, error) {
 			return "", fmt.Errorf("the path segment %s %s", position(segments, i), reason)
 		}
 		path.WriteByte('/')
-		escaped := url.PathEscape(segment)
-		if escaped != segment {
-			escaped = unescape.Replace(escaped)
-		}
-		path.WriteString(escaped)
+		path.WriteString(escape(segment))
 	}
 	return path.String(), nil
 }
+
+// Expand replaces the parameters of a template, such as /api/v1/users/{userId}/grants, with IDs, in their order. It
+// escapes and refuses IDs as Join does segments. It panics if there are not as many IDs as parameters.
+func Expand(template string, ids []string) (string, error) {
+	var path strings.Builder
+	for rest := template; ; ids = ids[1:] {
+		literal, after, found := strings.Cut(rest, "{")
+		path.WriteString(literal)
+		if !found {
+			return path.String(), nil
+		}
+		parameter, after, _ := strings.Cut(after, "}")
+		if reason := refuse(ids[0]); reason != "" {
+			return "", fmt.Errorf("%s %s", parameter, reason)
+		}
+		path.WriteString(escape(ids[0]))
+		rest = after
+	}
+}
+
+// Fits reports whether a path of segments is one of those that a template stands for.
+func Fits(template string, segments []string) bool {
+	parts := strings.Split(template, "/")
+	if len(parts) != len(segments)+1 || parts[0] != "" {
+		return false
+	}
+	for i, part := range parts[1:] {
+		if part != segments[i] && !parameter.MatchString(part) {
+			return false
+		}
+	}
+	return true
+}
+
+var parameter = regexp.MustCompile(`^\{\w+\}$`)
 
 func refuse(segment string) string {
 	switch {
@@ -61,6 +92,14 @@ func position(segments []string, i int) string {
 	return fmt.Sprintf("after %q", segments[i-1])
 }
 
+func escape(segment string) string {
+	escaped := url.PathEscape(segment)
+	if escaped == segment {
+		return segment
+	}
+	return unescape.Replace(escaped)
+}
+
 // unescape reverts what url.PathEscape escapes although RFC 3986 allows it in a segment as it is: a strict verifier of
 // DPoP proofs would see another URL than the proof names.
 var unescape = strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%2C", ",")
@@ -76,15 +115,15 @@ var ids = map[string]string{
 	"users":                "{userId}",
 }
 
-// Route returns the template of a path, such as /api/v1/users/{userId}/grants. Behind the version, names and IDs take
+// Guess returns a template that fits a path of which nothing else is known. Behind the version, names and IDs take
 // turns; the names of lifecycle operations are kept. What does not look like a name is taken for an ID wherever it is.
-func Route(segments []string) string {
+func Guess(segments []string) string {
 	var route strings.Builder
 	version := slices.Index(segments, "v1")
 	for i, segment := range segments {
 		turn := version >= 0 && i > version && (i-version)%2 == 0 && segments[i-1] != "lifecycle"
 		if turn || !name.MatchString(segment) {
-			segment = parameter(segments, i)
+			segment = guessParameter(segments, i)
 		}
 		route.WriteByte('/')
 		route.WriteString(segment)
@@ -95,7 +134,7 @@ func Route(segments []string) string {
 // name matches the fixed segments of Okta's routes, such as v1, authorizationServers and .well-known.
 var name = regexp.MustCompile(`^[.A-Za-z-]+[0-9]?$`)
 
-func parameter(segments []string, i int) string {
+func guessParameter(segments []string, i int) string {
 	if i > 0 && ids[segments[i-1]] != "" {
 		return ids[segments[i-1]]
 	}

@@ -53,6 +53,65 @@ func TestJoinRefuses(t *testing.T) {
 	}
 }
 
+func TestExpand(t *testing.T) {
+	t.Parallel()
+	for template, want := range map[string]string{
+		"/api/v1/users":                                 "/api/v1/users",
+		"/api/v1/users/{userId}/grants":                 "/api/v1/users/a%20b/grants",
+		"/api/v1/users/{userId}/clients/{clientId}/x/y": "/api/v1/users/a%20b/clients/%7Bc%7D/x/y",
+	} {
+		ids := []string{"a b", "{c}"}[:strings.Count(template, "{")]
+		path, err := urlpath.Expand(template, ids)
+		require.NoError(t, err)
+		assert.Equal(t, want, path)
+		assert.True(t, urlpath.Fits(template, split(t, path)), template)
+	}
+	assert.Panics(t, func() { _, _ = urlpath.Expand("/users/{userId}/grants/{grantId}", []string{"u"}) })
+}
+
+func split(t *testing.T, path string) []string {
+	t.Helper()
+	segments := strings.Split(path, "/")[1:]
+	for i, segment := range segments {
+		plain, err := url.PathUnescape(segment)
+		require.NoError(t, err)
+		segments[i] = plain
+	}
+	return segments
+}
+
+func TestExpandRefuses(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"": "grantId is empty", "..": `grantId is ".."`, "a/b": `grantId contains "/"`, "a;b": `grantId contains ";"`,
+		"a\nb": "grantId contains a control character", "\xc0\xaf": "grantId is not valid UTF-8",
+	} {
+		path, err := urlpath.Expand("/users/{userId}/grants/{grantId}", []string{"u", id})
+		require.EqualError(t, err, want)
+		assert.Empty(t, path)
+	}
+}
+
+func TestFits(t *testing.T) {
+	t.Parallel()
+	path := []string{"api", "v1", "apps", "0oa1", "tokens", "oar1"}
+	for template, want := range map[string]bool{
+		"/api/v1/apps/{appId}/tokens/{tokenId}":   true,
+		"/api/v1/apps/0oa1/tokens/{tokenId}":      true,
+		"/api/v1/{kind}/{appId}/tokens/{id}":      true,
+		"api/v1/apps/{appId}/tokens/{tokenId}":    false,
+		"/api/v1/apps/{appId}/tokens":             false,
+		"/api/v1/apps/{appId}/tokens/{tokenId}/":  false,
+		"/api/v1/users/{userId}/tokens/{tokenId}": false,
+		"/api/v1/apps/{appId}/tokens/{}":          false,
+		"/api/v1/apps/{appId}/tokens/x{tokenId}":  false,
+		"/":                                       false,
+		"":                                        false,
+	} {
+		assert.Equal(t, want, urlpath.Fits(template, path), template)
+	}
+}
+
 // FuzzJoin: a path reaches a server as the segments that it was made of, or it is refused for a documented reason.
 func FuzzJoin(f *testing.F) {
 	for _, segment := range []string{"", ".", "..", "...", "a/b", `\`, ";", "\x00", "\u009f", "%2F", "ü\xff", "?#"} {
@@ -96,7 +155,7 @@ func isRefused(segment string) bool {
 	return false
 }
 
-func TestRoute(t *testing.T) {
+func TestGuess(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
 		"api/v1/users":                                       "/api/v1/users",
@@ -117,6 +176,6 @@ func TestRoute(t *testing.T) {
 		if path == "" {
 			segments = nil
 		}
-		assert.Equal(t, want, urlpath.Route(segments), path)
+		assert.Equal(t, want, urlpath.Guess(segments), path)
 	}
 }

@@ -55,6 +55,20 @@ func (l Loose[T]) Array(data []byte) (items []T, err error) {
 	return items, err
 }
 
+// Complete returns an error unless data is empty, or one JSON object or an array of them and nothing else. So a response
+// that was cut off, or is not of the API, is noticed although nothing of it is used.
+func Complete(data []byte) error {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), invalidUTF8, jsontext.AllowDuplicateNames(true))
+	if dec.PeekKind() == jsontext.KindBeginArray {
+		_, err := readArray[struct{}](dec, 0)
+		return readable(err)
+	}
+	return readable(readObject(dec, &struct{}{}))
+}
+
 // Members decodes data, which must be one JSON object. Its members may be of any type. Duplicate names are
 // allowed; the last one wins.
 func Members(data []byte) (map[string]any, error) {

@@ -208,3 +208,13 @@ func TestMembers(t *testing.T) {
 }
 
 func deep(n int) string { return strings.Repeat("[", n) }
+
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", " \n", "{}", ` {"a":[1,{"b":null}],"a":2} `, "[]", "[{},{\"a\":\"\xff\"}]"} {
+		require.NoError(t, wire.Complete([]byte(text)), "%q", text)
+	}
+	for _, text := range []string{"{", "[", "{}{}", "[{}", "[{},]", "[1]", "[[]]", "null", "7", `"x"`, "<html>", `{"a":`} {
+		require.Error(t, wire.Complete([]byte(text)), "%q", text)
+	}
+}

@@ -292,7 +292,7 @@ func TestRateLimitsOfSeveralBuckets(t *testing.T) {
 	m.LimitRate(oktatest.BucketAPI, 100, 240*time.Hour)
 	_, err := m.client.UserGrants.List(t.Context(), userID, nil)
 	require.NoError(t, err)
-	_, err = m.client.AuthorizationServerClients.List(t.Context(), oktatest.DemoAuthorizationServerID)
+	_, err = m.client.AuthorizationServerClients.List(t.Context(), oktatest.DemoAuthorizationServerID, nil)
 	require.NoError(t, err)
 	require.NoError(t, m.do(t.Context(), "users", userID)) // its responses have no rate limit headers
 	var buckets []string

@@ -143,7 +143,7 @@ func (e *examination) examineServers(ctx context.Context) {
 		return first(func(s *org.AuthorizationServer) string { return s.ID })(page, err)
 	})
 	e.with(server, "listOAuth2ClientsForAuthorizationServer", readServers, func() error {
-		_, err := e.client.AuthorizationServerClients.List(ctx, server)
+		_, err := e.client.AuthorizationServerClients.List(ctx, server, nil)
 		return err
 	})
 }

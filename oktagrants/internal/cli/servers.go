@@ -30,7 +30,7 @@ func (c *cli) serverClientsList() *cobra.Command {
 		Example: `  oktagrants server-clients list auspartners --json`,
 		Args:    takes("SERVER"),
 		RunE: c.forOrg(func(ctx context.Context, target *target, args []string) error {
-			page, err := target.client.AuthorizationServerClients.List(ctx, args[0])
+			page, err := target.client.AuthorizationServerClients.List(ctx, args[0], nil)
 			return printList(ctx, c, format, clientColumns, page, err)
 		}),
 	}

@@ -33,7 +33,7 @@ func TestExamplesOfTheOrgExist(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.UserOAuth.GetRefreshToken(ctx, demo.UserID, demo.ClientID, demo.TokenID, nil)
 	require.NoError(t, err)
-	_, err = client.AuthorizationServerClients.List(ctx, demo.ServerID)
+	_, err = client.AuthorizationServerClients.List(ctx, demo.ServerID, nil)
 	require.NoError(t, err)
 	_, err = org.ListGroupUsers(ctx, client, demo.GroupID, nil)
 	require.NoError(t, err)

@@ -63,7 +63,7 @@ func (j *Job) reviewApp(ctx context.Context, task *ledger.Task, tokens Tokens) e
 
 // reviewServer reads the refresh tokens that a custom authorization server has issued, client by client.
 func (j *Job) reviewServer(ctx context.Context, task *ledger.Task, tokens Tokens) error {
-	clients, err := j.client.AuthorizationServerClients.List(ctx, task.ID)
+	clients, err := j.client.AuthorizationServerClients.List(ctx, task.ID, nil)
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (j *Job) eachServer(ctx context.Context, do func(serverID string) error) er
 
 // hasTokens reports whether a client is among those that have tokens on an authorization server.
 func (j *Job) hasTokens(ctx context.Context, serverID, clientID string) (bool, error) {
-	page, err := j.client.AuthorizationServerClients.List(ctx, serverID)
+	page, err := j.client.AuthorizationServerClients.List(ctx, serverID, nil)
 	if err != nil {
 		return false, err
 	}

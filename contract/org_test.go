@@ -101,7 +101,7 @@ func TestResponsesOfTheOrgAreValid(t *testing.T) {
 	require.NoError(t, err)
 	skipIfPart(t, doc)
 	c := responseCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, clientLink,
-		tokensHints, grantsHints, embeddedUser, nullDescription, emptyObject)}
+		tokensHints, grantsHints, embeddedUser, nullDescription, nullExternalID, emptyObject)}
 	t.Run("operations", func(t *testing.T) {
 		t.Parallel()
 		t.Cleanup(func() { assert.Empty(t, c.known.unmet()) })
@@ -155,10 +155,7 @@ func (c responseCheck) refuseOrg(t *testing.T, op operation, path string) int {
 	}{{"", 401}, {"Bearer wrong", 401}, {"Bearer scopeless", 403}, {"Bearer scoped", 0}, {sswsDemo, 429}}
 	for _, r := range requests {
 		if r.status == http.StatusTooManyRequests {
-			for _, bucket := range []string{
-				oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups,
-				oktatest.BucketAPI,
-			} {
+			for _, bucket := range oktatest.Buckets() {
 				org.LimitRate(bucket, 0, time.Minute)
 			}
 		}

@@ -43,6 +43,10 @@ type Options struct {
 	// it was recorded for authorization servers and is documented for users.
 	UnknownClientsAreEmpty bool
 
+	// ListsNoUsers makes GET /api/v1/users a 200 with an empty list, whatever is searched for, as a service app without
+	// an admin role was recorded to get it. Other routes serve the users as before.
+	ListsNoUsers bool
+
 	// LogSize bounds the log of [Org.Requests]: each request beyond it drops the oldest one from the log. By default
 	// the log keeps all requests; a negative size keeps none.
 	LogSize int
@@ -60,6 +64,7 @@ type Org struct {
 	now        func() time.Time
 	takeLogins bool
 	anyClient  bool
+	noUsers    bool // In their list.
 	logSize    int
 
 	mu            sync.Mutex
@@ -81,6 +86,7 @@ type Org struct {
 	lastNonce     string // The one before nonce, if there was one.
 	nonceRequired bool   // On API calls.
 	limits        map[string]*rateLimit
+	cursors       int         // How often cursors have expired.
 	handled       []operation // Of Handle, newest first.
 	faults        []Fault
 	routeFaults   []*routeFaults
@@ -97,13 +103,14 @@ func New(opts Options) *Org {
 		now:          opts.Now,
 		takeLogins:   opts.LoginsAsUserIDs,
 		anyClient:    opts.UnknownClientsAreEmpty,
+		noUsers:      opts.ListsNoUsers,
 		logSize:      opts.LogSize,
 		users:        newCollection("user", "00u", inOneList[User]),
 		logins:       map[string]string{},
 		clients:      newCollection("client", "0oa", inOneList[Client]),
 		appIDs:       map[string]string{},
 		memberships:  newCollection("membership", "mem", membershipLists),
-		groups:       newCollection("group", "00g", inNoList[Group]),
+		groups:       newCollection("group", "00g", inOneList[Group]),
 		servers:      newCollection("authorization server", "aus", inOneList[AuthorizationServer]),
 		scopes:       newCollection("scope", "scp", scopeLists),
 		grants:       newCollection("grant", "oag", grantLists),

@@ -139,7 +139,8 @@ func (o *Org) token(c *call, key listKey) (RefreshToken, *problem) {
 	id := c.params["tokenId"]
 	token := o.tokens.get(id)
 	if !slices.Contains(tokenLists(token), key) {
-		return RefreshToken{}, notFound("OAuth2RefreshToken", id)
+		holder := cmp.Or(c.params["appId"], c.params["clientId"])
+		return RefreshToken{}, notFound("OAuth2RefreshTokenTx", holder+"."+id)
 	}
 	return token, nil
 }

@@ -42,7 +42,9 @@ func TestGrantOfAnAuthorizationServer(t *testing.T) {
 			"scope": {
 				"href": "https://acme.okta.com/api/v1/authorizationServers/aus1/scopes/scp5Tq", "title": "Credit rating"
 			},
-			"self": {"href": "https://acme.okta.com/api/v1/users/00u1/grants/oag2"},
+			"self": {
+				"href": "https://acme.okta.com/api/v1/users/00u1/grants/oag2", "hints": {"allow": ["GET", "DELETE"]}
+			},
 			"user": {"href": "https://acme.okta.com/api/v1/users/00u1", "title": "Ann"}
 		}
 	}`, get(t, org, "/api/v1/users/00u1/grants/oag2").body)

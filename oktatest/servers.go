@@ -45,7 +45,7 @@ func (o *Org) serverAndClient(c *call) (listKey, *problem) {
 	if failure != nil {
 		return listKey{}, failure
 	}
-	clientID, failure := o.clientID(c)
+	clientID, failure := o.clientID(c, "PublicClientApp")
 	return listKey{server: serverID, client: clientID}, failure
 }
 
@@ -73,7 +73,6 @@ func (o *Org) listServerClients(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	c.link("self", c.query)
 	clients := []clientJSON{}
 	for _, client := range o.clients.all() {
 		if o.tokens.any(listKey{server: serverID, client: client.ClientID}) {

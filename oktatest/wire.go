@@ -45,20 +45,19 @@ type grantLinks struct {
 	User                link `json:"user"`
 }
 
-// tokenJSON names the client in one of two ways: client_id in Okta's authorization servers API, clientId elsewhere.
+// tokenJSON names the client clientId on every route, as recorded. Some of Okta's examples have client_id.
 type tokenJSON struct {
-	ID             string         `json:"id"`
-	Status         string         `json:"status"`
-	Created        string         `json:"created"`
-	LastUpdated    string         `json:"lastUpdated"`
-	ExpiresAt      string         `json:"expiresAt"`
-	Issuer         string         `json:"issuer"`
-	ClientID       string         `json:"clientId,omitempty"`
-	ServerClientID string         `json:"client_id,omitempty"`
-	UserID         string         `json:"userId"`
-	Scopes         []string       `json:"scopes"`
-	Embedded       *tokenEmbedded `json:"_embedded,omitempty"`
-	Links          tokenLinks     `json:"_links"`
+	ID          string         `json:"id"`
+	Status      string         `json:"status"`
+	Created     string         `json:"created"`
+	LastUpdated string         `json:"lastUpdated"`
+	ExpiresAt   string         `json:"expiresAt"`
+	Issuer      string         `json:"issuer"`
+	ClientID    string         `json:"clientId"`
+	UserID      string         `json:"userId"`
+	Scopes      []string       `json:"scopes"`
+	Embedded    *tokenEmbedded `json:"_embedded,omitempty"`
+	Links       tokenLinks     `json:"_links"`
 }
 
 type tokenEmbedded struct {
@@ -153,9 +152,12 @@ func (o *Org) grantJSON(grant Grant, expand bool) grantJSON {
 			App:                 o.appLink(grant.ClientID),
 			AuthorizationServer: o.serverLink(serverID),
 			Scope:               o.scopeLink(o.grantedScope(grant)),
-			Self:                link{Href: o.href("api", "v1", "users", grant.UserID, "grants", grant.ID)},
-			Client:              o.clientLink(grant.ClientID),
-			User:                o.userLink(grant.UserID),
+			Self: link{
+				Href:  o.href("api", "v1", "users", grant.UserID, "grants", grant.ID),
+				Hints: allow(http.MethodGet, http.MethodDelete),
+			},
+			Client: o.clientLink(grant.ClientID),
+			User:   o.userLink(grant.UserID),
 		},
 	}
 	if expand {
@@ -176,17 +178,13 @@ func (o *Org) issuer(serverID string) string { return o.publicURL + "/oauth2/" +
 
 func (o *Org) userTokenJSON(token RefreshToken, expand bool) tokenJSON {
 	self := o.href("api", "v1", "users", token.UserID, "clients", token.ClientID, "tokens", token.ID)
-	wire := o.tokenJSON(token, self, expand)
-	wire.ClientID = token.ClientID
-	return wire
+	return o.tokenJSON(token, self, expand)
 }
 
 func (o *Org) serverTokenJSON(token RefreshToken, expand bool) tokenJSON {
 	self := o.href("api", "v1", "authorizationServers", token.AuthorizationServerID,
 		"clients", token.ClientID, "tokens", token.ID)
-	wire := o.tokenJSON(token, self, expand)
-	wire.ServerClientID = token.ClientID
-	return wire
+	return o.tokenJSON(token, self, expand)
 }
 
 func (o *Org) tokenJSON(token RefreshToken, self string, expand bool) tokenJSON {
@@ -197,6 +195,7 @@ func (o *Org) tokenJSON(token RefreshToken, self string, expand bool) tokenJSON 
 		LastUpdated: token.LastUpdated.Format(timeFormat),
 		ExpiresAt:   token.ExpiresAt.Format(timeFormat),
 		Issuer:      o.issuer(token.AuthorizationServerID),
+		ClientID:    token.ClientID,
 		UserID:      token.UserID,
 		Scopes:      token.Scopes,
 		Links: tokenLinks{

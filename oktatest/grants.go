@@ -66,7 +66,8 @@ func (o *Org) issuerOf(scopeID string) string {
 
 // customServer returns the ID of the custom authorization server that an issuer is.
 func (o *Org) customServer(issuer string) (string, bool) {
-	id, ok := strings.CutPrefix(issuer, o.issuer(""))
+	name, ok := strings.CutPrefix(issuer, o.publicURL+"/oauth2/")
+	id := o.serverNamed(name)
 	return id, ok && o.servers.has(id)
 }
 

@@ -37,6 +37,11 @@ type Options struct {
 	// shortname.
 	LoginsAsUserIDs bool
 
+	// DefaultServerID is the ID that the authorization server "default" has in the list of servers. Real orgs have one
+	// such as ausGwgy5sdP8Pnrksv4K there, while issuers and links have "default", and paths take both. By default it is
+	// "default" as well.
+	DefaultServerID string
+
 	// UnknownClientsAreEmpty makes the lists below users/{userId}/clients/{clientId} and
 	// authorizationServers/{authServerId}/clients/{clientId} empty for a client ID that no app has, and the responses
 	// to their bulk revokes a 204. This is neither documented nor recorded: by default an unknown client is a 404, as
@@ -64,7 +69,8 @@ type Org struct {
 	now        func() time.Time
 	takeLogins bool
 	anyClient  bool
-	noUsers    bool // In their list.
+	noUsers    bool   // In their list.
+	defaultID  string // Of the authorization server "default".
 	logSize    int
 
 	mu            sync.Mutex
@@ -104,6 +110,7 @@ func New(opts Options) *Org {
 		takeLogins:   opts.LoginsAsUserIDs,
 		anyClient:    opts.UnknownClientsAreEmpty,
 		noUsers:      opts.ListsNoUsers,
+		defaultID:    cmp.Or(opts.DefaultServerID, DefaultAuthorizationServerID),
 		logSize:      opts.LogSize,
 		users:        newCollection("user", "00u", inOneList[User]),
 		logins:       map[string]string{},
@@ -131,7 +138,7 @@ func New(opts Options) *Org {
 	org.server = newServer(org, opts.Listener)
 	org.URL = "http://" + org.server.Listener.Addr().String() + org.basePath
 	org.publicURL = strings.TrimRight(cmp.Or(opts.PublicURL, org.URL), "/")
-	org.AddAuthorizationServer(AuthorizationServer{ID: DefaultAuthorizationServerID})
+	org.AddAuthorizationServer(AuthorizationServer{ID: org.defaultID, Name: DefaultAuthorizationServerID})
 	org.server.Start()
 	return org
 }

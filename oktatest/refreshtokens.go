@@ -40,7 +40,7 @@ func (o *Org) AddRefreshToken(token RefreshToken) RefreshToken {
 
 	o.users.require(token.UserID)
 	o.requireClient(token.ClientID)
-	token.AuthorizationServerID = cmp.Or(token.AuthorizationServerID, DefaultAuthorizationServerID)
+	token.AuthorizationServerID = o.serverNamed(token.AuthorizationServerID)
 	o.servers.require(token.AuthorizationServerID)
 	token.ID = o.tokens.freeID(token.ID)
 	token.Status = cmp.Or(token.Status, statusActive)

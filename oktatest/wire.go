@@ -171,10 +171,12 @@ func (o *Org) serverOf(grant Grant) string {
 	if id, custom := o.customServer(grant.Issuer); custom {
 		return id
 	}
-	return DefaultAuthorizationServerID
+	return o.defaultID
 }
 
-func (o *Org) issuer(serverID string) string { return o.publicURL + "/oauth2/" + serverID }
+func (o *Org) issuer(serverID string) string {
+	return o.publicURL + "/oauth2/" + o.serverName(serverID)
+}
 
 func (o *Org) userTokenJSON(token RefreshToken, expand bool) tokenJSON {
 	self := o.href("api", "v1", "users", token.UserID, "clients", token.ClientID, "tokens", token.ID)
@@ -182,7 +184,7 @@ func (o *Org) userTokenJSON(token RefreshToken, expand bool) tokenJSON {
 }
 
 func (o *Org) serverTokenJSON(token RefreshToken, expand bool) tokenJSON {
-	self := o.href("api", "v1", "authorizationServers", token.AuthorizationServerID,
+	self := o.href("api", "v1", "authorizationServers", o.serverName(token.AuthorizationServerID),
 		"clients", token.ClientID, "tokens", token.ID)
 	return o.tokenJSON(token, self, expand)
 }
@@ -240,7 +242,8 @@ func (o *Org) userClientJSON(userID string, client Client) clientJSON {
 
 func (o *Org) serverClientJSON(serverID string, client Client) clientJSON {
 	wire := o.clientJSON(client)
-	wire.Links.Tokens.Href = o.href("api", "v1", "authorizationServers", serverID, "clients", client.ClientID, "tokens")
+	wire.Links.Tokens.Href = o.href("api", "v1", "authorizationServers", o.serverName(serverID),
+		"clients", client.ClientID, "tokens")
 	return wire
 }
 
@@ -278,7 +281,10 @@ func (o *Org) userLink(userID string) link {
 }
 
 func (o *Org) serverLink(serverID string) link {
-	return link{Href: o.href("api", "v1", "authorizationServers", serverID), Title: o.servers.get(serverID).Name}
+	return link{
+		Href:  o.href("api", "v1", "authorizationServers", o.serverName(serverID)),
+		Title: o.servers.get(serverID).Name,
+	}
 }
 
 func allow(methods ...string) *linkHints { return &linkHints{Allow: methods} }

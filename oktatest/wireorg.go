@@ -203,6 +203,7 @@ func (o *Org) appTokenJSON(token RefreshToken, expand bool) tokenJSON {
 }
 
 func (o *Org) serverJSON(server AuthorizationServer, _ bool) serverJSON {
+	name := o.serverName(server.ID)
 	return serverJSON{
 		ID:          server.ID,
 		Name:        server.Name,
@@ -215,15 +216,15 @@ func (o *Org) serverJSON(server AuthorizationServer, _ bool) serverJSON {
 		LastUpdated: server.LastUpdated.Format(timeFormat),
 		Links: map[string]link{
 			"scopes": {
-				Href:  o.href("api", "v1", "authorizationServers", server.ID, "scopes"),
+				Href:  o.href("api", "v1", "authorizationServers", name, "scopes"),
 				Hints: allow(http.MethodGet, http.MethodPost),
 			},
 			"self": {
-				Href:  o.href("api", "v1", "authorizationServers", server.ID),
+				Href:  o.href("api", "v1", "authorizationServers", name),
 				Hints: allow(http.MethodGet, http.MethodDelete, http.MethodPut),
 			},
 			"deactivate": {
-				Href:  o.href("api", "v1", "authorizationServers", server.ID, "lifecycle", "deactivate"),
+				Href:  o.href("api", "v1", "authorizationServers", name, "lifecycle", "deactivate"),
 				Hints: allow(http.MethodPost),
 			},
 		},

@@ -2,6 +2,7 @@ package oktatest
 
 import (
 	"cmp"
+	"net/http"
 	"time"
 )
 
@@ -182,4 +183,175 @@ func (o *Org) revokeAppToken(c *call) (any, *problem) {
 		return nil, failure
 	}
 	return o.revokeToken(c, listKey{client: app.ClientID})
+}
+
+type clientJSON struct {
+	ID      string      `json:"client_id"`
+	Name    string      `json:"client_name"`
+	URI     *string     `json:"client_uri"`
+	LogoURI *string     `json:"logo_uri"`
+	Links   clientLinks `json:"_links"`
+}
+
+type clientLinks struct {
+	Client link  `json:"client"`
+	Grants *link `json:"grants,omitempty"`
+	Tokens link  `json:"tokens"`
+}
+
+func (o *Org) userClientJSON(userID string, client Client) clientJSON {
+	wire := o.clientJSON(client)
+	wire.Links.Grants = &link{
+		Href:  o.href("api", "v1", "users", userID, "clients", client.ClientID, "grants"),
+		Hints: allow(http.MethodGet, http.MethodDelete),
+	}
+	wire.Links.Tokens.Href = o.href("api", "v1", "users", userID, "clients", client.ClientID, "tokens")
+	return wire
+}
+
+func (o *Org) serverClientJSON(serverID string, client Client) clientJSON {
+	wire := o.clientJSON(client)
+	wire.Links.Tokens.Href = o.href("api", "v1", "authorizationServers", o.serverName(serverID),
+		"clients", client.ClientID, "tokens")
+	return wire
+}
+
+func (o *Org) clientJSON(client Client) clientJSON {
+	return clientJSON{
+		ID:      client.ClientID,
+		Name:    client.Name,
+		URI:     nullable(client.URI),
+		LogoURI: nullable(client.LogoURI),
+		Links: clientLinks{
+			Client: o.clientLink(client.ClientID),
+			Tokens: link{Hints: allow(http.MethodGet, http.MethodDelete)},
+		},
+	}
+}
+
+func (o *Org) appLink(clientID string) link {
+	app := o.client(clientID)
+	return link{Href: o.href("api", "v1", "apps", app.ID), Title: app.Name}
+}
+
+func (o *Org) clientLink(clientID string) link {
+	return link{Href: o.href("oauth2", "v1", "clients", clientID), Title: o.client(clientID).Name}
+}
+
+// appName is the name of every app that is an OAuth client.
+const appName = "oidc_client"
+
+type appJSON struct {
+	ID          string          `json:"id"`
+	Name        string          `json:"name"`
+	Label       string          `json:"label"`
+	Status      string          `json:"status"`
+	Created     string          `json:"created"`
+	LastUpdated string          `json:"lastUpdated"`
+	SignOnMode  string          `json:"signOnMode"`
+	Credentials appCredentials  `json:"credentials"`
+	Settings    appSettings     `json:"settings"`
+	Links       map[string]link `json:"_links"`
+}
+
+type appCredentials struct {
+	OAuthClient appClientID `json:"oauthClient"`
+}
+
+type appClientID struct {
+	ID         string `json:"client_id"`
+	AuthMethod string `json:"token_endpoint_auth_method"`
+}
+
+type appSettings struct {
+	OAuthClient appClientSettings `json:"oauthClient"`
+}
+
+type appClientSettings struct {
+	URI        string   `json:"client_uri,omitempty"`
+	LogoURI    string   `json:"logo_uri,omitempty"`
+	Type       string   `json:"application_type"`
+	GrantTypes []string `json:"grant_types"`
+}
+
+type appUserJSON struct {
+	ID              string             `json:"id"`
+	ExternalID      *string            `json:"externalId"`
+	Created         string             `json:"created"`
+	LastUpdated     string             `json:"lastUpdated"`
+	Scope           string             `json:"scope"`
+	Status          string             `json:"status"`
+	StatusChanged   string             `json:"statusChanged"`
+	PasswordChanged *string            `json:"passwordChanged"`
+	SyncState       string             `json:"syncState"`
+	Credentials     appUserCredentials `json:"credentials"`
+	Profile         struct{}           `json:"profile"`
+	Embedded        *appUserEmbedded   `json:"_embedded,omitempty"`
+	Links           appUserLinks       `json:"_links"`
+}
+
+type appUserCredentials struct {
+	UserName string `json:"userName"`
+}
+
+type appUserEmbedded struct {
+	User userJSON `json:"user"`
+}
+
+type appUserLinks struct {
+	App  link `json:"app"`
+	User link `json:"user"`
+}
+
+func (o *Org) appJSON(app Client, _ bool) appJSON {
+	wire := appJSON{
+		ID:          app.ID,
+		Name:        appName,
+		Label:       app.Name,
+		Status:      app.Status,
+		Created:     app.Created.Format(timeFormat),
+		LastUpdated: app.LastUpdated.Format(timeFormat),
+		SignOnMode:  "OPENID_CONNECT",
+		Credentials: appCredentials{OAuthClient: appClientID{ID: app.ClientID, AuthMethod: "client_secret_basic"}},
+		Settings: appSettings{OAuthClient: appClientSettings{
+			URI:        app.URI,
+			LogoURI:    app.LogoURI,
+			Type:       "web",
+			GrantTypes: []string{"authorization_code", "refresh_token"},
+		}},
+		Links: map[string]link{
+			"self":  {Href: o.href("api", "v1", "apps", app.ID)},
+			"users": {Href: o.href("api", "v1", "apps", app.ID, "users")},
+		},
+	}
+	if app.Status == statusActive {
+		wire.Links["deactivate"] = link{
+			Href:  o.href("api", "v1", "apps", app.ID, "lifecycle", "deactivate"),
+			Hints: allow(http.MethodPost),
+		}
+	}
+	return wire
+}
+
+func (o *Org) appUserJSON(m membership, expand bool) appUserJSON {
+	user := o.users.get(m.userID)
+	since := m.since.Format(timeFormat)
+	wire := appUserJSON{
+		ID:            user.ID,
+		Created:       since,
+		LastUpdated:   since,
+		Scope:         "USER",
+		Status:        statusActive,
+		StatusChanged: since,
+		SyncState:     "DISABLED",
+		Credentials:   appUserCredentials{UserName: user.Login},
+		Links: appUserLinks{
+			App:  link{Href: o.href("api", "v1", "apps", m.list.app)},
+			User: link{Href: o.href("api", "v1", "users", user.ID)},
+		},
+	}
+	if expand {
+		wire.Embedded = &appUserEmbedded{User: o.userJSON(user, false)}
+	}
+	return wire
 }

@@ -2,6 +2,7 @@ package oktatest
 
 import (
 	"cmp"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -179,4 +180,80 @@ func (o *Org) grant(c *call) (Grant, *problem) {
 		return Grant{}, notFound("OAuth2Grant", id)
 	}
 	return grant, nil
+}
+
+type grantJSON struct {
+	ID          string         `json:"id"`
+	Status      string         `json:"status"`
+	Created     string         `json:"created"`
+	CreatedBy   actorJSON      `json:"createdBy"`
+	LastUpdated string         `json:"lastUpdated"`
+	Issuer      string         `json:"issuer"`
+	ClientID    string         `json:"clientId"`
+	UserID      string         `json:"userId"`
+	ScopeID     string         `json:"scopeId"`
+	Source      string         `json:"source"`
+	Embedded    *grantEmbedded `json:"_embedded,omitempty"`
+	Links       grantLinks     `json:"_links"`
+}
+
+type actorJSON struct {
+	ID   string `json:"id"`
+	Type string `json:"type"`
+}
+
+type grantEmbedded struct {
+	Scope grantScope `json:"scope"`
+}
+
+type grantScope struct {
+	ID string `json:"id"`
+}
+
+type grantLinks struct {
+	App                 link `json:"app"`
+	AuthorizationServer link `json:"authorizationServer"`
+	Scope               link `json:"scope"`
+	Self                link `json:"self"`
+	Client              link `json:"client"`
+	User                link `json:"user"`
+}
+
+func (o *Org) grantJSON(grant Grant, expand bool) grantJSON {
+	serverID := o.serverOf(grant)
+	wire := grantJSON{
+		ID:          grant.ID,
+		Status:      grant.Status,
+		Created:     grant.Created.Format(timeFormat),
+		CreatedBy:   actorJSON{ID: grant.CreatedBy, Type: "User"},
+		LastUpdated: grant.LastUpdated.Format(timeFormat),
+		Issuer:      grant.Issuer,
+		ClientID:    grant.ClientID,
+		UserID:      grant.UserID,
+		ScopeID:     grant.ScopeID,
+		Source:      grant.Source,
+		Links: grantLinks{
+			App:                 o.appLink(grant.ClientID),
+			AuthorizationServer: o.serverLink(serverID),
+			Scope:               o.scopeLink(o.grantedScope(grant)),
+			Self: link{
+				Href:  o.href("api", "v1", "users", grant.UserID, "grants", grant.ID),
+				Hints: allow(http.MethodGet, http.MethodDelete),
+			},
+			Client: o.clientLink(grant.ClientID),
+			User:   o.userLink(grant.UserID),
+		},
+	}
+	if expand {
+		wire.Embedded = &grantEmbedded{Scope: grantScope{ID: grant.ScopeID}}
+	}
+	return wire
+}
+
+// serverOf returns the ID of the authorization server that a grant's issuer names, or of the default one.
+func (o *Org) serverOf(grant Grant) string {
+	if id, custom := o.customServer(grant.Issuer); custom {
+		return id
+	}
+	return o.defaultID
 }

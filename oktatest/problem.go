@@ -89,3 +89,29 @@ func invalidSearch(parameter string) *problem {
 		causes:  []string{parameter + ": not an expression that oktatest understands"},
 	}
 }
+
+type errorJSON struct {
+	Code    string      `json:"errorCode"`
+	Summary string      `json:"errorSummary"`
+	Link    string      `json:"errorLink"`
+	ID      string      `json:"errorId"`
+	Causes  []causeJSON `json:"errorCauses"`
+}
+
+type causeJSON struct {
+	Summary string `json:"errorSummary"`
+}
+
+// oauthErrorJSON is an error of the token endpoint.
+type oauthErrorJSON struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+func (p *problem) json(requestID string) errorJSON {
+	causes := make([]causeJSON, len(p.causes))
+	for i, cause := range p.causes {
+		causes[i].Summary = cause
+	}
+	return errorJSON{Code: p.code, Summary: p.summary, Link: p.code, ID: "oae" + requestID, Causes: causes}
+}

@@ -2,6 +2,7 @@ package oktatest
 
 import (
 	"cmp"
+	"net/http"
 	"time"
 )
 
@@ -131,4 +132,57 @@ func (o *Org) revokeServerToken(c *call) (any, *problem) {
 		return nil, failure
 	}
 	return o.revokeToken(c, key)
+}
+
+func (o *Org) issuer(serverID string) string {
+	return o.publicURL + "/oauth2/" + o.serverName(serverID)
+}
+
+func (o *Org) serverLink(serverID string) link {
+	return link{
+		Href:  o.href("api", "v1", "authorizationServers", o.serverName(serverID)),
+		Title: o.servers.get(serverID).Name,
+	}
+}
+
+type serverJSON struct {
+	ID          string          `json:"id"`
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Audiences   []string        `json:"audiences"`
+	Issuer      string          `json:"issuer"`
+	IssuerMode  string          `json:"issuerMode"`
+	Status      string          `json:"status"`
+	Created     string          `json:"created"`
+	LastUpdated string          `json:"lastUpdated"`
+	Links       map[string]link `json:"_links"`
+}
+
+func (o *Org) serverJSON(server AuthorizationServer, _ bool) serverJSON {
+	name := o.serverName(server.ID)
+	return serverJSON{
+		ID:          server.ID,
+		Name:        server.Name,
+		Description: "The authorization server " + server.Name,
+		Audiences:   []string{"api://" + server.ID},
+		Issuer:      o.issuer(server.ID),
+		IssuerMode:  "ORG_URL",
+		Status:      statusActive,
+		Created:     server.Created.Format(timeFormat),
+		LastUpdated: server.LastUpdated.Format(timeFormat),
+		Links: map[string]link{
+			"scopes": {
+				Href:  o.href("api", "v1", "authorizationServers", name, "scopes"),
+				Hints: allow(http.MethodGet, http.MethodPost),
+			},
+			"self": {
+				Href:  o.href("api", "v1", "authorizationServers", name),
+				Hints: allow(http.MethodGet, http.MethodDelete, http.MethodPut),
+			},
+			"deactivate": {
+				Href:  o.href("api", "v1", "authorizationServers", name, "lifecycle", "deactivate"),
+				Hints: allow(http.MethodPost),
+			},
+		},
+	}
 }

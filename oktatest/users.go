@@ -223,3 +223,71 @@ func (c *call) flag(name string, byDefault bool) (bool, *problem) {
 	}
 	return text == "true", nil
 }
+
+func (o *Org) userLink(userID string) link {
+	return link{Href: o.href("api", "v1", "users", userID), Title: o.users.get(userID).Name}
+}
+
+// userTypeID is the ID of the type of every user.
+const userTypeID = "otydefault"
+
+type userJSON struct {
+	ID              string      `json:"id"`
+	Status          string      `json:"status"`
+	Created         string      `json:"created"`
+	Activated       *string     `json:"activated"` // What the org does not know is null, as Okta has it for some users.
+	StatusChanged   *string     `json:"statusChanged"`
+	LastLogin       *string     `json:"lastLogin"`
+	LastUpdated     string      `json:"lastUpdated"`
+	PasswordChanged *string     `json:"passwordChanged"`
+	Profile         profileJSON `json:"profile"`
+	Type            userType    `json:"type"`
+	Credentials     userSecrets `json:"credentials"`
+	Links           userLinks   `json:"_links"`
+}
+
+type userType struct {
+	ID string `json:"id"`
+}
+
+// userSecrets are a user's credentials without secrets.
+type userSecrets struct {
+	Provider userProvider `json:"provider"`
+}
+
+type userProvider struct {
+	Type string `json:"type"`
+	Name string `json:"name"`
+}
+
+type profileJSON struct {
+	FirstName   string  `json:"firstName"`
+	LastName    *string `json:"lastName"`
+	MobilePhone *string `json:"mobilePhone"`
+	SecondEmail *string `json:"secondEmail"`
+	Login       string  `json:"login"`
+	Email       string  `json:"email"`
+}
+
+type userLinks struct {
+	Self link `json:"self"`
+}
+
+func (o *Org) userJSON(user User, _ bool) userJSON {
+	created := user.Created.Format(timeFormat)
+	return userJSON{
+		ID:          user.ID,
+		Status:      user.Status,
+		Created:     created,
+		LastUpdated: created,
+		Profile: profileJSON{
+			FirstName: user.attribute("profile.firstName"),
+			LastName:  nullable(user.attribute("profile.lastName")),
+			Login:     user.Login,
+			Email:     user.email(),
+		},
+		Type:        userType{ID: userTypeID},
+		Credentials: userSecrets{Provider: userProvider{Type: "OKTA", Name: "OKTA"}},
+		Links:       userLinks{Self: link{Href: o.href("api", "v1", "users", user.ID)}},
+	}
+}

@@ -23,7 +23,6 @@ var (
 	appUserLimits     = pageLimits{byDefault: 50, max: 500}
 	groupUserLimits   = pageLimits{byDefault: 1000, max: 1000}
 	groupLimits       = pageLimits{byDefault: 10000, max: 10000}
-	userGroupLimits   = pageLimits{byDefault: 200}
 	authServersLimits = pageLimits{byDefault: 200, max: 200}
 )
 

@@ -283,6 +283,7 @@ func TestFaultsOfARoute(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{BasePath: "/base"})
 	twoOfEach(org)
+	org.NextTo("DELETE /api/v1/users/{userId}/grants", oktatest.Reply(500, nil, "of another method"))
 	org.NextTo("GET /api/v1/users/{userId}/grants", nil, oktatest.Reply(503, nil, "a"))
 	org.NextTo("/api/v1/users/u1/grants", oktatest.Reply(504, nil, "b"))
 	org.Next(nil, nil)

@@ -34,11 +34,41 @@
 //   - GET /api/v1/apps with filter and pages, one app, its users ([Org.AssignUsers]) and its refresh tokens, which can
 //     be revoked one by one or all together
 //   - POST /api/v1/apps/{appId}/lifecycle/deactivate, which ends the app's consents and refresh tokens
-//   - GET /api/v1/groups/{groupId}/users and GET /api/v1/authorizationServers
+//   - GET /api/v1/groups with search, filter and pages, one group, its users, and the groups of a user
+//   - GET /api/v1/authorizationServers, one server, and its scopes ([Org.AddScope])
 //
-// A search may use eq, sw, gt, ge, lt, le, "and", "or" and parentheses on id, status, created, lastUpdated and the
+// A search may use eq, sw, gt, ge, lt, le, pr, "and", "or" and parentheses on id, status, created, lastUpdated and the
 // login, email, firstName and lastName of the profile; a filter may use what Okta documents for filters. To these
 // routes, a documented parameter that an org does not implement is a 400. [Org.Handle] adds a route of your own.
+//
+// # As inconvenient as real orgs
+//
+// Responses are those that real orgs were recorded to send; where none was recorded, those of Okta's API reference. So
+// a consent to a custom authorization server names its scope by an opaque ID, an app may have a client ID other than
+// its ID, and a bad cursor is a 400 E0000029.
+//
+// The following is neither documented nor recorded:
+//
+//   - A client that is unknown to users/{userId}/clients/{clientId} is a 404 for an OAuth2Client. (Below
+//     authorizationServers, a PublicClientApp was recorded.)
+//   - A refresh token that is unknown there or below authorizationServers is named as below apps, where it was
+//     recorded: {client}.{token}, an OAuth2RefreshTokenTx.
+//   - An unknown authorization server is a 404 for an AuthorizationServer.
+//   - Consents to the org's own authorization server have links to the server "default", as in Okta's examples, and
+//     name a scope there that the server need not have.
+//   - GET apps/{appId}/tokens lists the tokens of every authorization server. Those of custom ones were recorded; the
+//     org's own server issues no refresh tokens here.
+//   - A deactivation revokes the app's refresh tokens, too. Only that it ends consents is documented.
+//   - The sessions route revokes the refresh tokens of all authorization servers.
+//   - The causes of a 400 for an invalid parameter, and the page for a path that does not reach the API.
+//   - Users and apps have fewer members and links than real ones, groups have one time for all of theirs, and
+//     authorization servers no signing keys.
+//   - Cursors are valid until [Org.ExpireCursors]. A grant or token that is revoked is gone; its status is never
+//     REVOKED unless a test adds it so.
+//
+// These options and methods make an org do what is known of some orgs, or feared of them: Options.DefaultServerID and
+// Options.ListsNoUsers were recorded, Options.LoginsAsUserIDs was reported, and Options.UnknownClientsAreEmpty is
+// neither. [Org.RemoveUser] deletes a user at any time.
 //
 // # IDs in paths
 //
@@ -72,8 +102,11 @@
 // # Failures
 //
 // [Org.Next] makes the next requests fail: with any response ([Reply]), with a lost connection ([Drop],
-// [DropResponse]), with a body cut short ([CutBody]) or in a way of your own ([Fault]). [Org.LimitRate] sets Okta's
-// rate limits. [Org.Requests] returns the requests that arrived.
+// [DropResponse]), with a body cut short ([CutBody]) or in a way of your own ([Fault]). [Org.NextTo] does so for the
+// next requests to one route, and [Org.Always] for all requests until further notice, as in an outage. A Fault may
+// also change the org and then let it serve the request, which is how a test changes something between two calls of a
+// program. [Org.LimitRate] sets Okta's rate limits, whose windows begin with a bucket's first request.
+// [Org.Requests] returns the requests that arrived.
 //
 // # Without sockets
 //

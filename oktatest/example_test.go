@@ -55,6 +55,28 @@ func ExampleOrg_Next() {
 	// 200
 }
 
+// A user is deleted after the list of users was read, and before that user's grants are.
+func ExampleOrg_NextTo() {
+	org := oktatest.NewDemo()
+	defer org.Close()
+	org.NextTo("GET /api/v1/users/{userId}/grants", func(w http.ResponseWriter, r *http.Request, served http.Handler) {
+		org.RemoveUser(oktatest.DemoUserID)
+		served.ServeHTTP(w, r)
+	})
+
+	for _, path := range []string{"/api/v1/users", "/api/v1/users/" + oktatest.DemoUserID + "/grants"} {
+		status, _, err := request(org, http.MethodGet, path, "SSWS "+oktatest.DemoToken)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(status)
+	}
+	// Output:
+	// 200
+	// 404
+}
+
 // A fault of your own changes a header of the org's response.
 func ExampleFault() {
 	org := oktatest.NewDemo()

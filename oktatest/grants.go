@@ -2,16 +2,19 @@ package oktatest
 
 import (
 	"cmp"
+	"net/http"
+	"strings"
 	"time"
 )
 
-// Grant is a user's consent to one scope of one client.
+// Grant is a user's consent to one scope of one client. The org's own authorization server calls its scopes by their
+// names, such as openid or okta.users.read, and a custom one by opaque IDs: see [Org.AddScope].
 type Grant struct {
 	ID          string    // By default oag and a number.
 	UserID      string    // A known user's ID; has no default.
-	ClientID    string    // A known client's ID; has no default.
-	ScopeID     string    // By default openid.
-	Issuer      string    // By default the org's public URL.
+	ClientID    string    // A known client's ClientID; has no default.
+	ScopeID     string    // By default openid. For a custom authorization server, the ID of one of its scopes.
+	Issuer      string    // By default that of the scope's authorization server, or else the org's public URL.
 	Status      string    // By default ACTIVE.
 	Source      string    // By default END_USER.
 	CreatedBy   string    // The ID of a user, by default UserID.
@@ -23,18 +26,21 @@ func grantLists(g Grant) []listKey {
 	return []listKey{{user: g.UserID}, {client: g.ClientID}, {user: g.UserID, client: g.ClientID}}
 }
 
-// AddGrant adds a grant and returns it with its empty fields filled in. It panics when the ID is taken, or when the
-// user or the client is unknown.
+// AddGrant adds a grant and returns it with its empty fields filled in. It panics when the ID is taken, when the user
+// or the client is unknown, or when the issuer is a custom authorization server that does not have the scope.
 func (o *Org) AddGrant(grant Grant) Grant {
 	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
 	o.users.require(grant.UserID)
-	o.clients.require(grant.ClientID)
+	o.requireClient(grant.ClientID)
 	grant.ID = o.grants.freeID(grant.ID)
 	grant.ScopeID = cmp.Or(grant.ScopeID, "openid")
-	grant.Issuer = cmp.Or(grant.Issuer, o.publicURL)
+	grant.Issuer = cmp.Or(grant.Issuer, o.issuerOf(grant.ScopeID))
+	if server, custom := o.customServer(grant.Issuer); custom && o.scopes.get(grant.ScopeID).AuthorizationServerID != server {
+		mistake("the authorization server %q has no scope with the ID %q", server, grant.ScopeID)
+	}
 	grant.Status = cmp.Or(grant.Status, statusActive)
 	grant.Source = cmp.Or(grant.Source, "END_USER")
 	grant.CreatedBy = cmp.Or(grant.CreatedBy, grant.UserID)
@@ -51,10 +57,26 @@ func (o *Org) Grants() []Grant {
 	return o.grants.all()
 }
 
-func (o *Org) clientID(c *call) (string, *problem) {
+// issuerOf returns the issuer of grants to a scope.
+func (o *Org) issuerOf(scopeID string) string {
+	if o.scopes.has(scopeID) {
+		return o.issuer(o.scopes.get(scopeID).AuthorizationServerID)
+	}
+	return o.publicURL
+}
+
+// customServer returns the ID of the custom authorization server that an issuer is.
+func (o *Org) customServer(issuer string) (string, bool) {
+	name, ok := strings.CutPrefix(issuer, o.publicURL+"/oauth2/")
+	id := o.serverNamed(name)
+	return id, ok && o.servers.has(id)
+}
+
+// clientID returns the client ID that a call names. The kind is what an unknown one is said to be not found as.
+func (o *Org) clientID(c *call, kind string) (string, *problem) {
 	id := c.params["clientId"]
-	if !o.clients.has(id) {
-		return "", notFound("OAuth2Client", id)
+	if _, known := o.appIDs[id]; !known && !o.anyClient {
+		return "", notFound(kind, id)
 	}
 	return id, nil
 }
@@ -64,7 +86,7 @@ func (o *Org) userAndClient(c *call) (listKey, *problem) {
 	if failure != nil {
 		return listKey{}, failure
 	}
-	clientID, failure := o.clientID(c)
+	clientID, failure := o.clientID(c, "OAuth2Client")
 	return listKey{user: userID, client: clientID}, failure
 }
 
@@ -73,10 +95,9 @@ func (o *Org) listUserClients(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	c.link("self", c.query)
 	clients := []clientJSON{}
 	for _, client := range o.clients.all() {
-		key := listKey{user: userID, client: client.ID}
+		key := listKey{user: userID, client: client.ClientID}
 		if o.grants.any(key) || o.tokens.any(key) {
 			clients = append(clients, o.userClientJSON(userID, client))
 		}
@@ -156,7 +177,83 @@ func (o *Org) grant(c *call) (Grant, *problem) {
 	id := c.params["grantId"]
 	grant := o.grants.get(id)
 	if grant.UserID != userID {
-		return Grant{}, notFound("OAuth2ScopeConsentGrant", id)
+		return Grant{}, notFound("OAuth2Grant", id)
 	}
 	return grant, nil
+}
+
+type grantJSON struct {
+	ID          string         `json:"id"`
+	Status      string         `json:"status"`
+	Created     string         `json:"created"`
+	CreatedBy   actorJSON      `json:"createdBy"`
+	LastUpdated string         `json:"lastUpdated"`
+	Issuer      string         `json:"issuer"`
+	ClientID    string         `json:"clientId"`
+	UserID      string         `json:"userId"`
+	ScopeID     string         `json:"scopeId"`
+	Source      string         `json:"source"`
+	Embedded    *grantEmbedded `json:"_embedded,omitempty"`
+	Links       grantLinks     `json:"_links"`
+}
+
+type actorJSON struct {
+	ID   string `json:"id"`
+	Type string `json:"type"`
+}
+
+type grantEmbedded struct {
+	Scope grantScope `json:"scope"`
+}
+
+type grantScope struct {
+	ID string `json:"id"`
+}
+
+type grantLinks struct {
+	App                 link `json:"app"`
+	AuthorizationServer link `json:"authorizationServer"`
+	Scope               link `json:"scope"`
+	Self                link `json:"self"`
+	Client              link `json:"client"`
+	User                link `json:"user"`
+}
+
+func (o *Org) grantJSON(grant Grant, expand bool) grantJSON {
+	serverID := o.serverOf(grant)
+	wire := grantJSON{
+		ID:          grant.ID,
+		Status:      grant.Status,
+		Created:     grant.Created.Format(timeFormat),
+		CreatedBy:   actorJSON{ID: grant.CreatedBy, Type: "User"},
+		LastUpdated: grant.LastUpdated.Format(timeFormat),
+		Issuer:      grant.Issuer,
+		ClientID:    grant.ClientID,
+		UserID:      grant.UserID,
+		ScopeID:     grant.ScopeID,
+		Source:      grant.Source,
+		Links: grantLinks{
+			App:                 o.appLink(grant.ClientID),
+			AuthorizationServer: o.serverLink(serverID),
+			Scope:               o.scopeLink(o.grantedScope(grant)),
+			Self: link{
+				Href:  o.href("api", "v1", "users", grant.UserID, "grants", grant.ID),
+				Hints: allow(http.MethodGet, http.MethodDelete),
+			},
+			Client: o.clientLink(grant.ClientID),
+			User:   o.userLink(grant.UserID),
+		},
+	}
+	if expand {
+		wire.Embedded = &grantEmbedded{Scope: grantScope{ID: grant.ScopeID}}
+	}
+	return wire
+}
+
+// serverOf returns the ID of the authorization server that a grant's issuer names, or of the default one.
+func (o *Org) serverOf(grant Grant) string {
+	if id, custom := o.customServer(grant.Issuer); custom {
+		return id
+	}
+	return o.defaultID
 }

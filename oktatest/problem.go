@@ -71,6 +71,16 @@ func invalid(parameter, why string) *problem {
 	}
 }
 
+// invalidCursor is the response to an after that is no cursor of a list, or has expired.
+func invalidCursor() *problem {
+	return &problem{
+		status:  http.StatusBadRequest,
+		code:    "E0000029",
+		summary: "Invalid paging request.",
+		causes:  []string{"Invalid cursor."},
+	}
+}
+
 func invalidSearch(parameter string) *problem {
 	return &problem{
 		status:  http.StatusBadRequest,
@@ -78,4 +88,30 @@ func invalidSearch(parameter string) *problem {
 		summary: "Invalid search criteria.",
 		causes:  []string{parameter + ": not an expression that oktatest understands"},
 	}
+}
+
+type errorJSON struct {
+	Code    string      `json:"errorCode"`
+	Summary string      `json:"errorSummary"`
+	Link    string      `json:"errorLink"`
+	ID      string      `json:"errorId"`
+	Causes  []causeJSON `json:"errorCauses"`
+}
+
+type causeJSON struct {
+	Summary string `json:"errorSummary"`
+}
+
+// oauthErrorJSON is an error of the token endpoint.
+type oauthErrorJSON struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+func (p *problem) json(requestID string) errorJSON {
+	causes := make([]causeJSON, len(p.causes))
+	for i, cause := range p.causes {
+		causes[i].Summary = cause
+	}
+	return errorJSON{Code: p.code, Summary: p.summary, Link: p.code, ID: "oae" + requestID, Causes: causes}
 }

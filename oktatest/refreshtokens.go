@@ -2,6 +2,7 @@ package oktatest
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -13,7 +14,7 @@ const refreshTokenLifetime = 7 * 24 * time.Hour
 type RefreshToken struct {
 	ID                    string    // By default oar and a number.
 	UserID                string    // A known user's ID; has no default.
-	ClientID              string    // A known client's ID; has no default.
+	ClientID              string    // A known client's ClientID; has no default.
 	AuthorizationServerID string    // By default the authorization server "default".
 	Status                string    // By default ACTIVE.
 	Scopes                []string  // By default offline_access alone.
@@ -39,8 +40,8 @@ func (o *Org) AddRefreshToken(token RefreshToken) RefreshToken {
 	defer o.mu.Unlock()
 
 	o.users.require(token.UserID)
-	o.clients.require(token.ClientID)
-	token.AuthorizationServerID = cmp.Or(token.AuthorizationServerID, DefaultAuthorizationServerID)
+	o.requireClient(token.ClientID)
+	token.AuthorizationServerID = o.serverNamed(token.AuthorizationServerID)
 	o.servers.require(token.AuthorizationServerID)
 	token.ID = o.tokens.freeID(token.ID)
 	token.Status = cmp.Or(token.Status, statusActive)
@@ -139,7 +140,105 @@ func (o *Org) token(c *call, key listKey) (RefreshToken, *problem) {
 	id := c.params["tokenId"]
 	token := o.tokens.get(id)
 	if !slices.Contains(tokenLists(token), key) {
-		return RefreshToken{}, notFound("OAuth2RefreshToken", id)
+		holder := cmp.Or(c.params["appId"], c.params["clientId"])
+		return RefreshToken{}, notFound("OAuth2RefreshTokenTx", holder+"."+id)
 	}
 	return token, nil
+}
+
+// tokenJSON names the client clientId on every route, as recorded. Some of Okta's examples have client_id.
+type tokenJSON struct {
+	ID          string         `json:"id"`
+	Status      string         `json:"status"`
+	Created     string         `json:"created"`
+	LastUpdated string         `json:"lastUpdated"`
+	ExpiresAt   string         `json:"expiresAt"`
+	Issuer      string         `json:"issuer"`
+	ClientID    string         `json:"clientId"`
+	UserID      string         `json:"userId"`
+	Scopes      []string       `json:"scopes"`
+	Embedded    *tokenEmbedded `json:"_embedded,omitempty"`
+	Links       tokenLinks     `json:"_links"`
+}
+
+type tokenEmbedded struct {
+	Scopes []tokenScope `json:"scopes"`
+}
+
+type tokenScope struct {
+	ID          string     `json:"id"`
+	Name        string     `json:"name"`
+	DisplayName string     `json:"displayName"`
+	Description string     `json:"description"`
+	Links       scopeLinks `json:"_links"`
+}
+
+type scopeLinks struct {
+	Scope link `json:"scope"`
+}
+
+type tokenLinks struct {
+	App                 link `json:"app"`
+	AuthorizationServer link `json:"authorizationServer"`
+	Self                link `json:"self"`
+	Revoke              link `json:"revoke"`
+	Client              link `json:"client"`
+	User                link `json:"user"`
+}
+
+func (o *Org) userTokenJSON(token RefreshToken, expand bool) tokenJSON {
+	self := o.href("api", "v1", "users", token.UserID, "clients", token.ClientID, "tokens", token.ID)
+	return o.tokenJSON(token, self, expand)
+}
+
+func (o *Org) serverTokenJSON(token RefreshToken, expand bool) tokenJSON {
+	self := o.href("api", "v1", "authorizationServers", o.serverName(token.AuthorizationServerID),
+		"clients", token.ClientID, "tokens", token.ID)
+	return o.tokenJSON(token, self, expand)
+}
+
+func (o *Org) tokenJSON(token RefreshToken, self string, expand bool) tokenJSON {
+	wire := tokenJSON{
+		ID:          token.ID,
+		Status:      token.Status,
+		Created:     token.Created.Format(timeFormat),
+		LastUpdated: token.LastUpdated.Format(timeFormat),
+		ExpiresAt:   token.ExpiresAt.Format(timeFormat),
+		Issuer:      o.issuer(token.AuthorizationServerID),
+		ClientID:    token.ClientID,
+		UserID:      token.UserID,
+		Scopes:      token.Scopes,
+		Links: tokenLinks{
+			App:                 o.appLink(token.ClientID),
+			AuthorizationServer: o.serverLink(token.AuthorizationServerID),
+			Self:                link{Href: self},
+			Revoke:              link{Href: self, Hints: allow(http.MethodDelete)},
+			Client:              o.clientLink(token.ClientID),
+			User:                o.userLink(token.UserID),
+		},
+	}
+	if expand {
+		wire.Embedded = o.tokenEmbedded(token)
+	}
+	return wire
+}
+
+func (o *Org) tokenEmbedded(token RefreshToken) *tokenEmbedded {
+	scopes := make([]tokenScope, len(token.Scopes))
+	for i, name := range token.Scopes {
+		scope := o.scopeCalled(token.AuthorizationServerID, name)
+		scopes[i] = tokenScope{
+			ID:          scope.ID,
+			Name:        scope.Name,
+			DisplayName: scope.DisplayName,
+			Description: scope.Description,
+			Links:       scopeLinks{Scope: o.scopeLink(scope)},
+		}
+	}
+	return &tokenEmbedded{Scopes: scopes}
+}
+
+func (o *Org) appTokenJSON(token RefreshToken, expand bool) tokenJSON {
+	app := o.client(token.ClientID)
+	return o.tokenJSON(token, o.href("api", "v1", "apps", app.ID, "tokens", token.ID), expand)
 }

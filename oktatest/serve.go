@@ -18,6 +18,7 @@ type call struct {
 	basePath  string
 	path      string // Escaped and below the base path.
 	params    map[string]string
+	cursors   int // The generation of the cursors that are valid.
 	query     url.Values
 	form      url.Values // Nil unless the body is a form for the token endpoint.
 	header    http.Header
@@ -45,9 +46,6 @@ func (o *Org) setHeaders(header http.Header, requestID string) {
 	header.Set("X-Okta-Request-Id", requestID)
 }
 
-// noContent is the body of a 200 without one.
-type noContent struct{}
-
 func (o *Org) respond(w http.ResponseWriter, r *http.Request, requestID string) {
 	o.setHeaders(w.Header(), requestID)
 	body, failure := o.carryOut(r, w.Header())
@@ -58,8 +56,6 @@ func (o *Org) respond(w http.ResponseWriter, r *http.Request, requestID string) 
 	switch body := body.(type) {
 	case nil:
 		w.WriteHeader(http.StatusNoContent)
-	case noContent:
-		w.WriteHeader(http.StatusOK)
 	case http.Handler:
 		body.ServeHTTP(w, r)
 	default:
@@ -107,6 +103,7 @@ func (o *Org) carryOut(r *http.Request, header http.Header) (any, *problem) {
 		basePath:  o.basePath,
 		path:      path,
 		params:    params,
+		cursors:   o.cursors,
 		query:     r.URL.Query(),
 		form:      form,
 		header:    header,

@@ -210,3 +210,11 @@ func (a ServiceApp) grant(requested string) ([]string, *problem) {
 	}
 	return scopes, nil
 }
+
+// accessTokenJSON is the token endpoint's response.
+type accessTokenJSON struct {
+	Type      string `json:"token_type"`
+	ExpiresIn int    `json:"expires_in"`
+	Token     string `json:"access_token"`
+	Scope     string `json:"scope"`
+}

@@ -44,6 +44,19 @@ func (o *Org) AddUser(user User) User {
 	return user
 }
 
+// RemoveUser deletes a user for good, with the user's grants, refresh tokens, assignments and memberships. It panics
+// when the user is unknown.
+func (o *Org) RemoveUser(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.users.require(id)
+	o.grants.removeList(listKey{user: id})
+	o.tokens.removeList(listKey{user: id})
+	o.memberships.removeList(listKey{user: id})
+	delete(o.logins, o.users.get(id).Login)
+	o.users.remove(id)
+}
+
 // Users returns the users in the order in which they were added.
 func (o *Org) Users() []User {
 	o.mu.Lock()
@@ -66,6 +79,10 @@ func (o *Org) userID(c *call) (string, *problem) {
 func (o *Org) listUsers(c *call) (any, *problem) {
 	if failure := c.refuse("q", "sortBy", "fields"); failure != nil {
 		return nil, failure
+	}
+	if o.noUsers {
+		c.linkSelf(userLimits.byDefault)
+		return []userJSON{}, nil
 	}
 	keep, failure := keptUsers(c)
 	if failure != nil {
@@ -138,18 +155,26 @@ func (o *Org) getUser(c *call) (any, *problem) {
 	if failure := c.refuse("expand"); failure != nil {
 		return nil, failure
 	}
-	name := c.params["id"]
-	id := name
-	if !o.users.has(id) {
-		id = o.logins[name]
-	}
-	if id == "" {
-		id = o.shortnamed(name)
-	}
-	if id == "" {
-		return nil, notFound("User", name)
+	id, failure := o.namedUser(c)
+	if failure != nil {
+		return nil, failure
 	}
 	return o.userJSON(o.users.get(id), false), nil
+}
+
+// namedUser returns the ID of the user that a call names by ID, login or shortname.
+func (o *Org) namedUser(c *call) (string, *problem) {
+	name := c.params["id"]
+	if o.users.has(name) {
+		return name, nil
+	}
+	if id, known := o.logins[name]; known {
+		return id, nil
+	}
+	if id := o.shortnamed(name); id != "" {
+		return id, nil
+	}
+	return "", notFound("User", name)
 }
 
 // shortnamed returns the ID of the one user whose login is a name before its @, and "" when there are none or several.
@@ -197,4 +222,72 @@ func (c *call) flag(name string, byDefault bool) (bool, *problem) {
 		return false, invalid(name, "must be true or false")
 	}
 	return text == "true", nil
+}
+
+func (o *Org) userLink(userID string) link {
+	return link{Href: o.href("api", "v1", "users", userID), Title: o.users.get(userID).Name}
+}
+
+// userTypeID is the ID of the type of every user.
+const userTypeID = "otydefault"
+
+type userJSON struct {
+	ID              string      `json:"id"`
+	Status          string      `json:"status"`
+	Created         string      `json:"created"`
+	Activated       *string     `json:"activated"` // What the org does not know is null, as Okta has it for some users.
+	StatusChanged   *string     `json:"statusChanged"`
+	LastLogin       *string     `json:"lastLogin"`
+	LastUpdated     string      `json:"lastUpdated"`
+	PasswordChanged *string     `json:"passwordChanged"`
+	Profile         profileJSON `json:"profile"`
+	Type            userType    `json:"type"`
+	Credentials     userSecrets `json:"credentials"`
+	Links           userLinks   `json:"_links"`
+}
+
+type userType struct {
+	ID string `json:"id"`
+}
+
+// userSecrets are a user's credentials without secrets.
+type userSecrets struct {
+	Provider userProvider `json:"provider"`
+}
+
+type userProvider struct {
+	Type string `json:"type"`
+	Name string `json:"name"`
+}
+
+type profileJSON struct {
+	FirstName   string  `json:"firstName"`
+	LastName    *string `json:"lastName"`
+	MobilePhone *string `json:"mobilePhone"`
+	SecondEmail *string `json:"secondEmail"`
+	Login       string  `json:"login"`
+	Email       string  `json:"email"`
+}
+
+type userLinks struct {
+	Self link `json:"self"`
+}
+
+func (o *Org) userJSON(user User, _ bool) userJSON {
+	created := user.Created.Format(timeFormat)
+	return userJSON{
+		ID:          user.ID,
+		Status:      user.Status,
+		Created:     created,
+		LastUpdated: created,
+		Profile: profileJSON{
+			FirstName: user.attribute("profile.firstName"),
+			LastName:  nullable(user.attribute("profile.lastName")),
+			Login:     user.Login,
+			Email:     user.email(),
+		},
+		Type:        userType{ID: userTypeID},
+		Credentials: userSecrets{Provider: userProvider{Type: "OKTA", Name: "OKTA"}},
+		Links:       userLinks{Self: link{Href: o.href("api", "v1", "users", user.ID)}},
+	}
 }

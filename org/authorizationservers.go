@@ -22,3 +22,17 @@ var listAuthorizationServers = operation{
 	id: "listAuthorizationServers", method: http.MethodGet, success: http.StatusOK,
 	route: "/api/v1/authorizationServers",
 }
+
+// GetAuthorizationServer reads one custom authorization server.
+//
+// GET /api/v1/authorizationServers/{authServerId} (getAuthorizationServer). Scope: okta.authorizationServers.read.
+// Bucket: /api/v1.
+// An unknown server is an error that matches [okta.ErrNotFound].
+func GetAuthorizationServer(ctx context.Context, c *okta.Client, authServerID string) (*AuthorizationServer, error) {
+	return get[AuthorizationServer](ctx, c, getAuthorizationServer, noOptions{}, authServerID)
+}
+
+var getAuthorizationServer = operation{
+	id: "getAuthorizationServer", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/authorizationServers/{authServerId}",
+}

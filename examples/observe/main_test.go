@@ -50,7 +50,7 @@ func TestDemo(t *testing.T) {
 	assert.Contains(t, stdout, `
 ann@example.com: grants 45, refresh tokens 5
 bob@example.com: grants 3, refresh tokens 2
-cid@example.com: grants 1, refresh tokens 0
+cid@example.com: grants 3, refresh tokens 1
 dee@example.com: grants 0, refresh tokens 0
 `[1:])
 	outline := regexp.MustCompile(`(?m)  [0-9.]+(µ|m)?s(  .*)?$`).ReplaceAllString(stdout, "")

@@ -1,6 +1,11 @@
 package demo
 
-import "time"
+import (
+	"cmp"
+	"time"
+
+	"github.com/grantkit/okta/oktatest"
+)
 
 // IDs and logins that every org has, for examples.
 const (
@@ -36,8 +41,9 @@ var lastNames = []string{
 // app is an app of the org.
 type app struct {
 	id, name string
+	client   string // its client ID, if that is not its ID
 	status   string
-	server   string // the authorization server that issues its refresh tokens
+	server   string // the custom authorization server of its consents and refresh tokens, if they are not the org's own
 	scopes   []string
 	share    float64       // of the users who have consented
 	age      time.Duration // of its oldest consents
@@ -80,7 +86,7 @@ var apps = []app{
 		scopes: []string{"openid", "files.read", "files.write", "mail.send", "offline_access"},
 	},
 	{
-		id: "0oabuilds", name: "Build Robot", share: 0.11, age: 3 * year, server: ServerID, optional: 1,
+		id: "0oabuilds", client: "build-robot", name: "Build Robot", share: 0.11, age: 3 * year, server: ServerID, optional: 1,
 		scopes: []string{"openid", "repo.read", "repo.write", "offline_access"},
 	},
 	{
@@ -107,6 +113,19 @@ var apps = []app{
 		id: "0oareverse", name: "Invoice \u202Efdp.exe", share: 0.01, age: 60 * day,
 		scopes: []string{"openid", "files.write", "offline_access"},
 	},
+}
+
+// clientID returns the ID of the app's OAuth client.
+func (a app) clientID() string { return cmp.Or(a.client, a.id) }
+
+// scopes are those of the custom authorization server. Consents to it have the IDs, and the display names as titles.
+var scopes = []oktatest.Scope{
+	{ID: "scp3dk7wQe9XoP2Lm1z7", Name: "openid", System: true},
+	{ID: "scp6ny4tUb0RsH8Jc5z7", Name: "offline_access", System: true},
+	{ID: "scp9vf2gKa5YiT1Nd3z7", Name: "contacts.read", DisplayName: "See your customers"},
+	{ID: "scp1hx8pMw6ElQ4Zr7z7", Name: "contacts.write", DisplayName: "Change your customers"},
+	{ID: "scp5ju3cOt7GvB9Fy2z7", Name: "repo.read", DisplayName: "Source code"},
+	{ID: "scp8sa1iDz4WkN6Xq0z7", Name: "repo.write", DisplayName: "Source code and releases"},
 }
 
 // groups are those of the org, and the share of users who are in them.

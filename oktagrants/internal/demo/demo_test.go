@@ -40,6 +40,31 @@ func TestExamplesOfTheOrgExist(t *testing.T) {
 	assert.Equal(t, []string{demo.Login, "ben.baker@acme.example"}, demo.Logins(2))
 }
 
+// As in real orgs: an app's client ID need not be its ID, and consents to a custom authorization server name opaque IDs.
+func TestDataIsAsInconvenientAsThatOfRealOrgs(t *testing.T) {
+	t.Parallel()
+	o, client := start(t, 300)
+	app, err := org.GetApplication(t.Context(), client, "0oabuilds")
+	require.NoError(t, err)
+	assert.Equal(t, "build-robot", app.ClientID())
+	page, err := org.ListScopes(t.Context(), client, demo.ServerID, nil)
+	require.NoError(t, err)
+	names := map[string]string{}
+	for _, scope := range page.Items {
+		names[scope.ID] = scope.Name
+	}
+	custom := 0
+	for _, grant := range o.Grants() {
+		if grant.ClientID != "build-robot" {
+			continue
+		}
+		custom++
+		assert.Equal(t, demo.URL+"/oauth2/"+demo.ServerID, grant.Issuer)
+		assert.NotEmpty(t, names[grant.ScopeID], grant.ScopeID)
+	}
+	assert.Positive(t, custom)
+}
+
 func TestDataIsTheSameEachTime(t *testing.T) {
 	t.Parallel()
 	one, _ := start(t, 300)

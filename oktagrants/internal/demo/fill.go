@@ -32,8 +32,12 @@ func newFiller(org *oktatest.Org, opts Options) *filler {
 
 func (f *filler) fill() {
 	f.org.AddAuthorizationServer(oktatest.AuthorizationServer{ID: ServerID, Name: "Partners"})
+	for _, scope := range scopes {
+		scope.AuthorizationServerID = ServerID
+		f.org.AddScope(scope)
+	}
 	for _, app := range apps {
-		f.org.AddClient(oktatest.Client{ID: app.id, Name: app.name, Status: app.status})
+		f.org.AddClient(oktatest.Client{ID: app.id, ClientID: app.clientID(), Name: app.name, Status: app.status})
 	}
 	members := map[string][]string{}
 	assigned := map[string][]string{}
@@ -95,15 +99,17 @@ func loginOf(i int) string {
 // consent adds what a user granted to an app, and the refresh token that came with it.
 func (f *filler) consent(userID string, app app) {
 	granted := f.before(app.age)
-	scopes := slices.Clone(app.scopes)
+	granting := slices.Clone(app.scopes)
 	for range app.optional {
 		if f.happens(0.4) {
-			scopes = slices.Delete(scopes, 1, 2)
+			granting = slices.Delete(granting, 1, 2)
 		}
 	}
 	ada := userID == UserID && app.id == ClientID
-	for i, scope := range scopes {
-		grant := oktatest.Grant{UserID: userID, ClientID: app.id, ScopeID: scope, Created: granted}
+	for i, scope := range granting {
+		grant := oktatest.Grant{
+			UserID: userID, ClientID: app.clientID(), ScopeID: scopeID(app, scope), Created: granted,
+		}
 		if ada {
 			grant.ID = fmt.Sprintf("oagada%d", i+1)
 		}
@@ -112,11 +118,11 @@ func (f *filler) consent(userID string, app app) {
 		}
 		f.org.AddGrant(grant)
 	}
-	if !slices.Contains(scopes, "offline_access") {
+	if !slices.Contains(granting, "offline_access") {
 		return
 	}
 	token := oktatest.RefreshToken{
-		UserID: userID, ClientID: app.id, AuthorizationServerID: app.server, Scopes: scopes, Created: granted,
+		UserID: userID, ClientID: app.clientID(), AuthorizationServerID: app.server, Scopes: granting, Created: granted,
 		LastUpdated: granted.Add(time.Duration(f.chance.Float64() * float64(f.now.Sub(granted)))),
 		ExpiresAt:   f.now.Add(30 * day),
 	}
@@ -124,6 +130,15 @@ func (f *filler) consent(userID string, app app) {
 		token.ID = TokenID
 	}
 	f.org.AddRefreshToken(token)
+}
+
+// scopeID returns what a consent to a scope of an app names it by.
+func scopeID(app app, name string) string {
+	i := slices.IndexFunc(scopes, func(s oktatest.Scope) bool { return s.Name == name })
+	if app.server == "" || i < 0 {
+		return name
+	}
+	return scopes[i].ID
 }
 
 func (f *filler) happens(share float64) bool { return f.chance.Float64() < share }

@@ -43,6 +43,9 @@ type Options struct {
 	// it was recorded for authorization servers and is documented for users.
 	UnknownClientsAreEmpty bool
 
+	// SystemLog configures the org's System Log.
+	SystemLog SystemLogOptions
+
 	// LogSize bounds the log of [Org.Requests]: each request beyond it drops the oldest one from the log. By default
 	// the log keeps all requests; a negative size keeps none.
 	LogSize int
@@ -74,6 +77,8 @@ type Org struct {
 	grants        *collection[Grant]
 	tokens        *collection[RefreshToken]
 	serviceApps   *collection[ServiceApp]
+	appGrants     *collection[AppGrant]
+	systemLog     systemLog
 	apiTokens     map[string]bool
 	accessTokens  map[string]accessToken
 	usedJWTs      map[jwtID]bool
@@ -109,6 +114,7 @@ func New(opts Options) *Org {
 		grants:       newCollection("grant", "oag", grantLists),
 		tokens:       newCollection("refresh token", "oar", tokenLists),
 		serviceApps:  newCollection("service app", "0oasvc", inNoList[ServiceApp]),
+		appGrants:    newCollection("app grant", "oag", appGrantLists),
 		apiTokens:    map[string]bool{},
 		accessTokens: map[string]accessToken{},
 		usedJWTs:     map[jwtID]bool{},
@@ -118,6 +124,7 @@ func New(opts Options) *Org {
 	if org.now == nil {
 		org.now = time.Now
 	}
+	org.systemLog = newSystemLog(opts.SystemLog, org.now)
 	if path := strings.Trim(opts.BasePath, "/"); path != "" {
 		org.basePath = "/" + path
 	}

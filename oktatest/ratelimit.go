@@ -22,11 +22,14 @@ const (
 	// BucketGroups counts the requests to /api/v1/groups and below.
 	BucketGroups = "/api/v1/groups"
 
+	// BucketLogs counts the requests to /api/v1/logs. Okta allows 50 to 120 a minute.
+	BucketLogs = "/api/v1/logs"
+
 	// BucketAPI counts all other requests below /api/v1.
 	BucketAPI = "/api/v1"
 )
 
-var buckets = []string{BucketUser, BucketUsers, BucketApps, BucketGroups, BucketAPI}
+var buckets = []string{BucketUser, BucketUsers, BucketApps, BucketGroups, BucketLogs, BucketAPI}
 
 // rateLimit counts the requests to a bucket in the current window.
 type rateLimit struct {
@@ -79,6 +82,8 @@ func bucketOf(method string, segments []string) string {
 		return BucketApps
 	case "groups":
 		return BucketGroups
+	case "logs":
+		return BucketLogs
 	default:
 		return BucketAPI
 	}

@@ -94,7 +94,8 @@ func TestBucketOfEachRoute(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
 	names := []string{
-		oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups, oktatest.BucketAPI,
+		oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups, oktatest.BucketLogs,
+		oktatest.BucketAPI,
 	}
 	for i, bucket := range names {
 		org.LimitRate(bucket, 100+i, time.Hour) // The limit tells the buckets apart.
@@ -115,7 +116,8 @@ func TestBucketOfEachRoute(t *testing.T) {
 		{"GET", "/api/v1/groups/00geveryone/users", oktatest.BucketGroups},
 		{"GET", "/api/v1/authorizationServers", oktatest.BucketAPI},
 		{"GET", "/api/v1/authorizationServers/default/clients", oktatest.BucketAPI},
-		{"GET", "/api/v1/logs", oktatest.BucketAPI},
+		{"GET", "/api/v1/logs", oktatest.BucketLogs},
+		{"GET", "/api/v1/devices", oktatest.BucketAPI},
 	} {
 		want := strconv.Itoa(100 + slices.Index(names, test.bucket))
 		assert.Equal(t, want, do(t, org, test.method, test.path).header.Get("X-Rate-Limit-Limit"), test)

@@ -195,7 +195,7 @@ func (o *Org) revokeUserSessions(c *call) (any, *problem) {
 		return nil, failure
 	}
 	if tokens {
-		o.tokens.removeList(listKey{user: userID})
+		o.removeTokens(c, listKey{user: userID})
 	}
 	return nil, nil
 }

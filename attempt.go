@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -167,12 +166,9 @@ func (e *engine) acquire(a *attempt, req *http.Request) (err error) {
 		a.ticket = &ratelimit.Ticket{}
 		return nil
 	}
-	path := a.path
-	if below, ok := strings.CutPrefix(a.url, e.root); ok { // a token endpoint may be elsewhere
-		path = below
-	}
-	bucket, route := ratelimit.BucketOf(a.method, path)
-	if a.ticket, err = e.limiter.Acquire(req.Context(), bucket, route, a.since); err != nil {
+	route := routeOf(a.segments, a.path)
+	bucket := ratelimit.BucketOf(a.method, route)
+	if a.ticket, err = e.limiter.Acquire(req.Context(), bucket, a.method+" "+route, a.since); err != nil {
 		return rateLimitError(req.Context(), err, a.number-1)
 	}
 	return nil

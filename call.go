@@ -245,11 +245,14 @@ func (k *call) observe(a *attempt, wait time.Duration, again bool) {
 	}
 }
 
-func (k *call) route() string {
-	if k.segments == nil { // the token endpoint's
-		return urlpath.Route(strings.Split(strings.Trim(k.path, "/"), "/"))
+func (k *call) route() string { return routeOf(k.segments, k.path) }
+
+// routeOf returns the template of a path of segments, or of the token endpoint's path, which has none.
+func routeOf(segments []string, path string) string {
+	if segments == nil {
+		segments = strings.Split(strings.Trim(path, "/"), "/")
 	}
-	return urlpath.Route(k.segments)
+	return urlpath.Route(segments)
 }
 
 // log writes a debug line for each attempt, and a warning for each retry, but for what belongs to authenticating with

@@ -46,45 +46,6 @@ func NewClient(config Config) (*Client, error) {
 	return c, nil
 }
 
-// RateLimits returns what the client knows of each bucket, by the bucket's name, such as /api/v1/users. A route whose
-// bucket is not documented has one of its own, such as "GET /api/v1/apps/{id}". The map is empty when
-// Config.RateLimiter is disabled.
-func (c *Client) RateLimits() map[string]BucketState {
-	states := map[string]BucketState{}
-	if c == nil || c.engine == nil || c.engine.limiter == nil {
-		return states
-	}
-	for name, s := range c.engine.limiter.States() {
-		states[name] = BucketState{
-			RateLimit: RateLimit{Limit: s.Limit, Remaining: s.Remaining, Reset: s.Reset},
-			Used:      s.Used, InFlight: s.InFlight, Waiting: s.Waiting, Reason: ThrottleReason(s.Reason),
-		}
-	}
-	return states
-}
-
-// Wait waits until a rate limit bucket would let a request through without throttling it. It sends nothing and
-// reserves nothing. bucket is a name as in [Client.RateLimits], such as /api/v1/users for grants and tokens. For a
-// bucket of which nothing is known yet, or if Config.RateLimiter is disabled, Wait returns at once. A batch whose
-// items have deadlines shorter than a window (a minute) should call it before each of these begins. If no requests
-// are left in the bucket before the deadline of ctx, the error is a [*RateLimitError].
-func (c *Client) Wait(ctx context.Context, bucket string) error {
-	switch {
-	case c == nil || c.engine == nil:
-		return errNoClient
-	case ctx == nil:
-		return invalid("the context is nil")
-	case ctx.Err() != nil:
-		return ended(ctx)
-	case c.engine.limiter == nil:
-		return nil
-	}
-	if err := c.engine.limiter.Wait(ctx, bucket); err != nil {
-		return fmt.Errorf("okta: %w", rateLimitError(ctx, err, 0))
-	}
-	return nil
-}
-
 // service is what the services are: a way to the client. A service that is nil or zero has none, and its calls fail.
 type service struct{ owner *Client }
 

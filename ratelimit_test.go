@@ -249,3 +249,91 @@ func TestCallThatIsRefusedForEverEndsAndHoldsUpNobody(t *testing.T) {
 		assert.Greater(t, served.Load(), refused.Load(), "the others are served in between")
 	})
 }
+
+var buckets = []string{
+	okta.BucketUsers, okta.BucketUser, okta.BucketApps, okta.BucketApp, okta.BucketGroups, okta.BucketGroup,
+	okta.BucketLogs, okta.BucketAPI,
+}
+
+func TestWaitForRateLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, play(reply(200, grantJSON, limits("1", in42s)...)))
+		start := time.Now()
+		for _, bucket := range buckets {
+			require.NoError(t, client.WaitForRateLimit(t.Context(), bucket), "nothing is known of it")
+		}
+		assert.Zero(t, time.Since(start))
+		assert.Empty(t, client.RateLimits(), "no bucket is made")
+		require.NoError(t, get(t.Context(), client))
+
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		limited, ok := errors.AsType[*okta.RateLimitError](client.WaitForRateLimit(ctx, okta.BucketUsers))
+		require.True(t, ok)
+		assert.Equal(t, okta.RateLimitError{
+			Bucket: okta.BucketUsers, Reason: okta.ThrottleWindow, RetryAt: start.Add(42 * time.Second),
+		}, *limited)
+		assert.Zero(t, time.Since(start))
+		require.NoError(t, client.WaitForRateLimit(t.Context(), okta.BucketUsers))
+		assert.Equal(t, 42*time.Second, time.Since(start))
+		require.NoError(t, client.WaitForRateLimit(t.Context(), okta.BucketApps))
+		assert.Len(t, client.RateLimits(), 1)
+		require.ErrorIs(t, client.WaitForRateLimit(ctx, okta.BucketUsers), context.DeadlineExceeded)
+	})
+}
+
+func TestWaitForABucketThatIsNone(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, play(reply(200, `{}`)))
+	own := "GET /api/v1/policies/{id}"
+	for _, bucket := range []string{"", "users", "/api/v1/user", "/api/v1/users/", "/api/v1/users/00u1", own} {
+		err := client.WaitForRateLimit(t.Context(), bucket)
+		require.ErrorIs(t, err, okta.ErrInvalidArgument, bucket)
+		require.ErrorContains(t, err, sprint("%q", bucket))
+	}
+	assert.Empty(t, client.RateLimits())
+	require.NoError(t, client.Do(t.Context(), okta.Request{Path: []string{"api", "v1", "policies", "00p1"}}, nil))
+	require.NoError(t, client.WaitForRateLimit(t.Context(), own), "the client has used it")
+
+	var none *okta.Client
+	require.ErrorIs(t, none.WaitForRateLimit(t.Context(), okta.BucketUsers), okta.ErrInvalidArgument)
+	require.ErrorIs(t, client.WaitForRateLimit(nil, okta.BucketUsers), okta.ErrInvalidArgument) //nolint:staticcheck // that is the case
+	off := newClient(t, nil, noRateLimiter)
+	require.NoError(t, off.WaitForRateLimit(t.Context(), own), "nothing is throttled")
+}
+
+// A route whose bucket is not known has one that is named by the attempt's method and route.
+func TestBucketsJoinWithRoutes(t *testing.T) {
+	t.Parallel()
+	var got []okta.Attempt
+	client := newClient(t, play(reply(200, `{}`)), observe(&got))
+	for _, path := range [][]string{
+		{"api", "v1", "policies", "00p1", "rules", "0pr1"}, {"oauth2", "v1", "clients", "0oa1"}, {"oauth2", "aus1x", "v1", "keys"},
+	} {
+		require.NoError(t, client.Do(t.Context(), okta.Request{Path: path}, nil))
+	}
+	names := map[string]bool{}
+	for _, a := range got {
+		names[a.Method+" "+a.Route] = true
+	}
+	require.Len(t, names, 3)
+	for name := range client.RateLimits() {
+		assert.Contains(t, names, name)
+	}
+	assert.Len(t, client.RateLimits(), 3)
+}
+
+func TestHeadersOfALimitOfNoneAreIgnored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		senseless := []string{serverDate, "X-Rate-Limit-Limit: 0", "X-Rate-Limit-Remaining: 50", "X-Rate-Limit-Reset: " + in42s}
+		client := newClient(t, play(reply(200, grantJSON, senseless...)))
+		start := time.Now()
+		for range 20 {
+			require.NoError(t, get(t.Context(), client))
+		}
+		assert.Zero(t, time.Since(start))
+		assert.Zero(t, client.RateLimits()[okta.BucketUsers].RateLimit)
+	})
+}

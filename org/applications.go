@@ -20,7 +20,7 @@ func ListApplications(
 
 // GetApplication reads one app.
 //
-// GET /api/v1/apps/{appId} (getApplication). Scope: okta.apps.read. Bucket: /api/v1/apps.
+// GET /api/v1/apps/{appId} (getApplication). Scope: okta.apps.read. Bucket: GET /api/v1/apps/{appId}.
 // An unknown app is an error that matches [okta.ErrNotFound].
 func GetApplication(ctx context.Context, c *okta.Client, appID string) (*Application, error) {
 	return get[Application](ctx, c, noOptions{}, "apps", appID)

@@ -71,7 +71,7 @@ var operations = []operation{
 	},
 	{
 		function: "GetUser", id: "getUser", method: http.MethodGet, route: "/api/v1/users/{id}",
-		scope: "okta.users.read", bucket: "GET /api/v1/users/{id}", response: "{}",
+		scope: "okta.users.read", bucket: "GET /api/v1/users/{userId}", response: "{}",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) error {
 			return fail(org.GetUser(ctx, c, ids[0]))
 		},
@@ -124,7 +124,7 @@ var operations = []operation{
 	},
 	{
 		function: "GetApplication", id: "getApplication", method: http.MethodGet, route: "/api/v1/apps/{appId}",
-		scope: "okta.apps.read", bucket: "/api/v1/apps", response: "{}",
+		scope: "okta.apps.read", bucket: "GET /api/v1/apps/{appId}", response: "{}",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) error {
 			return fail(org.GetApplication(ctx, c, ids[0]))
 		},

@@ -17,7 +17,7 @@ func ListUsers(ctx context.Context, c *okta.Client, opts *ListUsersOptions) (*ok
 
 // GetUser reads one user by ID, by login, or by the part of a login before the @ if that part is unique.
 //
-// GET /api/v1/users/{id} (getUser). Scope: okta.users.read. Bucket: GET /api/v1/users/{id}.
+// GET /api/v1/users/{id} (getUser). Scope: okta.users.read. Bucket: GET /api/v1/users/{userId}.
 // An unknown user is an error that matches [okta.ErrNotFound]. Compare the ID or Profile.Login of the result with what
 // was given before you revoke anything. "me" is the owner of the client's API token. A login that contains "/", "\" or
 // ";" cannot be read in this way and is refused with [okta.ErrInvalidArgument]: call [ListUsers] with the Filter

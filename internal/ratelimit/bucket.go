@@ -1,348 +1,310 @@
 package ratelimit
 
-import (
-	"container/list"
-	"math"
-	"math/rand/v2"
-	"net/http"
-	"time"
-)
+import "time"
 
-// bucket is one of Okta's counters. The limiter's lock guards it.
+// bucket throttles the requests that Okta counts together. It is composed of parts with one subject each; the package's
+// doc comment lists them. The limiter's lock guards all of it.
 type bucket struct {
 	limiter *Limiter
 	name    string
-	queue   list.List // of *waiter, in the order in which their calls began
-	swept   time.Time // the queue holds nobody whose deadline is before
-	timer   *time.Timer
-	wakes   time.Time // when it does; zero if it does not
+	usedAt  time.Time // when it was last used
+	queue   queue
 
-	inFlight int    // requests without a response yet
-	out      [2]int // of these, sent in this window and in the one before; what is older was counted long ago, if at all
+	inFlight    inFlight
+	window      window
+	probe       *probe // of the present window, or after the last pause
+	pause       pause
+	concurrency concurrencyLimit
+	fairShare   fairShare
 
-	known  bool // a window was seen, be it an earlier one
-	free   bool // responses carry no limit
-	number int  // of the window
-	window window
-	length time.Duration // of a window; 0 if unknown
-	clock  clock
-	flips  map[string]int // how often a route contradicted the others' limit
-
-	probe    *probe    // of the present window, while nothing is known of it
-	closed   time.Time // nothing is sent before
-	refusals int       // in a row that did not say until when
-	served   time.Time // when a response other than 429 last came; at first, when the bucket was made
-	limit    float64   // of requests in flight, after Okta refused to serve more at once; 0 for none
-
-	shared bool      // other clients use the bucket
-	part   float64   // of all that was lately used of it, this client's
-	sent   time.Time // when the latest request was
-	jitter float64   // of the wait for the next one
+	contradictions map[string]int // by route: headers that contradicted those of other routes
 }
 
-// window is one of a bucket's windows.
-type window struct {
-	header Header    // of its latest response, with the smallest Remaining; until that came, of the window before
-	told   bool      // the header is of this window
-	bare   bool      // responses came without a header
-	used   int       // by this client
-	before int       // by this client in the window before
-	late   int       // requests shortly before its end whose response did not say whether they count in the next one
-	since  time.Time // when it was first heard of, or the one before was over
-	ends   time.Time // by the local clock
-}
-
-// probe is the finding out about a window.
-type probe struct {
-	since  time.Time // when the first of those that are out was sent
-	out    int
-	failed int
+func newBucket(l *Limiter, name string, now time.Time) *bucket {
+	b := &bucket{limiter: l, name: name, probe: &probe{}, contradictions: map[string]int{}}
+	b.pause.served = now
+	b.queue.wake = b.timeout
+	return b
 }
 
 // verdict says whether a request may be sent.
 type verdict struct {
 	ok     bool
 	reason string    // why not
-	at     time.Time // when that changes, if no response comes
+	at     time.Time // when that changes, unless a response changes it before
 	final  bool      // no response can change it
 }
 
-const (
-	patience    = time.Second      // how long a probe may keep the others waiting
-	travel      = 5 * time.Second  // how long after it was sent a request may be counted
-	longestWait = 61 * time.Second // how long a window is believed in: Okta's last a minute
+var proceed = verdict{ok: true}
 
-	// How clients share a bucket. The numbers are those that did best in simulations with 2 to 32 clients.
-	evening = 0.75   // the exponent of a client's part: the smaller, the sooner parts are even, and the more is refused
-	least   = 0.125  // the smallest part, whatever a client had lately
-	memory  = 0.25   // of a window, over which parts are measured
-	alone   = 0.99   // the part from which on nobody else seems to be there
-	early   = 2. / 3 // how much of the doubt when a window ends is dared by a client that always comes too late
-)
-
+// check returns whether the next request may be sent.
 func (b *bucket) check(now time.Time) verdict {
-	w, out := &b.window, b.out[0]+b.out[1]
-	switch {
-	case now.Before(b.closed):
-		return verdict{reason: Refusal, at: b.closed, final: true}
-	case b.limit > 0 && out >= int(b.limit):
-		return verdict{reason: Concurrency, at: w.ends}
-	case b.probing() && b.probe.out > 0 && b.probe.out > b.probe.failed+int(now.Sub(b.probe.since)/patience):
-		return verdict{reason: Probe, at: nextSecond(b.probe.since, now)}
-	case !b.known:
-		return verdict{ok: true}
-	case w.told && w.header.Remaining <= out:
-		return verdict{reason: Window, at: w.ends, final: w.header.Remaining == 0}
-	case b.share() <= w.used+out:
-		return verdict{reason: Share, at: w.ends, final: w.used >= b.share() && (w.told || out == 0)}
-	case w.told && b.length == 0 && out > w.used+int(now.Sub(b.sent)/patience): // the first window
-		return verdict{reason: Probe, at: nextSecond(b.sent, now)}
-	case b.shared && (w.told || w.before > 0) && b.next().After(now):
-		return verdict{reason: Pace, at: soonest(b.next(), w.ends)}
+	if v := b.checkBlocked(now); !v.ok || b.window.limit != limited {
+		return v
 	}
-	return verdict{ok: true}
+	if v := b.checkUsedUp(); !v.ok {
+		return v
+	}
+	return b.checkPace(now)
 }
 
-// nextSecond is when the next second since a time is over.
-func nextSecond(since, now time.Time) time.Time {
-	return since.Add((now.Sub(since)/patience + 1) * patience)
+// checkBlocked checks what holds even while no limit is known.
+func (b *bucket) checkBlocked(now time.Time) verdict {
+	switch {
+	case b.pause.active(now):
+		return verdict{reason: Refusal, at: b.pause.until, final: true}
+	case b.concurrency.reached(b.inFlight.open()):
+		return verdict{reason: Concurrency, at: b.window.ends}
+	case b.probing() && b.probe.busy(now):
+		return verdict{reason: Probe, at: nextInterval(b.probe.since, now)}
+	}
+	return proceed
 }
 
-// probing reports whether it has to be found out how many requests are left in the present window. One request does
-// so, one more for each second that it takes, and one more for each that fails.
-func (b *bucket) probing() bool {
-	return b.refusals > 0 || !b.free && !b.window.told && !b.window.bare
+// checkUsedUp checks how many requests are left in the window.
+func (b *bucket) checkUsedUp() verdict {
+	w, open, maxUse := &b.window, b.inFlight.open(), b.maxUse()
+	switch {
+	case w.usedUp(open):
+		return verdict{reason: Window, at: w.ends, final: w.header.Remaining == 0}
+	case w.used+open >= maxUse:
+		return verdict{reason: Share, at: w.ends, final: w.used >= maxUse && (w.state == headerRead || open == 0)}
+	}
+	return proceed
 }
 
-// share is how many requests of a window are this client's.
-func (b *bucket) share() int {
+// checkPace checks how fast the requests that are left may be sent.
+func (b *bucket) checkPace(now time.Time) verdict {
+	w, open, latest := &b.window, b.inFlight.open(), b.inFlight.latest
+	if w.state == headerRead && w.length == 0 && open > w.used+int(now.Sub(latest)/probeInterval) { // the first window
+		return verdict{reason: Probe, at: nextInterval(latest, now)}
+	}
+	if !b.fairShare.applies(w) {
+		return proceed
+	}
+	next := b.fairShare.next(w, latest, open, b.maxUse()-w.used-open)
+	if next.After(now) {
+		return verdict{reason: Pace, at: soonest(next, w.ends)}
+	}
+	return proceed
+}
+
+// probing reports whether the next request is a probe.
+func (b *bucket) probing() bool { return b.pause.probing() || b.window.unexplored() }
+
+// unexplored reports whether no response has told anything of the bucket yet.
+func (b *bucket) unexplored() bool {
+	return b.window.limit == limitUnknown && !b.pause.probing() && b.concurrency == 0
+}
+
+// maxUse is how many requests of a window the client may use.
+func (b *bucket) maxUse() int {
 	return max(1, int(b.limiter.maxUse*float64(b.window.header.Limit)+1e-9)) // 0.29 of 100 is 29
 }
 
-// next is when the next request may be sent while others use the bucket, too: the client spreads its part of what
-// remains over the rest of the window.
-func (b *bucket) next() time.Time {
-	w, out := &b.window, b.out[0]+b.out[1]
-	remaining, from, span, jitter := max(1, w.header.Limit), w.since, b.length, b.jitter-0.5
-	if w.told {
-		remaining, jitter = w.header.Remaining-out, b.jitter
-		if b.sent.After(from) {
-			from = b.sent
-		}
-		span = w.ends.Sub(from)
-	}
-	part := max(least, math.Pow(b.part, evening)) * float64(remaining)
-	part = min(part, float64(b.share()-w.used-out))
-	return from.Add(time.Duration(min(jitter*float64(span)/part, float64(longestWait))))
+// idle reports whether nobody uses the bucket, nor has used it lately.
+func (b *bucket) idle(now time.Time) bool {
+	return b.queue.len() == 0 && b.inFlight.all == 0 && now.Sub(b.usedAt) > dropAfter
 }
 
-// compare takes over how many requests Okta has counted since the last response, of which one or none was this
-// client's.
-func (b *bucket) compare(all, own int) {
-	w := &b.window
-	switch {
-	case !b.shared && w.header.Limit-w.header.Remaining > w.used+b.out[0]:
-		b.shared, b.part = true, 0.5
-	case b.shared && all > 0 && own > 0:
-		weight := 1 - math.Exp(-float64(all)/(memory*float64(w.header.Limit)))
-		b.part += (min(1, float64(own)/float64(all)) - b.part) * weight
-		b.shared = b.part < alone
-	}
-}
-
+// admit lets a request through.
 func (b *bucket) admit(route string, now time.Time) *Ticket {
-	t := &Ticket{bucket: b, route: route, sent: now, window: b.number}
+	t := &Ticket{bucket: b, route: route, sent: now, window: b.inFlight.window}
 	if b.probing() {
-		if b.probe.out == 0 {
-			b.probe.since = now
-		}
-		b.probe.out++
+		b.probe.send(now)
 		t.probe = b.probe
 	}
-	b.inFlight++
-	b.out[0]++
-	b.sent, b.jitter = now, 0.5+rand.Float64() //nolint:gosec // spreads load
+	b.inFlight.send(now)
+	b.fairShare.draw()
 	return t
 }
 
-// turn begins a window of which nothing is known yet when the one before is over.
+// turn begins the next window once the present one is over.
 func (b *bucket) turn(now time.Time) {
-	w := &b.window
-	if now.Before(w.ends) {
+	if now.Before(b.window.ends) {
 		return
 	}
-	if w.bare && !w.told {
-		b.known, b.free = false, true
+	begins, idle := b.window.expire(now)
+	if idle {
+		b.inFlight.skipWindow()
 	}
-	since, idle := w.ends, now.Add(-longestWait)
-	switch {
-	case since.Before(idle): // nothing was sent in the window before
-		since, b.out, b.number = idle, [2]int{}, b.number+1
-	case !w.told: // it began at any time before
-		since = w.since
-	}
-	b.begin(since, now.Add(longestWait))
+	b.begin(begins, now.Add(maxWindow))
 }
 
-func (b *bucket) begin(since, ends time.Time) {
-	w := b.window
-	if !w.told {
-		b.part = 0.5
+func (b *bucket) begin(begins, ends time.Time) {
+	if b.window.state != headerRead {
+		b.fairShare.reset()
 	}
-	b.number++
-	b.out = [2]int{0, b.out[0]}
-	b.window = window{header: w.header, used: w.late, before: w.used, since: since, ends: ends}
+	b.inFlight.nextWindow()
+	b.window.next(begins, ends)
 	b.probe = &probe{}
-	b.clock.age(b.length)
 }
 
-// learn takes over what the response to a ticket's request says.
+// learn learns from the response to a ticket's request. For its results, see [Ticket.Done].
 func (b *bucket) learn(r Response, t *Ticket, now time.Time) (again, free bool) {
-	refused := r.Status == http.StatusTooManyRequests
-	failed := r.Status == 0 || r.Status >= http.StatusInternalServerError
-	if !refused && !failed {
-		b.served = now
-		b.grow()
-		if !t.sent.Before(b.closed) {
-			b.refusals = 0
-		}
+	if r.served() {
+		b.pause.serve(t.sent, now)
+		b.concurrency.serve(b.inFlight.open())
 	}
 	switch {
-	case refused && r.HasHeader && r.Header.Concurrency():
-		b.count(t, now)
-		b.shrink(t, now)
-		return true, b.limit > 1
-	case r.HasHeader && !r.Header.Concurrency():
-		known := b.learnWindow(r.Header, refused, t, now)
-		return refused && known, refused && known && now.Sub(b.served) < 2*longestWait
-	case refused:
-		b.count(t, now)
-		b.pause(t, now)
-	case failed: // perhaps by a gateway, which knows nothing of limits
-		if !r.Unsent {
-			b.count(t, now)
-			b.extend(now)
-		}
-		if t.probe != nil {
-			t.probe.failed++ // a server that does not respond must not hold all calls back
-		}
+	case r.tooManyAtOnce():
+		b.learnConcurrency(t, now)
+		return true, b.concurrency > 1
+	case r.hasWindow():
+		again = b.learnHeader(r, t, now) && r.refused()
+		return again, again && b.pause.servesOthers(now)
+	case r.refused():
+		b.window.count(t.sent, now)
+		b.close(t, now)
+	case r.failed(): // perhaps by a gateway, which knows nothing of limits
+		b.learnFailure(r.Unsent, t, now)
 	default:
-		b.count(t, now)
-		b.window.bare = true
-		b.free = !b.known
+		b.window.count(t.sent, now)
+		b.window.learnNoHeader()
 	}
 	return false, false
 }
 
-// count counts a request that Okta may have counted.
-func (b *bucket) count(t *Ticket, now time.Time) {
+func (b *bucket) learnConcurrency(t *Ticket, now time.Time) {
+	b.window.count(t.sent, now)
+	if none := b.concurrency.refuse(b.inFlight.open()); none {
+		b.close(t, now)
+	}
+}
+
+func (b *bucket) learnFailure(unsent bool, t *Ticket, now time.Time) {
+	if !unsent {
+		b.window.count(t.sent, now)
+		b.window.extend(now)
+	}
+	if t.probe != nil {
+		t.probe.failed++ // a server that does not respond must not hold all calls back
+	}
+}
+
+// learnHeader learns from a header, and reports whether it credibly says when its window ends.
+func (b *bucket) learnHeader(r Response, t *Ticket, now time.Time) bool {
 	w := &b.window
-	if b.free || t.sent.Before(w.since.Add(-travel)) {
-		return
+	x := w.read(r, t.sent, now)
+	relation, between := w.relate(x.Header, t.sent), x.Reset.Sub(w.header.Reset)
+	switch relation {
+	case earlierWindow:
+		return x.endKnown
+	case nextWindow:
+		b.begin(now, x.ends)
+	case movedReset, changedLimit:
+		b.contradict(t.route)
 	}
-	w.used++
-	if w.told {
-		w.header.Remaining = max(0, w.header.Remaining-1)
+	before := w.merge(relation, &x)
+	w.learnLength(between, x.ends.Sub(now))
+	if x.refused {
+		x.Remaining = 0
 	}
-	if now.After(w.ends.Add(-travel)) {
-		w.late++
+	if x.needsPause() {
+		b.close(t, now)
+		x.ends = b.pause.end(x.ends, x.endKnown)
+	}
+	w.update(x)
+	b.fairShare.observe(w, x.counted()-before, x.own(), b.inFlight.present())
+	return x.endKnown
+}
+
+// close begins a pause, after which the next request is a probe.
+func (b *bucket) close(t *Ticket, now time.Time) {
+	if b.pause.refuse(t.sent, now) {
+		b.probe = &probe{}
 	}
 }
 
-// extend has a window that is but a guess last as long as the one may in which Okta counted a request just now.
-func (b *bucket) extend(now time.Time) {
-	if !b.window.told {
-		b.window.ends = now.Add(longestWait)
-	}
-}
-
-// learnWindow takes over a header, and reports whether it is known when its window ends.
-func (b *bucket) learnWindow(h Header, refused bool, t *Ticket, now time.Time) bool {
-	w := &b.window
-	ends, known := b.clock.end(h, b.length, t.sent, now)
-	gap := h.Reset.Sub(w.header.Reset)
-	mine := !t.sent.Before(w.since) // the request was sent in this window, as far as is known
-	used := 0                       // by all, when the last header came
-	switch {
-	case !b.known:
-	case !w.told && mine && gap <= 0 && gap >= -time.Second: // the window before lasts longer than it seemed
-		w.used, w.before = w.used+w.before, 0
-	case !w.told && (mine || gap > 0):
-	case w.told && (gap > time.Second || gap > 0 && h.Remaining > w.header.Remaining):
-		b.begin(now, ends)
-	case w.told && gap < -time.Second && mine: // Okta's clock was put back, or this is another bucket
-		b.flip(t.route)
-	case !w.told || gap < -time.Second: // of the window before
-		return known
-	case h.Limit != w.header.Limit: // it was changed, or this is another bucket
-		b.flip(t.route)
-		used = h.Limit - h.Remaining
-	default: // of this window; a second's difference may be that of two servers' clocks
-		used = w.header.Limit - w.header.Remaining
-		h.Reset, h.Remaining, ends = w.header.Reset, min(h.Remaining, w.header.Remaining), soonest(ends, w.ends)
-	}
-	longer := ends.Sub(now) > b.length+time.Second
-	if b.known && gap > time.Second && gap <= longestWait && (b.length == 0 || gap < b.length || longer) {
-		b.length = gap
-	}
-	own := 1
-	if refused {
-		own, h.Remaining = 0, 0
-	}
-	if h.Remaining == 0 && (!known || refused && h.Date.IsZero()) {
-		b.pause(t, now)
-		if !known || ends.Before(b.closed) {
-			ends = b.closed
-		}
-	}
-	unsure := b.clock.late.Sub(b.clock.early)
-	if refused && known && w.used == 0 && b.length > 0 && unsure > patience/10 {
-		ends = ends.Add(-time.Duration(early * float64(unsure))) // others know better when a window begins
-	}
-	w.used += own
-	w.header, w.ends, w.told = h, ends, true
-	b.known, b.free = true, false
-	b.compare(h.Limit-h.Remaining-used, own)
-	return known
-}
-
-// flip notes that a route contradicts what the others said of the bucket's limit. When it goes on, the route is kept
-// apart.
-func (b *bucket) flip(route string) {
-	if b.flips[route]++; b.flips[route] == 3 && route != b.name {
+// contradict counts headers of a route that contradict those of other routes. The third one gives the route a bucket of
+// its own.
+func (b *bucket) contradict(route string) {
+	if b.contradictions[route]++; b.contradictions[route] == 3 && route != b.name {
 		b.limiter.apart[route] = true
-		clear(b.flips)
+		clear(b.contradictions)
 	}
 }
 
-// pause closes the bucket for a while, which doubles from a quarter of a second to half a minute, and has the next
-// request probe. Refusals of requests that were sent before the last pause began make it no longer.
-func (b *bucket) pause(t *Ticket, now time.Time) {
-	if t.sent.Before(b.closed) {
+// dispatch lets waiters through while requests are left, and sets the timer for the next one. It returns the verdict on
+// that one.
+func (b *bucket) dispatch(now time.Time) verdict {
+	b.turn(now)
+	for {
+		v, w := b.check(now), b.queue.first()
+		if w == nil {
+			return v
+		}
+		if !v.ok {
+			b.failLate(v)
+			b.queue.wakeAt(v.at, now)
+			return v
+		}
+		b.queue.remove(w)
+		w.admit(b.admit(w.route, now), now)
+	}
+}
+
+// failLate fails waiters whose deadline precedes the next slot.
+func (b *bucket) failLate(v verdict) {
+	if !v.final {
 		return
 	}
-	wait := time.Second / 4 << min(b.refusals, 7)
-	b.refusals++
-	b.closed = now.Add(wait + rand.N(wait/2)) //nolint:gosec // spreads load
-	b.probe = &probe{}
+	b.queue.failLate(v.at, func(w *waiter, place int) error { return b.tooLate(w, place, v) })
 }
 
-// shrink takes a request that was refused off those that may be in flight at once, until only as many are left as are
-// served.
-func (b *bucket) shrink(t *Ticket, now time.Time) {
-	out := float64(b.out[0] + b.out[1])
-	if b.limit == 0 || b.limit > out+1 {
-		b.limit = out + 1
+// tooLate returns an Error if a waiter's slot is after its deadline, given its place and the verdict on the first one.
+func (b *bucket) tooLate(w *waiter, place int, v verdict) error {
+	if w.deadline.IsZero() || !v.final {
+		return nil
 	}
-	if b.limit--; b.limit < 1 {
-		b.limit = 1
-		b.pause(t, now)
+	at := v.at
+	if v.reason != Refusal {
+		at = at.Add(time.Duration(place/b.maxUse()) * b.window.lengthOrSpan())
 	}
+	if !at.After(w.deadline) {
+		return nil
+	}
+	return &Error{Bucket: b.name, Reason: v.reason, RetryAt: at}
 }
 
-// grow adds one to those that may be in flight at once, each time that eight times as many were served.
-func (b *bucket) grow() {
-	if b.limit > 0 && b.out[0]+b.out[1]+1 >= int(b.limit) {
-		b.limit += 1 / (8 * b.limit)
+// timeout dispatches when the queue's timer expires.
+func (b *bucket) timeout() {
+	b.limiter.mu.Lock()
+	defer b.limiter.mu.Unlock()
+	b.queue.woken()
+	b.dispatch(time.Now())
+}
+
+// abandon fails a waiter whose context has ended, and gives back its ticket if it has just received one.
+func (b *bucket) abandon(w *waiter, err error) {
+	if b.withdraw(w, err) {
+		return
 	}
+	w.ticket.Cancel()
+	w.err = &Error{Bucket: b.name, Reason: w.ticket.Reason, Err: err}
+}
+
+// withdraw takes a waiter out of the queue, and returns false if it has received a ticket.
+func (b *bucket) withdraw(w *waiter, err error) bool {
+	b.limiter.mu.Lock()
+	defer b.limiter.mu.Unlock()
+	if w.ticket != nil || w.err != nil {
+		return w.ticket == nil
+	}
+	v := b.check(time.Now())
+	b.queue.remove(w)
+	w.err = &Error{Bucket: b.name, Reason: v.reason, RetryAt: v.at, Err: err}
+	return true
+}
+
+// state returns what is known of the bucket.
+func (b *bucket) state(now time.Time) State {
+	s := State{Used: b.window.used, InFlight: b.inFlight.all, Waiting: b.queue.len()}
+	if b.window.limit == limited {
+		s.Header = b.window.header
+	}
+	if s.Waiting > 0 {
+		s.Reason = b.check(now).reason
+	}
+	return s
 }

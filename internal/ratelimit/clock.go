@@ -2,11 +2,11 @@ package ratelimit
 
 import "time"
 
-// clock matches the server's clock with the local one: it showed date between early and late.
+// clock relates the server's clock to the local one: the server's showed date between early and late.
 type clock struct{ date, early, late time.Time }
 
-// end is when a header's window ends by the local clock, and false if that is a guess. The header came with the
-// response to a request that was sent at a time. Where Date is missing, it helps to know how long windows are.
+// end returns when a header's window ends by the local clock, and false if that is a guess. sent is when the request of
+// the header's response was sent, and length that of a window, from which a missing Date is derived.
 func (c *clock) end(h Header, length time.Duration, sent, now time.Time) (time.Time, bool) {
 	date, precision := h.Date, time.Second
 	if wait, ok := h.UntilReset(); !ok {
@@ -16,11 +16,11 @@ func (c *clock) end(h Header, length time.Duration, sent, now time.Time) (time.T
 		case !date.IsZero() && wait <= 0:
 			return now.Add(time.Second), false // it is just ending
 		default:
-			return now.Add(longestWait), false
+			return now.Add(maxWindow), false
 		}
 	}
 	c.learn(date, sent.Add(-precision), now)
-	return soonest(c.late.Add(h.Reset.Sub(c.date)), now.Add(longestWait)), true
+	return soonest(c.late.Add(h.Reset.Sub(c.date)), now.Add(maxWindow)), true
 }
 
 func (c *clock) learn(date, early, late time.Time) {
@@ -36,7 +36,10 @@ func (c *clock) learn(date, early, late time.Time) {
 	c.late = soonest(c.late, late.Add(shift))
 }
 
-// age allows for clocks that drift.
+// doubt returns the length of the span in which a window ends.
+func (c *clock) doubt() time.Duration { return c.late.Sub(c.early) }
+
+// age widens the span, since clocks drift.
 func (c *clock) age(d time.Duration) {
 	c.early, c.late = c.early.Add(-d>>10), c.late.Add(d>>10)
 }

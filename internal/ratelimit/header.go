@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// Header is what one response says of the bucket that it was counted in.
+// Header has the rate limit headers of a response.
 type Header struct {
 	Limit     int       // requests in a window
 	Remaining int       // requests left in this window
-	Reset     time.Time // when the next window begins, by the server's clock
-	Date      time.Time // the server's clock at the response; zero if it did not say
+	Reset     time.Time // when the window ends, by the server's clock
+	Date      time.Time // of the response, by the server's clock; zero if missing
 }
 
-// Read returns what h says, and false unless all three of X-Rate-Limit-Limit, -Remaining and -Reset make sense.
-// Where one of them stands more than once, the smallest counts.
+// Read reads X-Rate-Limit-Limit, -Remaining and -Reset. It returns false if one of them is missing or makes no sense,
+// such as a limit of 0 with requests remaining. Where one of them stands more than once, the smallest counts.
 func Read(h http.Header) (Header, bool) {
 	limit, okLimit := smallest(h.Values("X-Rate-Limit-Limit"))
 	remaining, okRemaining := smallest(h.Values("X-Rate-Limit-Remaining"))
 	reset, okReset := smallest(h.Values("X-Rate-Limit-Reset"))
-	if !okLimit || !okRemaining || !okReset || reset > lastSecond {
+	if !okLimit || !okRemaining || !okReset || reset > lastSecond || limit == 0 && remaining > 0 {
 		return Header{}, false
 	}
 	date, _ := http.ParseTime(h.Get("Date"))
@@ -30,26 +30,29 @@ func Read(h http.Header) (Header, bool) {
 	return Header{Limit: int(limit), Remaining: int(remaining), Reset: time.Unix(reset, 0).UTC(), Date: date}, true
 }
 
-// lastSecond is the end of the year 9999, beyond which a time has no place in JSON.
+// lastSecond is the end of the year 9999: later times cannot be written as JSON.
 const lastSecond = 253402300799
 
-// Concurrency reports whether this is the form in which Okta refuses too many requests at once. Its Reset is a guess.
+// Concurrency reports whether Okta refused too many requests at once. Reset is a guess then.
 func (h Header) Concurrency() bool { return h.Limit == 0 && h.Remaining == 0 }
 
-// longestWindow bounds what is believed: Okta's windows last one minute.
-const longestWindow = time.Hour
+// counted returns how many requests of all clients Okta has counted in the window.
+func (h Header) counted() int { return h.Limit - h.Remaining }
 
-// UntilReset returns how long the window still lasts by the server's own clock, and false when that is not known or
-// not credible.
+// maxReset is the longest time until Reset that is believed: Okta's windows last a minute.
+const maxReset = time.Hour
+
+// UntilReset returns how long the window still lasts by the server's clock, and false if that is unknown or not
+// credible.
 func (h Header) UntilReset() (time.Duration, bool) {
 	if h.Date.IsZero() {
 		return 0, false
 	}
 	wait := h.Reset.Sub(h.Date)
-	return wait, wait > 0 && wait <= longestWindow
+	return wait, wait > 0 && wait <= maxReset
 }
 
-// smallest returns the smallest number of a header's values, which a proxy may have folded into one line.
+// smallest returns the smallest number in the values of a header. A proxy may have joined several into one line.
 func smallest(values []string) (int64, bool) {
 	var least int64
 	found := false

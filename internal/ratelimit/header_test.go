@@ -41,6 +41,9 @@ func TestReadRefusesNonsense(t *testing.T) {
 			assert.Zero(t, got)
 		}
 	}
+	got, ok := ratelimit.Read(headers([]string{"0"}, []string{"50"}, good))
+	assert.False(t, ok, "a limit of none, and requests left")
+	assert.Zero(t, got)
 }
 
 func TestConcurrency(t *testing.T) {

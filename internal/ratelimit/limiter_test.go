@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -675,6 +676,26 @@ func TestRefusalsWithoutHeadersPauseLongerEachTime(t *testing.T) {
 	})
 }
 
+func TestLateResponseDoesNotEndARefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := learned(t, 1, says(200, 100, 99, time.Minute))
+		callers := ask(t.Context(), g, 2)
+		callers[0].done(bare(429))
+		callers[1].done(says(200, 100, 98, time.Minute)) // it was sent before the refusal
+		waiting := ask(t.Context(), g, 5)
+		pass(375 * time.Millisecond)
+		require.Equal(t, 1, goes(waiting), "Okta may still refuse: one finds out")
+		waiting[0].done(bare(429))
+		pass(500*time.Millisecond - 1)
+		require.Equal(t, 1, goes(waiting), "the pause is twice as long as the one before")
+		pass(250*time.Millisecond + 1)
+		require.Equal(t, 2, goes(waiting))
+		waiting[1].done(says(200, 100, 97, 58*time.Second))
+		assert.Equal(t, 5, goes(waiting), "one that was sent after it was served")
+	})
+}
+
 func TestShareHoldsAfterARefusalWithoutHeaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -896,6 +917,14 @@ func TestStates(t *testing.T) {
 	})
 }
 
+func TestErrorSaysWhenRequestsAreLeft(t *testing.T) {
+	t.Parallel()
+	err := &ratelimit.Error{Bucket: users, Reason: ratelimit.Window}
+	require.EqualError(t, err, "no requests are left in the rate limit of /api/v1/users (window)")
+	err.RetryAt = epoch
+	require.EqualError(t, err, "no requests are left in the rate limit of /api/v1/users (window) before 2000-01-01T00:00:00Z")
+}
+
 func TestCancelledTicketLetsTheNextOneGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -905,6 +934,74 @@ func TestCancelledTicketLetsTheNextOneGo(t *testing.T) {
 		callers[0].ticket().Cancel()
 		synctest.Wait()
 		assert.Equal(t, 2, goes(callers))
+	})
+}
+
+func TestLimitOfNoneWithRequestsLeftIsNoHeader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := ratelimit.New(1)
+		senseless := ratelimit.Response{Status: http.StatusOK}
+		senseless.Header, senseless.HasHeader = ratelimit.Read(http.Header{
+			"Date":                   {time.Now().UTC().Format(http.TimeFormat)},
+			"X-Rate-Limit-Limit":     {"0"},
+			"X-Rate-Limit-Remaining": {"50"},
+			"X-Rate-Limit-Reset":     {strconv.FormatInt(time.Now().Add(time.Minute).Unix(), 10)},
+		})
+		for range 10 {
+			c := askOne(t, g)
+			require.True(t, c.back(), "nothing limits it")
+			c.done(senseless)
+		}
+		assert.Zero(t, g.States()[users].Header)
+	})
+}
+
+func use(t *testing.T, l *ratelimit.Limiter, bucket string) *ratelimit.Ticket {
+	t.Helper()
+	ticket, err := l.Acquire(t.Context(), bucket, bucket, time.Now())
+	require.NoError(t, err)
+	return ticket
+}
+
+func TestBucketsThatNobodyUsesAreDropped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(1)
+		for i := range 1000 {
+			use(t, l, fmt.Sprint("odd ", i)).Done(says(200, 100, 99, time.Minute))
+		}
+		hangs := use(t, l, "in flight")
+		pass(time.Minute)
+		use(t, l, "later").Done(says(200, 100, 99, time.Minute))
+		pass(59 * time.Minute)
+		use(t, l, "paused").Done(bare(429))
+		assert.Len(t, l.States(), 1003, "an hour is not over")
+		pass(10 * time.Minute)
+		use(t, l, "paused").Done(bare(429))
+		states := l.States()
+		assert.Len(t, states, 2)
+		assert.Contains(t, states, "paused")
+		assert.Equal(t, 1, states["in flight"].InFlight)
+		hangs.Done(says(200, 100, 99, time.Minute))
+		assert.Equal(t, 99, l.States()["in flight"].Remaining)
+		pass(50 * time.Minute)
+		assert.Contains(t, l.States(), "in flight", "its response came within the last hour")
+		pass(time.Hour + 10*time.Minute)
+		ticket := use(t, l, users)
+		assert.Len(t, l.States(), 1, "a request drops the others, too")
+		ticket.Cancel()
+	})
+}
+
+func TestDroppedBucketIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := learned(t, 1, says(200, 1, 0, time.Minute))
+		pass(2 * time.Hour)
+		assert.Empty(t, l.States())
+		askOne(t, l).done(says(200, 100, 99, time.Minute))
+		assert.Equal(t, 99, l.States()[users].Remaining)
 	})
 }
 
@@ -982,57 +1079,6 @@ func TestDoesNotHammer(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestBucketOf(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]string{
-		"/api/v1/users/00u1/grants":                                  users,
-		"/api/v1/users/00u1/grants/oag1":                             users,
-		"/api/v1/users/00u1/clients":                                 users,
-		"/api/v1/users/00u1/clients/0oa1/grants":                     users,
-		"/api/v1/users/00u1/clients/0oa1/tokens":                     users,
-		"/api/v1/users/00u1/clients/0oa1/tokens/oar1":                users,
-		"/api/v1/users/a%2Fb/grants":                                 users,
-		"/api/v1/users":                                              users,
-		"/api/v1/users/00u1/sessions":                                users,
-		"/api/v1/authorizationServers":                               "/api/v1",
-		"/api/v1/groups/00g1/users":                                  "/api/v1/groups",
-		"/api/v1/groups":                                             "GET /api/v1/groups",
-		"/api/v1/apps/0oa1":                                          "/api/v1/apps",
-		"/api/v1/apps/0oa1/tokens/oar1":                              "/api/v1/apps",
-		"/api/v1/apps/0oa1/users":                                    "/api/v1/apps",
-		"/api/v1/users/00u1":                                         "GET /api/v1/users/{id}",
-		"/api/v1/users/00u1/lifecycle/suspend":                       "GET /api/v1/users/{id}/lifecycle",
-		"/api/v1/authorizationServers/aus1":                          "/api/v1",
-		"/api/v1/users/token":                                        "GET /api/v1/users/{id}",
-		"/api/v1/authorizationServers/aus1/clients":                  "/api/v1",
-		"/api/v1/authorizationServers/aus1/clients/0oa1/tokens":      "/api/v1",
-		"/api/v1/authorizationServers/aus1/clients/0oa1/tokens/oar1": "/api/v1",
-		"/api/v1/apps/0oa1/grants":                                   "GET /api/v1/apps/{id}/grants",
-		"/api/v1/apps":                                               "/api/v1/apps",
-		"/api/v1/usersX":                                             "GET /api/v1/usersX",
-		"/api/v1/":                                                   "GET /api/v1/",
-		"/api/v1":                                                    "/api",
-		"/api/v2/users":                                              "/api",
-		"/oauth2/v1/token":                                           "/oauth2/v1/token",
-		"/oauth2/default/v1/token":                                   "/oauth2/default/v1/token",
-		"/oauth2/v1/introspect":                                      "/oauth2",
-		"/oauth2/v1/clients":                                         "/oauth2",
-		"https://sso.example.com/oauth2/v1/token":                    "https://sso.example.com/oauth2/v1/token",
-		"/.well-known/okta-organization":                             "/.well-known",
-		"/":                                                          "/",
-		"":                                                           "/",
-	} {
-		bucket, _ := ratelimit.BucketOf("GET", path)
-		assert.Equal(t, want, bucket, path)
-	}
-	bucket, route := ratelimit.BucketOf("DELETE", "/api/v1/users/00u1/grants")
-	assert.Equal(t, users, bucket)
-	assert.Equal(t, "DELETE /api/v1/users/{id}/grants", route)
-	bucket, route = ratelimit.BucketOf("POST", "/api/v1/users/00u1")
-	assert.Equal(t, "POST /api/v1/users/{id}", bucket)
-	assert.Equal(t, bucket, route)
 }
 
 func BenchmarkUncontended(b *testing.B) {

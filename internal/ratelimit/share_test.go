@@ -152,6 +152,71 @@ func TestWaitTakesNoRoom(t *testing.T) {
 	})
 }
 
+func TestWaitForABucketOfWhichNothingIsKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, start := ratelimit.New(1), time.Now()
+		require.NoError(t, l.Wait(t.Context(), users))
+		assert.Empty(t, l.States(), "no bucket is made")
+		hangs := askOne(t, l)
+		require.NoError(t, l.Wait(t.Context(), users))
+		assert.Zero(t, time.Since(start), "no response has come")
+		hangs.done(bare(429))
+		require.NoError(t, l.Wait(t.Context(), users))
+		assert.GreaterOrEqual(t, time.Since(start), 250*time.Millisecond, "it refuses")
+	})
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := learned(t, 1, says(200, 1, 0, time.Minute))
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		require.ErrorIs(t, l.Wait(ctx, users), context.Canceled)
+		requireIdle(t, l)
+	})
+}
+
+func TestKnownBuckets(t *testing.T) {
+	t.Parallel()
+	l := ratelimit.New(1)
+	for _, name := range []string{users, "/api/v1/apps", "/api/v1/logs", "/api/v1", "GET /api/v1/apps/{appId}"} {
+		assert.True(t, l.Knows(name), name)
+	}
+	const own = "GET /api/v1/policies/{id}"
+	for _, name := range []string{"", "users", users + "/", "/API/v1/users", "GET " + users, own} {
+		assert.False(t, l.Knows(name), name)
+	}
+	ticket, err := l.Acquire(t.Context(), own, own, time.Now())
+	require.NoError(t, err)
+	ticket.Cancel()
+	assert.True(t, l.Knows(own), "it was used")
+}
+
+// A request that was not sent must not have the next one wait for it.
+func TestCancelledTicketDoesNotCountForThePace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := learned(t, 1, says(200, 100, 99, 10*time.Second))
+		askOne(t, l).done(says(200, 100, 60, 10*time.Second)) // there are other clients
+		pass(2 * time.Second)
+		for range 10 {
+			c := askOne(t, l)
+			require.True(t, c.back())
+			c.ticket().Cancel()
+		}
+		sent := askOne(t, l)
+		require.True(t, sent.back())
+		next := askOne(t, l)
+		require.False(t, next.back(), "one that was sent does count")
+		assert.Equal(t, ratelimit.Pace, l.States()[users].Reason)
+		sent.ticket().Cancel()
+		synctest.Wait()
+		assert.True(t, next.back())
+	})
+}
+
 func TestEndOfAContextTellsOfTheLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

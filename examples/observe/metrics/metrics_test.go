@@ -258,7 +258,7 @@ func TestMetricsHoldNoIDs(t *testing.T) {
 	}
 	text := m.text(t)
 	assert.Contains(t, text, "/api/v1/policies/{id}/rules/{id}")
-	assert.Contains(t, text, `bucket="GET /api/v1/users/{id}"`)
+	assert.Contains(t, text, `bucket="GET /api/v1/users/{userId}"`)
 	assert.NotContains(t, text, "ID")
 }
 

@@ -319,7 +319,7 @@ func (r *Runner) patiently(ctx context.Context, task *ledger.Task, step func() e
 		if limited, ok := errors.AsType[*okta.RateLimitError](err); ok {
 			bucket = limited.Bucket
 		}
-		if waited := r.Client.Wait(ctx, bucket); waited != nil {
+		if waited := r.Client.WaitForRateLimit(ctx, bucket); waited != nil {
 			return errors.Join(err, waited)
 		}
 	}

@@ -186,7 +186,7 @@ func ExampleError() {
 	}
 	// Output:
 	// 404 true true
-	// Not found: Resource not found: oagnobody (OAuth2ScopeConsentGrant)
+	// Not found: Resource not found: oagnobody (OAuth2Grant)
 	// req00000000000000001
 }
 

@@ -30,7 +30,7 @@ func allRequests(t *testing.T, doc *document) findings {
 
 func allResponses(t *testing.T, doc *document) findings {
 	t.Helper()
-	c := responseCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, snakeClientID,
+	c := responseCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI,
 		clientLink, tokensHints, grantsHints)}
 	var found findings
 	for _, id := range []string{"getUserGrant", "listOAuth2ClientsForAuthorizationServer", "revokeUserGrants"} {

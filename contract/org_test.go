@@ -71,6 +71,8 @@ var orgRequests = map[string][]string{
 		"/api/v1/logs?until=2126-01-01T00:00:00Z&limit=1", `/api/v1/logs?filter=eventType eq "a" or target.id pr&limit=2`,
 		"/api/v1/logs?sortOrder=DESCENDING&q=granted&since=2026-01-01T00:00:00Z", "/api/v1/logs?after=x",
 	},
+	"listGroups":     {"/api/v1/groups", "/api/v1/groups?limit=1"},
+	"getGroup":       {"/api/v1/groups/00geveryone", "/api/v1/groups/x"},
 	"listGroupUsers": {"/api/v1/groups/00geveryone/users?limit=3", "/api/v1/groups/x/users"},
 }
 
@@ -93,7 +95,7 @@ func TestResponsesOfTheOrgAreValid(t *testing.T) {
 	skipIfAbsent(t, err)
 	require.NoError(t, err)
 	c := responseCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, clientLink,
-		tokensHints, grantsHints, embeddedUser, nullDescription, emptyObject)}
+		tokensHints, grantsHints, embeddedUser, nullDescription, nullExternalID, emptyObject)}
 	t.Run("operations", func(t *testing.T) {
 		t.Parallel()
 		t.Cleanup(func() { assert.Empty(t, c.known.unmet()) })
@@ -147,10 +149,7 @@ func (c responseCheck) refuseOrg(t *testing.T, op operation, path string) int {
 	}{{"", 401}, {"Bearer wrong", 401}, {"Bearer scopeless", 403}, {"Bearer scoped", 0}, {sswsDemo, 429}}
 	for _, r := range requests {
 		if r.status == http.StatusTooManyRequests {
-			for _, bucket := range []string{
-				oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups,
-				oktatest.BucketLogs, oktatest.BucketAPI,
-			} {
+			for _, bucket := range oktatest.Buckets() {
 				org.LimitRate(bucket, 0, time.Minute)
 			}
 		}

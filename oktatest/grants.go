@@ -67,14 +67,16 @@ func (o *Org) issuerOf(scopeID string) string {
 
 // customServer returns the ID of the custom authorization server that an issuer is.
 func (o *Org) customServer(issuer string) (string, bool) {
-	id, ok := strings.CutPrefix(issuer, o.issuer(""))
+	name, ok := strings.CutPrefix(issuer, o.publicURL+"/oauth2/")
+	id := o.serverNamed(name)
 	return id, ok && o.servers.has(id)
 }
 
-func (o *Org) clientID(c *call) (string, *problem) {
+// clientID returns the client ID that a call names. The kind is what an unknown one is said to be not found as.
+func (o *Org) clientID(c *call, kind string) (string, *problem) {
 	id := c.params["clientId"]
 	if _, known := o.appIDs[id]; !known && !o.anyClient {
-		return "", notFound("OAuth2Client", id)
+		return "", notFound(kind, id)
 	}
 	return id, nil
 }
@@ -84,7 +86,7 @@ func (o *Org) userAndClient(c *call) (listKey, *problem) {
 	if failure != nil {
 		return listKey{}, failure
 	}
-	clientID, failure := o.clientID(c)
+	clientID, failure := o.clientID(c, "OAuth2Client")
 	return listKey{user: userID, client: clientID}, failure
 }
 
@@ -93,7 +95,6 @@ func (o *Org) listUserClients(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	c.link("self", c.query)
 	clients := []clientJSON{}
 	for _, client := range o.clients.all() {
 		key := listKey{user: userID, client: client.ClientID}
@@ -176,7 +177,7 @@ func (o *Org) grant(c *call) (Grant, *problem) {
 	id := c.params["grantId"]
 	grant := o.grants.get(id)
 	if grant.UserID != userID {
-		return Grant{}, notFound("OAuth2ScopeConsentGrant", id)
+		return Grant{}, notFound("OAuth2Grant", id)
 	}
 	return grant, nil
 }

@@ -37,6 +37,11 @@ type Options struct {
 	// shortname.
 	LoginsAsUserIDs bool
 
+	// DefaultServerID is the ID that the authorization server "default" has in the list of servers. Real orgs have one
+	// such as ausGwgy5sdP8Pnrksv4K there, while issuers and links have "default", and paths take both. By default it is
+	// "default" as well.
+	DefaultServerID string
+
 	// UnknownClientsAreEmpty makes the lists below users/{userId}/clients/{clientId} and
 	// authorizationServers/{authServerId}/clients/{clientId} empty for a client ID that no app has, and the responses
 	// to their bulk revokes a 204. This is neither documented nor recorded: by default an unknown client is a 404, as
@@ -45,6 +50,10 @@ type Options struct {
 
 	// SystemLog configures the org's System Log.
 	SystemLog SystemLogOptions
+
+	// ListsNoUsers makes GET /api/v1/users a 200 with an empty list, whatever is searched for, as a service app without
+	// an admin role was recorded to get it. Other routes serve the users as before.
+	ListsNoUsers bool
 
 	// LogSize bounds the log of [Org.Requests]: each request beyond it drops the oldest one from the log. By default
 	// the log keeps all requests; a negative size keeps none.
@@ -63,6 +72,8 @@ type Org struct {
 	now        func() time.Time
 	takeLogins bool
 	anyClient  bool
+	noUsers    bool   // In their list.
+	defaultID  string // Of the authorization server "default".
 	logSize    int
 
 	mu            sync.Mutex
@@ -86,6 +97,7 @@ type Org struct {
 	lastNonce     string // The one before nonce, if there was one.
 	nonceRequired bool   // On API calls.
 	limits        map[string]*rateLimit
+	cursors       int         // How often cursors have expired.
 	handled       []operation // Of Handle, newest first.
 	faults        []Fault
 	routeFaults   []*routeFaults
@@ -102,13 +114,15 @@ func New(opts Options) *Org {
 		now:          opts.Now,
 		takeLogins:   opts.LoginsAsUserIDs,
 		anyClient:    opts.UnknownClientsAreEmpty,
+		noUsers:      opts.ListsNoUsers,
+		defaultID:    cmp.Or(opts.DefaultServerID, DefaultAuthorizationServerID),
 		logSize:      opts.LogSize,
 		users:        newCollection("user", "00u", inOneList[User]),
 		logins:       map[string]string{},
 		clients:      newCollection("client", "0oa", inOneList[Client]),
 		appIDs:       map[string]string{},
 		memberships:  newCollection("membership", "mem", membershipLists),
-		groups:       newCollection("group", "00g", inNoList[Group]),
+		groups:       newCollection("group", "00g", inOneList[Group]),
 		servers:      newCollection("authorization server", "aus", inOneList[AuthorizationServer]),
 		scopes:       newCollection("scope", "scp", scopeLists),
 		grants:       newCollection("grant", "oag", grantLists),
@@ -131,7 +145,7 @@ func New(opts Options) *Org {
 	org.server = newServer(org, opts.Listener)
 	org.URL = "http://" + org.server.Listener.Addr().String() + org.basePath
 	org.publicURL = strings.TrimRight(cmp.Or(opts.PublicURL, org.URL), "/")
-	org.AddAuthorizationServer(AuthorizationServer{ID: DefaultAuthorizationServerID})
+	org.AddAuthorizationServer(AuthorizationServer{ID: org.defaultID, Name: DefaultAuthorizationServerID})
 	org.server.Start()
 	return org
 }

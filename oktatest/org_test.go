@@ -33,7 +33,9 @@ func TestAddFillsInWhatIsEmpty(t *testing.T) {
 	}, client)
 
 	group := org.AddGroup(oktatest.Group{})
-	assert.Equal(t, oktatest.Group{ID: "00g00000000000000001"}, group)
+	assert.Equal(t, oktatest.Group{
+		ID: "00g00000000000000001", Name: "Group 00g00000000000000001", Type: "OKTA_GROUP", Created: now,
+	}, group)
 
 	server := org.AddAuthorizationServer(oktatest.AuthorizationServer{})
 	assert.Equal(t, oktatest.AuthorizationServer{
@@ -93,7 +95,7 @@ func TestAddKeepsWhatIsGiven(t *testing.T) {
 		Status: "INACTIVE", Created: day, LastUpdated: day.Add(time.Hour),
 	}
 	assert.Equal(t, client, org.AddClient(client))
-	group := oktatest.Group{ID: "g", UserIDs: []string{"u"}}
+	group := oktatest.Group{ID: "g", Name: "G", Type: "APP_GROUP", UserIDs: []string{"u"}, Created: day}
 	assert.Equal(t, group, org.AddGroup(group))
 	server := oktatest.AuthorizationServer{ID: "s", Name: "S", Created: day, LastUpdated: day.Add(time.Hour)}
 	assert.Equal(t, server, org.AddAuthorizationServer(server))

@@ -3,6 +3,7 @@ package oktatest
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -11,16 +12,18 @@ import (
 // pageLimits bound how many items a page has.
 type pageLimits struct {
 	byDefault int
-	max       int
+	max       int    // No maximum when zero.
 	unset     string // A limit that counts as none.
 }
 
 var (
 	defaultLimits     = pageLimits{byDefault: 20, max: 200}
 	negativeLimits    = pageLimits{byDefault: 20, max: 200, unset: "-1"}
-	userLimits        = pageLimits{byDefault: 200, max: 200}
+	userLimits        = pageLimits{byDefault: 200} // No maximum is documented, and programs send 1000.
 	appUserLimits     = pageLimits{byDefault: 50, max: 500}
 	groupUserLimits   = pageLimits{byDefault: 1000, max: 1000}
+	groupLimits       = pageLimits{byDefault: 10000, max: 10000}
+	userGroupLimits   = pageLimits{byDefault: 200}
 	authServersLimits = pageLimits{byDefault: 200, max: 200}
 )
 
@@ -47,19 +50,19 @@ func list[T, J any](c *call, from listing[T, J]) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	last, failure := from.position(c.query.Get("after"))
+	last, failure := from.position(c)
 	if failure != nil {
 		return nil, failure
 	}
 
-	c.link("self", c.query)
+	c.linkSelf(limit)
 	page := []J{}
 	for item := range from.of.after(from.key, last) {
 		if from.keep != nil && !from.keep(item.value) {
 			continue
 		}
 		if len(page) == limit {
-			c.linkNext(newCursor(from.of.prefix, last))
+			c.linkNext(c.newCursor(from.of.prefix, last), limit)
 			break
 		}
 		page = append(page, from.render(item.value, expand))
@@ -68,20 +71,30 @@ func list[T, J any](c *call, from listing[T, J]) (any, *problem) {
 	return page, nil
 }
 
+// ExpireCursors ends all cursors that the org has issued: a request with one is a 400 with the code E0000029, as was
+// recorded for a bad cursor. Okta does not document how long a cursor lives.
+func (o *Org) ExpireCursors() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.cursors++
+}
+
 // newCursor returns the cursor of the place after an item.
-func newCursor(prefix string, seq int) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(prefix + strconv.Itoa(seq)))
+func (c *call) newCursor(prefix string, seq int) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s%d.%d", prefix, c.cursors, seq))
 }
 
 // position returns the sequence number in a cursor that was issued for this kind of item, and 0 for no cursor.
-func (l listing[T, J]) position(after string) (int, *problem) {
+func (l listing[T, J]) position(c *call) (int, *problem) {
+	after := c.query.Get("after")
 	if after == "" {
 		return 0, nil
 	}
 	text, _ := base64.RawURLEncoding.DecodeString(after)
-	seq, _ := strconv.Atoi(strings.TrimPrefix(string(text), l.of.prefix))
-	if seq < 1 || seq > l.of.lastSeq || newCursor(l.of.prefix, seq) != after {
-		return 0, invalid("after", "not a cursor of this list")
+	_, number, _ := strings.Cut(string(text), ".")
+	seq, _ := strconv.Atoi(number)
+	if seq < 1 || seq > l.of.lastSeq || c.newCursor(l.of.prefix, seq) != after {
+		return 0, invalidCursor()
 	}
 	return seq, nil
 }
@@ -115,8 +128,11 @@ func (c *call) limit(limits pageLimits) (int, *problem) {
 		return limits.byDefault, nil
 	}
 	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > limits.max {
-		return 0, invalid("limit", fmt.Sprintf("must be a number from 1 to %d", limits.max))
+	switch {
+	case err != nil || limit < 1:
+		return 0, invalid("limit", "must be a positive number")
+	case limits.max > 0 && limit > limits.max:
+		return 0, invalid("limit", fmt.Sprintf("must be at most %d", limits.max))
 	}
 	return limit, nil
 }
@@ -130,12 +146,21 @@ func (c *call) link(rel string, query url.Values) {
 	c.links = append(c.links, fmt.Sprintf("<%s>; rel=%q", target, rel))
 }
 
+// linkSelf adds the Link header for the page itself. It has the limit even where the request has none.
+func (c *call) linkSelf(limit int) {
+	query := maps.Clone(c.query)
+	if query.Get("limit") == "" {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	c.link("self", query)
+}
+
 // linkNext adds the Link header for the page after a cursor.
-func (c *call) linkNext(after string) {
-	query := url.Values{"after": {after}}
+func (c *call) linkNext(after string, limit int) {
+	query := url.Values{"after": {after}, "limit": {strconv.Itoa(limit)}}
 	for _, name := range repeatedInNext {
-		if values, given := c.query[name]; given {
-			query[name] = values
+		if c.query.Get(name) != "" {
+			query[name] = c.query[name]
 		}
 	}
 	c.link("next", query)

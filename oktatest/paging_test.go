@@ -123,12 +123,14 @@ func TestLinks(t *testing.T) {
 			assert.NotContains(t, last, "next")
 
 			plain := get(t, org, "/api/v1/users/u/clients/c/tokens").links(t)
-			assert.Equal(t, test.base(org)+"/api/v1/users/u/clients/c/tokens", plain["self"].String())
-			assert.Len(t, plain["next"].Query(), 1, "the next link has no query but the cursor")
+			assert.Equal(t, test.base(org)+"/api/v1/users/u/clients/c/tokens?limit=20", plain["self"].String())
+			assert.Equal(t, "20", plain["next"].Query().Get("limit"), "the default limit stands in the links")
 
-			assert.Contains(t, get(t, org, "/api/v1/users/u/clients").links(t), "self")
-			assert.Contains(t, get(t, org, "/api/v1/authorizationServers/default/clients").links(t), "self")
-			assert.Empty(t, get(t, org, "/api/v1/users/u/grants/g000").header.Values("Link"))
+			for _, path := range []string{
+				"/api/v1/users/u/clients", "/api/v1/authorizationServers/default/clients", "/api/v1/users/u/grants/g000",
+			} {
+				assert.Empty(t, get(t, org, path).header.Values("Link"), path)
+			}
 		})
 	}
 }
@@ -201,37 +203,54 @@ func TestInvalidPageParameters(t *testing.T) {
 	grantCursor := get(t, org, grants+"?limit=1").links(t)["next"].Query().Get("after")
 
 	for path, parameter := range map[string]string{
-		grants + "?limit=0":                             "limit",
-		grants + "?limit=-1":                            "limit",
-		grants + "?limit=201":                           "limit",
-		grants + "?limit=ten":                           "limit",
-		grants + "?limit=1.5":                           "limit",
-		tokens + "?limit=-1":                            "limit",
-		issued + "?limit=0":                             "limit",
-		issued + "?limit=-2":                            "limit",
-		issued + "?limit=201":                           "limit",
-		grants + "?expand=scope,scope":                  "expand",
-		grants + "?after=g000":                          "after",
-		grants + "?after=***":                           "after",
-		grants + "?after=" + encoded("0"):               "after",
-		tokens + "?after=" + grantCursor:                "after",
-		issued + "?after=" + grantCursor:                "after",
-		grants + "?after=" + strings.Repeat("A", 5000):  "after",
-		grants + "?after=" + encoded("oag4"):            "after",
-		grants + "?after=" + encoded("oag01"):           "after",
-		grants + "?after=" + encoded("oag-1"):           "after",
-		grants + "/g000?expand=Scope":                   "expand",
-		tokens + "/t000?expand=scopes":                  "expand",
-		issued + "/t000?expand=x":                       "expand",
-		"/api/v1/users/u/clients/c/grants?after=" + "x": "after",
+		grants + "?limit=0":            "limit",
+		grants + "?limit=-1":           "limit",
+		grants + "?limit=201":          "limit",
+		grants + "?limit=ten":          "limit",
+		grants + "?limit=1.5":          "limit",
+		tokens + "?limit=-1":           "limit",
+		issued + "?limit=0":            "limit",
+		issued + "?limit=-2":           "limit",
+		issued + "?limit=201":          "limit",
+		grants + "?expand=scope,scope": "expand",
+		grants + "/g000?expand=Scope":  "expand",
+		tokens + "/t000?expand=scopes": "expand",
+		issued + "/t000?expand=x":      "expand",
 	} {
 		t.Run(path[:min(len(path), 100)], func(t *testing.T) {
 			t.Parallel()
 			get(t, org, path).assertError(t, 400, "E0000001", "Api validation failed: "+parameter)
 		})
 	}
+	for _, path := range []string{
+		grants + "?after=g000",
+		grants + "?after=***",
+		grants + "?after=" + encoded("0.0"),
+		tokens + "?after=" + grantCursor,
+		issued + "?after=" + grantCursor,
+		grants + "?after=" + strings.Repeat("A", 5000),
+		grants + "?after=" + encoded("oag0.4"),
+		grants + "?after=" + encoded("oag0.01"),
+		grants + "?after=" + encoded("oag0.-1"),
+		"/api/v1/users/u/clients/c/grants?after=" + "x",
+	} {
+		refused := get(t, org, path)
+		refused.assertError(t, 400, "E0000029", "Invalid paging request.")
+		assert.Contains(t, refused.body, `"errorCauses":[{"errorSummary":"Invalid cursor."}]`)
+	}
 	assert.Equal(t, []string{"g001"}, get(t, org, grants+"?limit=1&after="+grantCursor).ids(t))
 	assert.Len(t, get(t, org, grants+"?limit=&after=&expand=&scopeId=").ids(t), 3, "an empty parameter is none")
+}
+
+func TestExpiredCursors(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{})
+	seedMany(org, 3)
+	next := get(t, org, "/api/v1/users/u/grants?limit=1").next(t)
+	assert.Equal(t, []string{"g001"}, get(t, org, next).ids(t))
+	org.ExpireCursors()
+	get(t, org, next).assertError(t, 400, "E0000029", "Invalid paging request.")
+	assert.Equal(t, [][]string{{"g000", "g001"}, {"g002"}}, walk(t, org, "/api/v1/users/u/grants?limit=2"))
 }
 
 func encoded(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }

@@ -71,6 +71,16 @@ func invalid(parameter, why string) *problem {
 	}
 }
 
+// invalidCursor is the response to an after that is no cursor of a list, or has expired.
+func invalidCursor() *problem {
+	return &problem{
+		status:  http.StatusBadRequest,
+		code:    "E0000029",
+		summary: "Invalid paging request.",
+		causes:  []string{"Invalid cursor."},
+	}
+}
+
 func invalidSearch(parameter string) *problem {
 	return &problem{
 		status:  http.StatusBadRequest,

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The rate limit buckets of the operations that an org serves. Okta documents some of them; the others are
-// assumptions.
+// The rate limit buckets of the operations that an org serves. Those of users, apps and authorization servers are as
+// recorded, and so is the one of groups. Okta documents some of them.
 const (
 	// BucketUser counts the requests GET /api/v1/users/{id}.
 	BucketUser = "/api/v1/users/{id}"
@@ -16,10 +16,16 @@ const (
 	// BucketUsers counts all other requests to /api/v1/users and below.
 	BucketUsers = "/api/v1/users"
 
-	// BucketApps counts the requests to /api/v1/apps and below.
+	// BucketApp counts the requests GET /api/v1/apps/{id}.
+	BucketApp = "/api/v1/apps/{id}"
+
+	// BucketApps counts all other requests to /api/v1/apps and below.
 	BucketApps = "/api/v1/apps"
 
-	// BucketGroups counts the requests to /api/v1/groups and below.
+	// BucketGroup counts the requests GET /api/v1/groups/{id}.
+	BucketGroup = "/api/v1/groups/{id}"
+
+	// BucketGroups counts all other requests to /api/v1/groups and below.
 	BucketGroups = "/api/v1/groups"
 
 	// BucketLogs counts the requests to /api/v1/logs. Okta allows 50 to 120 a minute.
@@ -29,7 +35,10 @@ const (
 	BucketAPI = "/api/v1"
 )
 
-var buckets = []string{BucketUser, BucketUsers, BucketApps, BucketGroups, BucketLogs, BucketAPI}
+var buckets = []string{BucketUser, BucketUsers, BucketApp, BucketApps, BucketGroup, BucketGroups, BucketLogs, BucketAPI}
+
+// Buckets returns all buckets.
+func Buckets() []string { return slices.Clone(buckets) }
 
 // rateLimit counts the requests to a bucket in the current window.
 type rateLimit struct {
@@ -43,8 +52,8 @@ type rateLimit struct {
 // All responses of the bucket then carry the X-Rate-Limit headers. Requests count whether they succeed or not, and
 // even with invalid credentials; those that a [Fault] serves by itself do not.
 //
-// Windows begin at multiples of their length: those of a minute begin when the clock's seconds are 0. A call of
-// LimitRate resets the count. With a limit of 0, every response is a 429 whose limit and remaining are both 0, which
+// A window begins with the first request that no window counts yet; one of a minute, at the second of that request. A
+// call of LimitRate ends the current one. With a limit of 0, every response is a 429 whose limit and remaining are both 0, which
 // is how Okta reports its limit on concurrent requests. A negative number removes the limit.
 //
 // LimitRate panics when the bucket is unknown or the window is not positive.
@@ -72,21 +81,26 @@ func bucketOf(method string, segments []string) string {
 	if len(segments) == 2 {
 		return BucketAPI
 	}
+	one := method == http.MethodGet && len(segments) == 4
 	switch segments[2] {
 	case "users":
-		if method == http.MethodGet && len(segments) == 4 {
-			return BucketUser
-		}
-		return BucketUsers
+		return either(one, BucketUser, BucketUsers)
 	case "apps":
-		return BucketApps
+		return either(one, BucketApp, BucketApps)
 	case "groups":
-		return BucketGroups
+		return either(one, BucketGroup, BucketGroups)
 	case "logs":
 		return BucketLogs
 	default:
 		return BucketAPI
 	}
+}
+
+func either(condition bool, yes, no string) string {
+	if condition {
+		return yes
+	}
+	return no
 }
 
 // spend counts a request to a bucket, sets the rate limit headers, and returns a problem when the window has no
@@ -111,8 +125,8 @@ func (o *Org) spend(bucket string, now time.Time, header http.Header) *problem {
 }
 
 func (l *rateLimit) take(now time.Time) bool {
-	if start := now.Truncate(l.window); !start.Equal(l.start) {
-		l.start, l.used = start, 0
+	if l.start.IsZero() || !now.Before(l.start.Add(l.window)) {
+		l.start, l.used = now.Truncate(l.window/60), 0
 	}
 	if l.used == l.requests {
 		return false

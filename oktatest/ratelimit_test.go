@@ -39,27 +39,28 @@ const (
 
 func TestRateLimitWindows(t *testing.T) {
 	t.Parallel()
-	clock := newClock(time.Unix(1_700_000_000, 0).Truncate(time.Minute).Add(58 * time.Second)) // 1_699_999_980 + 58
+	clock := newClock(time.Unix(1_700_000_000, 500_000_000))
 	org := start(t, oktatest.Options{Now: clock.Now})
 	twoOfEach(org)
 	org.LimitRate(oktatest.BucketUsers, 2, time.Minute)
 
-	get(t, org, usersPath).assertLimit(t, 200, "2", "1", "1700000040")
+	get(t, org, usersPath).assertLimit(t, 200, "2", "1", "1700000060") // The window begins here.
 	clock.advance(time.Second)
-	get(t, org, usersPath+"/x").assertLimit(t, 404, "2", "0", "1700000040")
+	get(t, org, usersPath+"/x").assertLimit(t, 404, "2", "0", "1700000060")
+	clock.advance(58 * time.Second)
 	refused := get(t, org, usersPath)
-	refused.assertLimit(t, 429, "2", "0", "1700000040")
+	refused.assertLimit(t, 429, "2", "0", "1700000060")
 	refused.assertError(t, 429, "E0000047", "API call exceeded rate limit due to too many requests.")
 	assert.Equal(t, 429, do(t, org, "DELETE", usersPath).status)
 	assert.Len(t, org.Grants(), 4, "a refused request is not carried out")
 
-	clock.advance(time.Second)
-	get(t, org, usersPath).assertLimit(t, 200, "2", "1", "1700000100")
-	clock.advance(59*time.Second + 999*time.Millisecond)
-	get(t, org, usersPath).assertLimit(t, 200, "2", "0", "1700000100")
-	get(t, org, usersPath).assertLimit(t, 429, "2", "0", "1700000100")
+	clock.advance(30 * time.Second) // Until 1_700_000_089.5, as nobody asks for a while.
+	get(t, org, usersPath).assertLimit(t, 200, "2", "1", "1700000149")
+	clock.advance(59*time.Second + 499*time.Millisecond)
+	get(t, org, usersPath).assertLimit(t, 200, "2", "0", "1700000149")
+	get(t, org, usersPath).assertLimit(t, 429, "2", "0", "1700000149")
 	clock.advance(time.Millisecond)
-	get(t, org, usersPath).assertLimit(t, 200, "2", "1", "1700000160")
+	get(t, org, usersPath).assertLimit(t, 200, "2", "1", "1700000209")
 }
 
 func TestRateLimitBuckets(t *testing.T) {
@@ -93,10 +94,7 @@ func TestRateLimitBuckets(t *testing.T) {
 func TestBucketOfEachRoute(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
-	names := []string{
-		oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups, oktatest.BucketLogs,
-		oktatest.BucketAPI,
-	}
+	names := oktatest.Buckets()
 	for i, bucket := range names {
 		org.LimitRate(bucket, 100+i, time.Hour) // The limit tells the buckets apart.
 	}
@@ -109,7 +107,13 @@ func TestBucketOfEachRoute(t *testing.T) {
 		{"DELETE", "/api/v1/users/00uann/sessions", oktatest.BucketUsers},
 		{"GET", "/api/v1/users/00uann%2F/grants", oktatest.BucketUsers},
 		{"GET", "/api/v1/apps", oktatest.BucketApps},
-		{"GET", "/api/v1/apps/0oanotes", oktatest.BucketApps},
+		{"GET", "/api/v1/apps/0oanotes", oktatest.BucketApp},
+		{"POST", "/api/v1/apps/0oanotes", oktatest.BucketApps},
+		{"GET", "/api/v1/apps/0oanotes/features", oktatest.BucketApps},
+		{"GET", "/api/v1/groups", oktatest.BucketGroups},
+		{"GET", "/api/v1/groups/00geveryone", oktatest.BucketGroup},
+		{"GET", "/api/v1/authorizationServers/default", oktatest.BucketAPI},
+		{"GET", "/api/v1/authorizationServers/default/scopes", oktatest.BucketAPI},
 		{"GET", "/api/v1/apps/0oanotes/users", oktatest.BucketApps},
 		{"GET", "/api/v1/apps/0oanotes/tokens", oktatest.BucketApps},
 		{"POST", "/api/v1/apps/0oanotes/lifecycle/deactivate", oktatest.BucketApps},
@@ -126,8 +130,8 @@ func TestBucketOfEachRoute(t *testing.T) {
 
 func TestRateLimitOfNone(t *testing.T) {
 	t.Parallel()
-	org := start(t, oktatest.Options{Now: newClock(time.Unix(1000, 1)).Now})
-	org.LimitRate(oktatest.BucketUsers, 0, 1500*time.Millisecond)
+	org := start(t, oktatest.Options{Now: newClock(time.Unix(1000, 0)).Now})
+	org.LimitRate(oktatest.BucketUsers, 0, 500*time.Millisecond)
 
 	// The window ends at second 1000.5, which must not be announced too early.
 	get(t, org, usersPath).assertLimit(t, 429, "0", "0", "1001")

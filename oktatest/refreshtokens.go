@@ -40,7 +40,7 @@ func (o *Org) AddRefreshToken(token RefreshToken) RefreshToken {
 
 	o.users.require(token.UserID)
 	o.requireClient(token.ClientID)
-	token.AuthorizationServerID = cmp.Or(token.AuthorizationServerID, DefaultAuthorizationServerID)
+	token.AuthorizationServerID = o.serverNamed(token.AuthorizationServerID)
 	o.servers.require(token.AuthorizationServerID)
 	token.ID = o.tokens.freeID(token.ID)
 	token.Status = cmp.Or(token.Status, statusActive)
@@ -140,7 +140,8 @@ func (o *Org) token(c *call, key listKey) (RefreshToken, *problem) {
 	id := c.params["tokenId"]
 	token := o.tokens.get(id)
 	if !slices.Contains(tokenLists(token), key) {
-		return RefreshToken{}, notFound("OAuth2RefreshToken", id)
+		holder := cmp.Or(c.params["appId"], c.params["clientId"])
+		return RefreshToken{}, notFound("OAuth2RefreshTokenTx", holder+"."+id)
 	}
 	return token, nil
 }

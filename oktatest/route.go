@@ -47,6 +47,9 @@ var operations = []operation{
 	on("GET", "/api/v1/apps/{appId}/tokens/{tokenId}", scopeAppsRead, (*Org).getAppToken),
 	on("DELETE", "/api/v1/apps/{appId}/tokens/{tokenId}", scopeAppsManage, (*Org).revokeAppToken),
 
+	on("GET", "/api/v1/users/{id}/groups", scopeUsersRead, (*Org).listUserGroups),
+	on("GET", "/api/v1/groups", scopeGroupsRead, (*Org).listGroups),
+	on("GET", "/api/v1/groups/{groupId}", scopeGroupsRead, (*Org).getGroup),
 	on("GET", "/api/v1/groups/{groupId}/users", scopeGroupsRead, (*Org).listGroupUsers),
 
 	on("GET", "/api/v1/authorizationServers", scopeServersRead, (*Org).listServers),

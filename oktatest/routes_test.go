@@ -56,7 +56,9 @@ const grantText = `{
 			"href": "https://acme.okta.com/x/api/v1/authorizationServers/default/scopes/scp08a006a4a0a7a2e6c",
 			"title": "openid"
 		},
-		"self": {"href": "https://acme.okta.com/x/api/v1/users/00u1/grants/oag1"},
+		"self": {
+			"href": "https://acme.okta.com/x/api/v1/users/00u1/grants/oag1", "hints": {"allow": ["GET", "DELETE"]}
+		},
 		"user": {"href": "https://acme.okta.com/x/api/v1/users/00u1", "title": "Ann"}
 	}
 }`
@@ -120,7 +122,7 @@ const serverClientText = `{
 
 // serverTokenText is the same token as an authorization server shows it.
 func serverTokenText() string {
-	return strings.NewReplacer(`"clientId"`, `"client_id"`, "/users/00u1/clients", "/authorizationServers/aus1/clients").
+	return strings.NewReplacer("/users/00u1/clients", "/authorizationServers/aus1/clients").
 		Replace(userTokenText)
 }
 
@@ -319,15 +321,15 @@ func TestNotFound(t *testing.T) {
 		"/api/v1/users/x/clients/c1/tokens/t-u1c1s1":                 "x (User)",
 		"/api/v1/users/u1/clients/x/grants":                          "x (OAuth2Client)",
 		"/api/v1/users/u1/clients/x/tokens":                          "x (OAuth2Client)",
-		"/api/v1/users/u1/grants/x":                                  "x (OAuth2ScopeConsentGrant)",
-		"/api/v1/users/u1/grants/g-u2c1":                             "g-u2c1 (OAuth2ScopeConsentGrant)",
-		"/api/v1/users/u1/clients/c1/tokens/x":                       "x (OAuth2RefreshToken)",
-		"/api/v1/users/u1/clients/c1/tokens/t-u1c2s1":                "t-u1c2s1 (OAuth2RefreshToken)",
+		"/api/v1/users/u1/grants/x":                                  "x (OAuth2Grant)",
+		"/api/v1/users/u1/grants/g-u2c1":                             "g-u2c1 (OAuth2Grant)",
+		"/api/v1/users/u1/clients/c1/tokens/x":                       "c1.x (OAuth2RefreshTokenTx)",
+		"/api/v1/users/u1/clients/c1/tokens/t-u1c2s1":                "c1.t-u1c2s1 (OAuth2RefreshTokenTx)",
 		"/api/v1/authorizationServers/x/clients":                     "x (AuthorizationServer)",
 		"/api/v1/authorizationServers/x/clients/c1/tokens":           "x (AuthorizationServer)",
 		"/api/v1/authorizationServers/x/clients/c1/tokens/t-u1c1s1":  "x (AuthorizationServer)",
-		"/api/v1/authorizationServers/s1/clients/x/tokens":           "x (OAuth2Client)",
-		"/api/v1/authorizationServers/s1/clients/c1/tokens/t-u1c1s2": "t-u1c1s2 (OAuth2RefreshToken)",
+		"/api/v1/authorizationServers/s1/clients/x/tokens":           "x (PublicClientApp)",
+		"/api/v1/authorizationServers/s1/clients/c1/tokens/t-u1c1s2": "c1.t-u1c1s2 (OAuth2RefreshTokenTx)",
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
@@ -359,7 +361,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		"/base/api/v1/users/u1/grants/g-u1c1/x",
 		"/base/api/v1/users/x/../u1/grants",
 		"/base/api/v1/users/;u1/grants",
-		"/base/api/v1/groups",
+		"/base/api/v1/devices",
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ func (o *Org) AddScope(scope Scope) Scope {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	scope.AuthorizationServerID = cmp.Or(scope.AuthorizationServerID, DefaultAuthorizationServerID)
+	scope.AuthorizationServerID = o.serverNamed(scope.AuthorizationServerID)
 	o.servers.require(scope.AuthorizationServerID)
 	scope.ID = o.scopes.freeID(scope.ID)
 	scope.Name = cmp.Or(scope.Name, scope.ID)
@@ -132,5 +132,5 @@ func (o *Org) scopeLink(scope Scope) link {
 }
 
 func (o *Org) scopeHref(scope Scope) string {
-	return o.href("api", "v1", "authorizationServers", scope.AuthorizationServerID, "scopes", scope.ID)
+	return o.href("api", "v1", "authorizationServers", o.serverName(scope.AuthorizationServerID), "scopes", scope.ID)
 }

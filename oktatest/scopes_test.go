@@ -42,7 +42,9 @@ func TestGrantOfAnAuthorizationServer(t *testing.T) {
 			"scope": {
 				"href": "https://acme.okta.com/api/v1/authorizationServers/aus1/scopes/scp5Tq", "title": "Credit rating"
 			},
-			"self": {"href": "https://acme.okta.com/api/v1/users/00u1/grants/oag2"},
+			"self": {
+				"href": "https://acme.okta.com/api/v1/users/00u1/grants/oag2", "hints": {"allow": ["GET", "DELETE"]}
+			},
 			"user": {"href": "https://acme.okta.com/api/v1/users/00u1", "title": "Ann"}
 		}
 	}`, get(t, org, "/api/v1/users/00u1/grants/oag2").body)
@@ -116,6 +118,40 @@ func TestGetServer(t *testing.T) {
 	assert.Equal(t, "2026-05-04T10:30:00.000Z", server["lastUpdated"])
 	get(t, org, "/api/v1/authorizationServers/aus2").
 		assertError(t, 404, "E0000007", "Not found: Resource not found: aus2 (AuthorizationServer)")
+}
+
+// As in real orgs: the list has another ID of the server "default" than issuers and links, and paths take both.
+func TestDefaultServerWithAnIDOfItsOwn(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{PublicURL: "https://acme.okta.com", DefaultServerID: "aus7d"})
+	org.AddUser(oktatest.User{ID: "00u1"})
+	org.AddClient(oktatest.Client{ID: "0oa1"})
+	org.AddScope(oktatest.Scope{ID: "scp1", Name: "rating.read"})
+	org.AddGrant(oktatest.Grant{ID: "oag1", UserID: "00u1", ClientID: "0oa1", ScopeID: "scp1"})
+	org.AddRefreshToken(oktatest.RefreshToken{ID: "oar1", UserID: "00u1", ClientID: "0oa1"})
+	org.AddRefreshToken(oktatest.RefreshToken{
+		ID: "oar2", UserID: "00u1", ClientID: "0oa1", AuthorizationServerID: oktatest.DefaultAuthorizationServerID,
+	})
+
+	servers := "/api/v1/authorizationServers"
+	list := get(t, org, servers)
+	assert.Equal(t, []string{"aus7d"}, list.ids(t))
+	assert.Contains(t, list.body, `"name":"default"`)
+	assert.Contains(t, list.body, `"issuer":"https://acme.okta.com/oauth2/default"`)
+	for _, name := range []string{"default", "aus7d"} {
+		assert.Equal(t, "aus7d", get(t, org, servers+"/"+name).object(t)["id"], name)
+		assert.Equal(t, []string{"scp1"}, get(t, org, servers+"/"+name+"/scopes").ids(t), name)
+		assert.Equal(t, []string{"0oa1"}, get(t, org, servers+"/"+name+"/clients").ids(t), name)
+		assert.Equal(t, []string{"oar1", "oar2"}, get(t, org, servers+"/"+name+"/clients/0oa1/tokens").ids(t), name)
+	}
+	for _, body := range []string{
+		list.body, get(t, org, "/api/v1/users/00u1/grants").body, get(t, org, "/api/v1/apps/0oa1/tokens?expand=scope").body,
+		get(t, org, servers+"/default/clients").body, get(t, org, servers+"/default/scopes").body,
+	} {
+		assert.Contains(t, body, "/authorizationServers/default")
+		assert.NotContains(t, body, "/authorizationServers/aus7d")
+		assert.NotContains(t, body, "/oauth2/aus7d")
+	}
 }
 
 // renamed adds an app with a client ID of its own, with two consents and two refresh tokens.

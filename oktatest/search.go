@@ -14,6 +14,9 @@ type attributes func(name string) string
 // expression reports whether an item's attributes match a search or a filter.
 type expression func(attributes) bool
 
+// present is the operator without a value.
+const present = "pr"
+
 // syntax is what an expression may consist of beside "and", "or" and parentheses.
 type syntax struct {
 	operators map[string][]string // By attribute, whose names are case-sensitive.
@@ -21,9 +24,10 @@ type syntax struct {
 }
 
 var (
+	times      = []string{"created", "lastUpdated", "lastMembershipUpdated"}
 	equal      = []string{"eq"}
 	ordered    = []string{"eq", "gt", "ge", "lt", "le"}
-	searchable = append([]string{"sw"}, ordered...)
+	searchable = append([]string{"sw", present}, ordered...)
 )
 
 var (
@@ -35,6 +39,13 @@ var (
 	userFilter = syntax{operators: map[string][]string{
 		"id": equal, "status": equal, "lastUpdated": ordered,
 		"profile.login": equal, "profile.email": equal, "profile.firstName": equal, "profile.lastName": equal,
+	}}
+	groupSearch = syntax{foldCase: true, operators: map[string][]string{
+		"id": searchable, "type": searchable, "profile.name": searchable,
+		"created": ordered, "lastUpdated": ordered, "lastMembershipUpdated": ordered,
+	}}
+	groupFilter = syntax{operators: map[string][]string{
+		"id": equal, "type": equal, "lastUpdated": ordered, "lastMembershipUpdated": ordered,
 	}}
 	appFilter = syntax{operators: map[string][]string{"id": equal, "status": equal, "name": equal}}
 )
@@ -109,22 +120,34 @@ func (p *parser) term() expression {
 }
 
 func (p *parser) comparison() expression {
-	if len(p.tokens) < 3 {
+	if len(p.tokens) < 2 {
 		return nil
 	}
 	name, operator := p.tokens[0], strings.ToLower(p.tokens[1])
-	var want string
-	if json.Unmarshal([]byte(p.tokens[2]), &want) != nil || !slices.Contains(p.operators[name], operator) {
+	if !slices.Contains(p.operators[name], operator) {
 		return nil
 	}
-	if name == "created" || name == "lastUpdated" {
+	p.tokens = p.tokens[2:]
+	if operator == present {
+		return func(of attributes) bool { return of(name) != "" }
+	}
+	return p.value(name, operator)
+}
+
+// value reads the value that an attribute is compared with.
+func (p *parser) value(name, operator string) expression {
+	var want string
+	if len(p.tokens) == 0 || json.Unmarshal([]byte(p.tokens[0]), &want) != nil {
+		return nil
+	}
+	if slices.Contains(times, name) {
 		when, err := time.Parse(time.RFC3339, want)
 		if err != nil {
 			return nil
 		}
 		want = when.UTC().Format(timeFormat)
 	}
-	p.tokens = p.tokens[3:]
+	p.tokens = p.tokens[1:]
 	if !p.foldCase {
 		return func(of attributes) bool { return compare(of(name), operator, want) }
 	}

@@ -19,6 +19,7 @@ type call struct {
 	basePath  string
 	path      string // Escaped and below the base path.
 	params    map[string]string
+	cursors   int // The generation of the cursors that are valid.
 	query     url.Values
 	form      url.Values // Nil unless the body is a form for the token endpoint.
 	header    http.Header
@@ -104,6 +105,7 @@ func (o *Org) carryOut(r *http.Request, header http.Header) (any, *problem) {
 		basePath:  o.basePath,
 		path:      path,
 		params:    params,
+		cursors:   o.cursors,
 		query:     r.URL.Query(),
 		form:      form,
 		header:    header,

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// DefaultAuthorizationServerID is the ID of the authorization server that every new org has.
+// DefaultAuthorizationServerID is the ID of the authorization server that every new org has, or its other name where
+// [Options] give it another ID.
 const DefaultAuthorizationServerID = "default"
 
 // AuthorizationServer is a custom authorization server, which issues refresh tokens and has scopes of its own:
@@ -32,10 +33,27 @@ func (o *Org) AddAuthorizationServer(server AuthorizationServer) AuthorizationSe
 	return server
 }
 
+// serverNamed returns the ID of an authorization server by ID or as "default", which is also the one without a name.
+func (o *Org) serverNamed(name string) string {
+	if name == "" || name == DefaultAuthorizationServerID {
+		return o.defaultID
+	}
+	return name
+}
+
+// serverName returns what issuers and links call an authorization server.
+func (o *Org) serverName(id string) string {
+	if id == o.defaultID {
+		return DefaultAuthorizationServerID
+	}
+	return id
+}
+
 func (o *Org) serverID(c *call) (string, *problem) {
-	id := c.params["authServerId"]
+	name := c.params["authServerId"]
+	id := o.serverNamed(name)
 	if !o.servers.has(id) {
-		return "", notFound("AuthorizationServer", id)
+		return "", notFound("AuthorizationServer", name)
 	}
 	return id, nil
 }
@@ -45,7 +63,7 @@ func (o *Org) serverAndClient(c *call) (listKey, *problem) {
 	if failure != nil {
 		return listKey{}, failure
 	}
-	clientID, failure := o.clientID(c)
+	clientID, failure := o.clientID(c, "PublicClientApp")
 	return listKey{server: serverID, client: clientID}, failure
 }
 
@@ -73,7 +91,6 @@ func (o *Org) listServerClients(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	c.link("self", c.query)
 	clients := []clientJSON{}
 	for _, client := range o.clients.all() {
 		if o.tokens.any(listKey{server: serverID, client: client.ClientID}) {

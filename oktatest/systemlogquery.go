@@ -204,10 +204,3 @@ func (o *Org) logCursor(after string, now time.Time) (logPosition, *problem) {
 	_, _ = fmt.Sscanf(after, "%d_%d", &p.at, &p.number)
 	return p, nil
 }
-
-func invalidCursor() *problem {
-	return &problem{
-		status: http.StatusBadRequest, code: "E0000029", summary: "Invalid paging request.",
-		causes: []string{"Invalid cursor."},
-	}
-}

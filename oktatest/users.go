@@ -80,6 +80,10 @@ func (o *Org) listUsers(c *call) (any, *problem) {
 	if failure := c.refuse("q", "sortBy", "fields"); failure != nil {
 		return nil, failure
 	}
+	if o.noUsers {
+		c.linkSelf(userLimits.byDefault)
+		return []userJSON{}, nil
+	}
 	keep, failure := keptUsers(c)
 	if failure != nil {
 		return nil, failure
@@ -151,18 +155,26 @@ func (o *Org) getUser(c *call) (any, *problem) {
 	if failure := c.refuse("expand"); failure != nil {
 		return nil, failure
 	}
-	name := c.params["id"]
-	id := name
-	if !o.users.has(id) {
-		id = o.logins[name]
-	}
-	if id == "" {
-		id = o.shortnamed(name)
-	}
-	if id == "" {
-		return nil, notFound("User", name)
+	id, failure := o.namedUser(c)
+	if failure != nil {
+		return nil, failure
 	}
 	return o.userJSON(o.users.get(id), false), nil
+}
+
+// namedUser returns the ID of the user that a call names by ID, login or shortname.
+func (o *Org) namedUser(c *call) (string, *problem) {
+	name := c.params["id"]
+	if o.users.has(name) {
+		return name, nil
+	}
+	if id, known := o.logins[name]; known {
+		return id, nil
+	}
+	if id := o.shortnamed(name); id != "" {
+		return id, nil
+	}
+	return "", notFound("User", name)
 }
 
 // shortnamed returns the ID of the one user whose login is a name before its @, and "" when there are none or several.

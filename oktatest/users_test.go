@@ -39,7 +39,12 @@ func TestGetUser(t *testing.T) {
 		"lastLogin": null,
 		"lastUpdated": "2026-05-07T00:00:00.000Z",
 		"passwordChanged": null,
-		"profile": {"firstName": "Dee", "lastName": "de la Cruz", "login": "dee", "email": "dee@example.com"},
+		"type": {"id": "otydefault"},
+		"profile": {
+			"firstName": "Dee", "lastName": "de la Cruz", "mobilePhone": null, "secondEmail": null,
+			"login": "dee", "email": "dee@example.com"
+		},
+		"credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
 		"_links": {"self": {"href": "https://acme.okta.com/api/v1/users/00u4"}}
 	}`
 	assert.JSONEq(t, dee, get(t, org, "/api/v1/users/00u4").body)
@@ -90,6 +95,29 @@ func TestLoginsAsUserIDs(t *testing.T) {
 	assert.Len(t, lenient.RefreshTokens(), 4)
 }
 
+// No maximum is documented for the limit of users, and some programs send 1000.
+func TestListUsersWithALargeLimit(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{})
+	for range 1001 {
+		org.AddUser(oktatest.User{})
+	}
+	assert.Len(t, get(t, org, "/api/v1/users").ids(t), 200)
+	pages := walk(t, org, "/api/v1/users?limit=1000&search=status%20pr")
+	assert.Equal(t, []int{1000, 1}, []int{len(pages[0]), len(pages[1])})
+	get(t, org, "/api/v1/users?limit=0").assertError(t, 400, "E0000001", "Api validation failed: limit")
+}
+
+func TestOrgThatListsNoUsers(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{ListsNoUsers: true})
+	seedUsers(org)
+	for _, query := range []string{"", "?limit=1", "?search=status%20pr", "?filter=status%20eq%20%22ACTIVE%22"} {
+		assert.Empty(t, get(t, org, "/api/v1/users"+query).ids(t), query)
+	}
+	assert.Equal(t, "00u1", get(t, org, "/api/v1/users/00u1").object(t)["id"])
+}
+
 func TestListUsers(t *testing.T) {
 	t.Parallel()
 	org := start(t, oktatest.Options{})
@@ -114,6 +142,8 @@ func TestListUsers(t *testing.T) {
 		{"search", `created ge "2026-05-06T01:00:00.000+01:00"`, []string{"00u3", "00u4", "00u5"}},
 		{"search", `lastUpdated le "2026-05-05T00:00:00Z" and created gt "2026-05-04T00:00:00Z"`, []string{"00u2"}},
 		{"search", `id eq "00u9"`, []string{}},
+		{"search", "status pr", []string{"00u1", "00u2", "00u3", "00u4", "00u5"}},
+		{"search", `(profile.lastName pr) and status eq "ACTIVE"`, []string{"00u1", "00u5"}},
 		{"filter", `status eq "DEPROVISIONED"`, []string{"00u3"}},
 		{"filter", `status eq "deprovisioned"`, []string{}},
 		{"filter", `profile.login eq "Bob@example.com" or profile.login eq "cid@example.com"`, []string{"00u2", "00u3"}},

@@ -45,20 +45,19 @@ type grantLinks struct {
 	User                link `json:"user"`
 }
 
-// tokenJSON names the client in one of two ways: client_id in Okta's authorization servers API, clientId elsewhere.
+// tokenJSON names the client clientId on every route, as recorded. Some of Okta's examples have client_id.
 type tokenJSON struct {
-	ID             string         `json:"id"`
-	Status         string         `json:"status"`
-	Created        string         `json:"created"`
-	LastUpdated    string         `json:"lastUpdated"`
-	ExpiresAt      string         `json:"expiresAt"`
-	Issuer         string         `json:"issuer"`
-	ClientID       string         `json:"clientId,omitempty"`
-	ServerClientID string         `json:"client_id,omitempty"`
-	UserID         string         `json:"userId"`
-	Scopes         []string       `json:"scopes"`
-	Embedded       *tokenEmbedded `json:"_embedded,omitempty"`
-	Links          tokenLinks     `json:"_links"`
+	ID          string         `json:"id"`
+	Status      string         `json:"status"`
+	Created     string         `json:"created"`
+	LastUpdated string         `json:"lastUpdated"`
+	ExpiresAt   string         `json:"expiresAt"`
+	Issuer      string         `json:"issuer"`
+	ClientID    string         `json:"clientId"`
+	UserID      string         `json:"userId"`
+	Scopes      []string       `json:"scopes"`
+	Embedded    *tokenEmbedded `json:"_embedded,omitempty"`
+	Links       tokenLinks     `json:"_links"`
 }
 
 type tokenEmbedded struct {
@@ -153,9 +152,12 @@ func (o *Org) grantJSON(grant Grant, expand bool) grantJSON {
 			App:                 o.appLink(grant.ClientID),
 			AuthorizationServer: o.serverLink(serverID),
 			Scope:               o.scopeLink(o.grantedScope(grant)),
-			Self:                link{Href: o.href("api", "v1", "users", grant.UserID, "grants", grant.ID)},
-			Client:              o.clientLink(grant.ClientID),
-			User:                o.userLink(grant.UserID),
+			Self: link{
+				Href:  o.href("api", "v1", "users", grant.UserID, "grants", grant.ID),
+				Hints: allow(http.MethodGet, http.MethodDelete),
+			},
+			Client: o.clientLink(grant.ClientID),
+			User:   o.userLink(grant.UserID),
 		},
 	}
 	if expand {
@@ -169,24 +171,22 @@ func (o *Org) serverOf(grant Grant) string {
 	if id, custom := o.customServer(grant.Issuer); custom {
 		return id
 	}
-	return DefaultAuthorizationServerID
+	return o.defaultID
 }
 
-func (o *Org) issuer(serverID string) string { return o.publicURL + "/oauth2/" + serverID }
+func (o *Org) issuer(serverID string) string {
+	return o.publicURL + "/oauth2/" + o.serverName(serverID)
+}
 
 func (o *Org) userTokenJSON(token RefreshToken, expand bool) tokenJSON {
 	self := o.href("api", "v1", "users", token.UserID, "clients", token.ClientID, "tokens", token.ID)
-	wire := o.tokenJSON(token, self, expand)
-	wire.ClientID = token.ClientID
-	return wire
+	return o.tokenJSON(token, self, expand)
 }
 
 func (o *Org) serverTokenJSON(token RefreshToken, expand bool) tokenJSON {
-	self := o.href("api", "v1", "authorizationServers", token.AuthorizationServerID,
+	self := o.href("api", "v1", "authorizationServers", o.serverName(token.AuthorizationServerID),
 		"clients", token.ClientID, "tokens", token.ID)
-	wire := o.tokenJSON(token, self, expand)
-	wire.ServerClientID = token.ClientID
-	return wire
+	return o.tokenJSON(token, self, expand)
 }
 
 func (o *Org) tokenJSON(token RefreshToken, self string, expand bool) tokenJSON {
@@ -197,6 +197,7 @@ func (o *Org) tokenJSON(token RefreshToken, self string, expand bool) tokenJSON 
 		LastUpdated: token.LastUpdated.Format(timeFormat),
 		ExpiresAt:   token.ExpiresAt.Format(timeFormat),
 		Issuer:      o.issuer(token.AuthorizationServerID),
+		ClientID:    token.ClientID,
 		UserID:      token.UserID,
 		Scopes:      token.Scopes,
 		Links: tokenLinks{
@@ -241,7 +242,8 @@ func (o *Org) userClientJSON(userID string, client Client) clientJSON {
 
 func (o *Org) serverClientJSON(serverID string, client Client) clientJSON {
 	wire := o.clientJSON(client)
-	wire.Links.Tokens.Href = o.href("api", "v1", "authorizationServers", serverID, "clients", client.ClientID, "tokens")
+	wire.Links.Tokens.Href = o.href("api", "v1", "authorizationServers", o.serverName(serverID),
+		"clients", client.ClientID, "tokens")
 	return wire
 }
 
@@ -279,7 +281,10 @@ func (o *Org) userLink(userID string) link {
 }
 
 func (o *Org) serverLink(serverID string) link {
-	return link{Href: o.href("api", "v1", "authorizationServers", serverID), Title: o.servers.get(serverID).Name}
+	return link{
+		Href:  o.href("api", "v1", "authorizationServers", o.serverName(serverID)),
+		Title: o.servers.get(serverID).Name,
+	}
 }
 
 func allow(methods ...string) *linkHints { return &linkHints{Allow: methods} }

@@ -5,6 +5,9 @@ import "net/http"
 // appName is the name of every app that is an OAuth client.
 const appName = "oidc_client"
 
+// userTypeID is the ID of the type of every user.
+const userTypeID = "otydefault"
+
 type userJSON struct {
 	ID              string      `json:"id"`
 	Status          string      `json:"status"`
@@ -15,14 +18,32 @@ type userJSON struct {
 	LastUpdated     string      `json:"lastUpdated"`
 	PasswordChanged *string     `json:"passwordChanged"`
 	Profile         profileJSON `json:"profile"`
+	Type            userType    `json:"type"`
+	Credentials     userSecrets `json:"credentials"`
 	Links           userLinks   `json:"_links"`
 }
 
+type userType struct {
+	ID string `json:"id"`
+}
+
+// userSecrets are a user's credentials without secrets.
+type userSecrets struct {
+	Provider userProvider `json:"provider"`
+}
+
+type userProvider struct {
+	Type string `json:"type"`
+	Name string `json:"name"`
+}
+
 type profileJSON struct {
-	FirstName string  `json:"firstName"`
-	LastName  *string `json:"lastName"`
-	Login     string  `json:"login"`
-	Email     string  `json:"email"`
+	FirstName   string  `json:"firstName"`
+	LastName    *string `json:"lastName"`
+	MobilePhone *string `json:"mobilePhone"`
+	SecondEmail *string `json:"secondEmail"`
+	Login       string  `json:"login"`
+	Email       string  `json:"email"`
 }
 
 type userLinks struct {
@@ -63,16 +84,19 @@ type appClientSettings struct {
 }
 
 type appUserJSON struct {
-	ID          string             `json:"id"`
-	Created     string             `json:"created"`
-	LastUpdated string             `json:"lastUpdated"`
-	Scope       string             `json:"scope"`
-	Status      string             `json:"status"`
-	SyncState   string             `json:"syncState"`
-	Credentials appUserCredentials `json:"credentials"`
-	Profile     struct{}           `json:"profile"`
-	Embedded    *appUserEmbedded   `json:"_embedded,omitempty"`
-	Links       appUserLinks       `json:"_links"`
+	ID              string             `json:"id"`
+	ExternalID      *string            `json:"externalId"`
+	Created         string             `json:"created"`
+	LastUpdated     string             `json:"lastUpdated"`
+	Scope           string             `json:"scope"`
+	Status          string             `json:"status"`
+	StatusChanged   string             `json:"statusChanged"`
+	PasswordChanged *string            `json:"passwordChanged"`
+	SyncState       string             `json:"syncState"`
+	Credentials     appUserCredentials `json:"credentials"`
+	Profile         struct{}           `json:"profile"`
+	Embedded        *appUserEmbedded   `json:"_embedded,omitempty"`
+	Links           appUserLinks       `json:"_links"`
 }
 
 type appUserCredentials struct {
@@ -91,8 +115,10 @@ type appUserLinks struct {
 type serverJSON struct {
 	ID          string          `json:"id"`
 	Name        string          `json:"name"`
+	Description string          `json:"description"`
 	Audiences   []string        `json:"audiences"`
 	Issuer      string          `json:"issuer"`
+	IssuerMode  string          `json:"issuerMode"`
 	Status      string          `json:"status"`
 	Created     string          `json:"created"`
 	LastUpdated string          `json:"lastUpdated"`
@@ -112,7 +138,9 @@ func (o *Org) userJSON(user User, _ bool) userJSON {
 			Login:     user.Login,
 			Email:     user.email(),
 		},
-		Links: userLinks{Self: link{Href: o.href("api", "v1", "users", user.ID)}},
+		Type:        userType{ID: userTypeID},
+		Credentials: userSecrets{Provider: userProvider{Type: "OKTA", Name: "OKTA"}},
+		Links:       userLinks{Self: link{Href: o.href("api", "v1", "users", user.ID)}},
 	}
 }
 
@@ -148,14 +176,16 @@ func (o *Org) appJSON(app Client, _ bool) appJSON {
 
 func (o *Org) appUserJSON(m membership, expand bool) appUserJSON {
 	user := o.users.get(m.userID)
+	since := m.since.Format(timeFormat)
 	wire := appUserJSON{
-		ID:          user.ID,
-		Created:     m.since.Format(timeFormat),
-		LastUpdated: m.since.Format(timeFormat),
-		Scope:       "USER",
-		Status:      statusActive,
-		SyncState:   "DISABLED",
-		Credentials: appUserCredentials{UserName: user.Login},
+		ID:            user.ID,
+		Created:       since,
+		LastUpdated:   since,
+		Scope:         "USER",
+		Status:        statusActive,
+		StatusChanged: since,
+		SyncState:     "DISABLED",
+		Credentials:   appUserCredentials{UserName: user.Login},
 		Links: appUserLinks{
 			App:  link{Href: o.href("api", "v1", "apps", m.list.app)},
 			User: link{Href: o.href("api", "v1", "users", user.ID)},
@@ -169,28 +199,33 @@ func (o *Org) appUserJSON(m membership, expand bool) appUserJSON {
 
 func (o *Org) appTokenJSON(token RefreshToken, expand bool) tokenJSON {
 	app := o.client(token.ClientID)
-	wire := o.tokenJSON(token, o.href("api", "v1", "apps", app.ID, "tokens", token.ID), expand)
-	wire.ClientID = token.ClientID
-	return wire
+	return o.tokenJSON(token, o.href("api", "v1", "apps", app.ID, "tokens", token.ID), expand)
 }
 
 func (o *Org) serverJSON(server AuthorizationServer, _ bool) serverJSON {
+	name := o.serverName(server.ID)
 	return serverJSON{
 		ID:          server.ID,
 		Name:        server.Name,
+		Description: "The authorization server " + server.Name,
 		Audiences:   []string{"api://" + server.ID},
 		Issuer:      o.issuer(server.ID),
+		IssuerMode:  "ORG_URL",
 		Status:      statusActive,
 		Created:     server.Created.Format(timeFormat),
 		LastUpdated: server.LastUpdated.Format(timeFormat),
 		Links: map[string]link{
 			"scopes": {
-				Href:  o.href("api", "v1", "authorizationServers", server.ID, "scopes"),
+				Href:  o.href("api", "v1", "authorizationServers", name, "scopes"),
 				Hints: allow(http.MethodGet, http.MethodPost),
 			},
 			"self": {
-				Href:  o.href("api", "v1", "authorizationServers", server.ID),
+				Href:  o.href("api", "v1", "authorizationServers", name),
 				Hints: allow(http.MethodGet, http.MethodDelete, http.MethodPut),
+			},
+			"deactivate": {
+				Href:  o.href("api", "v1", "authorizationServers", name, "lifecycle", "deactivate"),
+				Hints: allow(http.MethodPost),
 			},
 		},
 	}

@@ -57,7 +57,7 @@ func ListGroups(ctx context.Context, c *okta.Client, opts *ListGroupsOptions) (*
 
 // GetGroup reads one group.
 //
-// GET /api/v1/groups/{groupId} (getGroup). Scope: okta.groups.read. Bucket: GET /api/v1/groups/{id}.
+// GET /api/v1/groups/{groupId} (getGroup). Scope: okta.groups.read. Bucket: /api/v1/groups/{groupId}.
 // An unknown group is an error that matches [okta.ErrNotFound].
 func GetGroup(ctx context.Context, c *okta.Client, groupID string) (*Group, error) {
 	return get[Group](ctx, c, noOptions{}, "groups", groupID)

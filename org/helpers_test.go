@@ -236,7 +236,7 @@ var operations = []operation{
 	},
 	{
 		function: "GetGroup", id: "getGroup", method: http.MethodGet, route: "/api/v1/groups/{groupId}",
-		scope: "okta.groups.read", bucket: "GET /api/v1/groups/{id}", response: "{}",
+		scope: "okta.groups.read", bucket: "/api/v1/groups/{groupId}", response: "{}",
 		call: func(ctx context.Context, c *okta.Client, ids ...string) error {
 			return fail(org.GetGroup(ctx, c, ids[0]))
 		},
@@ -254,7 +254,7 @@ var operations = []operation{
 	},
 	{
 		function: "ListLogEvents", id: "listLogEvents", method: http.MethodGet, route: "/api/v1/logs",
-		scope: "okta.logs.read", bucket: "GET /api/v1/logs", defaults: "limit=1000",
+		scope: "okta.logs.read", bucket: "/api/v1/logs", defaults: "limit=1000",
 		query: "after=c%261&filter=eventType+eq+%22%26%22&limit=7&q=a+b&since=2026-03-01T01%3A02%3A03.678Z" +
 			"&sortOrder=DESCENDING&until=2026-03-02T01%3A02%3A03.678Z",
 		response: "[]",

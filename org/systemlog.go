@@ -130,7 +130,7 @@ func setTime(query url.Values, name string, at time.Time) {
 
 // ListLogEvents reads the first page of the System Log. [okta.Page.All] reads the others.
 //
-// GET /api/v1/logs (listLogEvents). Scope: okta.logs.read. Bucket: GET /api/v1/logs.
+// GET /api/v1/logs (listLogEvents). Scope: okta.logs.read. Bucket: /api/v1/logs.
 // Okta keeps events for 90 days. Without Until and NewestFirst, Okta returns every event in the order in which it was
 // stored, and the last page, which is empty, has a cursor with which the list continues later: [PollLogEvents] does
 // so. With Since and Until, the list is sorted by Published, and may lack events that were delayed. A Since of more

@@ -58,11 +58,11 @@ func Example() {
 	//    > apiErr, ok := errors.AsType[*okta.Error](err)
 	//    apiErr.StatusCode: 404
 	//    apiErr.Code:       E0000007
-	//    apiErr.Summary:    Not found: Resource not found: oagann01 (OAuth2ScopeConsentGrant)
+	//    apiErr.Summary:    Not found: Resource not found: oagann01 (OAuth2Grant)
 	//    apiErr.RequestID:  req00000000000000009
 	//    errors.Is(err, okta.ErrNotFound):  true
 	//    errors.Is(err, okta.ErrForbidden): false
-	//    err.Error(): okta: GET /api/v1/users/00uann/grants/oagann01: 404 E0000007: Not found: Resource not found: oagann01 (OAuth2ScopeConsentGrant) [request req00000000000000009]
+	//    err.Error(): okta: GET /api/v1/users/00uann/grants/oagann01: 404 E0000007: Not found: Resource not found: oagann01 (OAuth2Grant) [request req00000000000000009]
 	//
 	// Next: go run ./examples/audit, ./examples/offboard and ./examples/serviceapp
 }

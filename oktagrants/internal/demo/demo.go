@@ -38,10 +38,7 @@ func Start(opts Options) *Org {
 	org := &Org{oktatest.New(oktatest.Options{PublicURL: URL, LogSize: -1})}
 	org.AcceptAPIToken(token)
 	newFiller(org.Org, opts).fill()
-	org.Handle("GET /api/v1/groups", http.HandlerFunc(serveGroups))
-	for _, bucket := range []string{
-		oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups, oktatest.BucketAPI,
-	} {
+	for _, bucket := range oktatest.Buckets() {
 		org.LimitRate(bucket, opts.Limit, opts.Window)
 	}
 	return org

@@ -1,10 +1,8 @@
 package demo
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,7 +54,7 @@ func (f *filler) fill() {
 		}
 	}
 	for _, group := range groups {
-		f.org.AddGroup(oktatest.Group{ID: group.id, UserIDs: members[group.id]})
+		f.org.AddGroup(oktatest.Group{ID: group.id, Name: group.name, UserIDs: members[group.id]})
 	}
 	for _, app := range apps {
 		f.org.AssignUsers(app.id, assigned[app.id]...)
@@ -146,21 +144,4 @@ func (f *filler) happens(share float64) bool { return f.chance.Float64() < share
 // before returns a time within the last age.
 func (f *filler) before(age time.Duration) time.Time {
 	return f.now.Add(-time.Duration(f.chance.Float64() * float64(age))).Truncate(time.Second)
-}
-
-// serveGroups lists the groups, of which an org of oktatest serves the users only.
-func serveGroups(w http.ResponseWriter, _ *http.Request) {
-	type profile struct {
-		Name string `json:"name"`
-	}
-	type group struct {
-		ID      string  `json:"id"`
-		Profile profile `json:"profile"`
-	}
-	list := make([]group, len(groups))
-	for i, g := range groups {
-		list[i] = group{g.id, profile{g.name}}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(list) //nolint:errchkjson // to a client that went away, otherwise it cannot fail
 }

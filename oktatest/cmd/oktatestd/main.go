@@ -120,9 +120,7 @@ func limit(org *oktatest.Org, requests int) {
 	if requests == 0 {
 		return
 	}
-	for _, bucket := range []string{
-		oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups, oktatest.BucketAPI,
-	} {
+	for _, bucket := range oktatest.Buckets() {
 		org.LimitRate(bucket, requests, time.Minute)
 	}
 }

@@ -174,10 +174,7 @@ func newFake(t *testing.T, e exchange, setUp func(*fake)) *oktatest.Org {
 	if e.Status == http.StatusTooManyRequests {
 		requests = 0
 	}
-	for _, bucket := range []string{
-		oktatest.BucketUser, oktatest.BucketUsers, oktatest.BucketApps, oktatest.BucketGroups, oktatest.BucketLogs,
-		oktatest.BucketAPI,
-	} {
+	for _, bucket := range oktatest.Buckets() {
 		org.LimitRate(bucket, requests, time.Minute)
 	}
 	setUp(&fake{t: t, Org: org, e: e, seen: map[string]bool{}})
@@ -244,19 +241,21 @@ func (f *fake) users() {
 			Name:    text(user, "profile", "firstName") + " " + text(user, "profile", "lastName"),
 			Created: at(user, "created"),
 		})
+		f.seen[text(user, "id")] = true
 	}
 }
 
-func (f *fake) app(id string) {
+// app adds an app whose client ID is another one, as it may be.
+func (f *fake) app(id, clientID string) {
 	if f.once(id) {
-		f.AddClient(oktatest.Client{ID: id})
+		f.AddClient(oktatest.Client{ID: id, ClientID: clientID})
 	}
 }
 
 func (f *fake) apps() {
 	for _, app := range f.objects() {
 		f.AddClient(oktatest.Client{
-			ID: text(app, "id"), Name: text(app, "label"), Status: text(app, "status"),
+			ID: text(app, "id"), ClientID: text(app, "credentials", "oauthClient", "client_id"), Name: text(app, "label"), Status: text(app, "status"),
 			URI:     text(app, "settings", "oauthClient", "client_uri"),
 			LogoURI: text(app, "settings", "oauthClient", "logo_uri"),
 		})
@@ -274,7 +273,7 @@ func (f *fake) tokens() {
 		server := text(token, "issuer")
 		server = server[strings.LastIndex(server, "/")+1:]
 		f.user(text(token, "userId"))
-		f.app(text(token, "clientId"))
+		f.app(text(token, "clientId"), "")
 		f.server(server)
 		var scopes []string
 		for _, scope := range token["scopes"].([]any) {
@@ -295,15 +294,15 @@ var setups = map[string]func(*fake){
 		f.server(f.e.Args[0])
 	},
 	"AuthorizationServerClients.RevokeAllRefreshTokens": func(f *fake) { f.server(f.e.Args[0]) },
-	"DeactivateApplication":                             func(f *fake) { f.app(f.e.Args[0]) },
+	"DeactivateApplication":                             func(f *fake) { f.app(f.e.Args[0], "") },
 	"GetApplication":                                    (*fake).apps,
 	"GetApplicationToken": func(f *fake) {
-		f.app(f.e.Args[0])
+		f.app(f.e.Args[0], "")
 		f.tokens()
 	},
 	"GetUser": (*fake).users,
 	"ListApplicationGrants": func(f *fake) {
-		f.app(f.e.Args[0])
+		f.app(f.e.Args[0], text(f.objects()[0], "clientId"))
 		for _, grant := range f.objects() {
 			f.AddAppGrant(oktatest.AppGrant{
 				ID: text(grant, "id"), AppID: f.e.Args[0], ScopeID: text(grant, "scopeId"),
@@ -313,12 +312,12 @@ var setups = map[string]func(*fake){
 	},
 	"ListApplicationTokens": func(f *fake) {
 		if f.e.Status == http.StatusOK {
-			f.app(f.e.Args[0])
+			f.app(f.e.Args[0], "")
 		}
 		f.tokens()
 	},
 	"ListApplicationUsers": func(f *fake) {
-		f.app(f.e.Args[0])
+		f.app(f.e.Args[0], "")
 		for _, user := range f.objects() {
 			f.user(text(user, "id"))
 			f.AssignUsers(f.e.Args[0], text(user, "id"))
@@ -343,16 +342,28 @@ var setups = map[string]func(*fake){
 			f.addEvent(event)
 		}
 	},
+	"GetAuthorizationServer": func(f *fake) { f.server(f.e.Args[0]) },
+	"GetGroup":               func(*fake) {},
+	"ListScopes": func(f *fake) {
+		f.server(f.e.Args[0])
+		for _, scope := range f.objects() {
+			system, _ := scope["system"].(bool)
+			f.AddScope(oktatest.Scope{
+				ID: text(scope, "id"), AuthorizationServerID: f.e.Args[0], Name: text(scope, "name"),
+				Description: text(scope, "description"), System: system,
+			})
+		}
+	},
 	"ListUserClients": func(f *fake) { f.user(f.e.Args[0]) },
 	"ListUsers":       (*fake).users,
 	"RevokeApplicationToken": func(f *fake) {
-		f.app(f.e.Args[0])
+		f.app(f.e.Args[0], "")
 		if f.e.Status == http.StatusNoContent {
 			f.user("00uowner")
 			f.AddRefreshToken(oktatest.RefreshToken{ID: f.e.Args[1], UserID: "00uowner", ClientID: f.e.Args[0]})
 		}
 	},
-	"RevokeApplicationTokens": func(f *fake) { f.app(f.e.Args[0]) },
+	"RevokeApplicationTokens": func(f *fake) { f.app(f.e.Args[0], "") },
 	"RevokeUserSessions":      func(f *fake) { f.user(f.e.Args[0]) },
 	"UserGrants.List": func(f *fake) {
 		f.user(f.e.Args[0])
@@ -361,7 +372,7 @@ var setups = map[string]func(*fake){
 	"UserGrants.Revoke": func(f *fake) {
 		f.user(f.e.Args[0])
 		if f.e.Status == http.StatusNoContent {
-			f.app("0oaapp")
+			f.app("0oaapp", "")
 			f.AddGrant(oktatest.Grant{ID: f.e.Args[1], UserID: f.e.Args[0], ClientID: "0oaapp"})
 		}
 	},
@@ -370,7 +381,10 @@ var setups = map[string]func(*fake){
 
 func (f *fake) grants() {
 	for _, grant := range f.objects() {
-		f.app(text(grant, "clientId"))
+		f.app(text(grant, "clientId"), "")
+		if id := text(grant, "scopeId"); strings.HasPrefix(id, "scp") && f.once(id) {
+			f.AddScope(oktatest.Scope{ID: id, DisplayName: "Scope " + id})
+		}
 		f.AddGrant(oktatest.Grant{
 			ID: text(grant, "id"), UserID: text(grant, "userId"), ClientID: text(grant, "clientId"),
 			ScopeID: text(grant, "scopeId"), Created: at(grant, "created"),

@@ -22,7 +22,9 @@ var promised = map[reflect.Type]string{
 	reflect.TypeFor[okta.OAuth2Client](): "client_id client_name client_uri logo_uri _links",
 	reflect.TypeFor[org.User](): "id status created activated statusChanged lastLogin lastUpdated " +
 		"profile{login email firstName lastName displayName}",
-	reflect.TypeFor[org.Application]():     "id name label status signOnMode created lastUpdated",
+	reflect.TypeFor[org.Application](): "id name label status signOnMode created lastUpdated " +
+		"credentials{oauthClient{client_id}}",
+	reflect.TypeFor[org.OAuth2Scope]():     "id name displayName description consent system default optional",
 	reflect.TypeFor[org.ApplicationUser](): "id status scope created lastUpdated credentials{userName}",
 	reflect.TypeFor[org.AuthorizationServer](): "id name description audiences issuer status created " +
 		"lastUpdated",
@@ -61,7 +63,7 @@ func parseMembersUntilBrace(text string) (members, string) {
 }
 
 // lost compares a recorded object with what the SDK made of it, and returns the promised members that differ and how
-// many were compared. Absent, null and empty are the same, and so are two spellings of one time.
+// many were compared. Absent, null, false and empty are the same, and so are two spellings of one time.
 func lost(recorded, decoded any, promises members) ([]string, int) {
 	text, err := json.Marshal(decoded)
 	var got any
@@ -114,6 +116,10 @@ func plain(value any) any {
 		}
 		if at, err := time.Parse(time.RFC3339, value); err == nil {
 			return at.UTC().Format(time.RFC3339Nano)
+		}
+	case bool:
+		if !value {
+			return nil
 		}
 	case []any:
 		if len(value) == 0 {

@@ -250,10 +250,13 @@ var methods = map[string]func(context.Context, *testing.T, *okta.Client, exchang
 	) (got, error) {
 		return do[org.ApplicationUser](ctx, t, c, e)
 	},
-	"GetAuthorizationServer as Do": func(
-		ctx context.Context, t *testing.T, c *okta.Client, e exchange, _ options,
+	"GetAuthorizationServer": func(
+		ctx context.Context, _ *testing.T, c *okta.Client, e exchange, _ options,
 	) (got, error) {
-		return do[org.AuthorizationServer](ctx, t, c, e)
+		return one(org.GetAuthorizationServer(ctx, c, e.Args[0]))
+	},
+	"ListScopes": func(ctx context.Context, _ *testing.T, c *okta.Client, e exchange, _ options) (got, error) {
+		return many(org.ListScopes(ctx, c, e.Args[0], nil))
 	},
 	"grant as Do(OAuth2ScopeConsentGrant)": func(
 		ctx context.Context, t *testing.T, c *okta.Client, e exchange, _ options,
@@ -282,6 +285,8 @@ var routes = []struct {
 }{
 	{"grants as List[OAuth2ScopeConsentGrant]", http.MethodGet, regexp.MustCompile(`.`), "ListApplicationGrants"},
 	{"", http.MethodGet, regexp.MustCompile(`^/api/v1/logs$`), "ListLogEvents"},
+	{"", http.MethodGet, regexp.MustCompile(`^/api/v1/authorizationServers/([^/]+)$`), "GetAuthorizationServer"},
+	{"", http.MethodGet, regexp.MustCompile(`^/api/v1/authorizationServers/([^/]+)/scopes$`), "ListScopes"},
 	{"", http.MethodGet, regexp.MustCompile(`^/api/v1/groups/([^/]+)$`), "GetGroup"},
 	{"", http.MethodGet, regexp.MustCompile(`^/api/v1/users/([^/]+)/grants$`), "UserGrants.List"},
 	{"", http.MethodDelete, regexp.MustCompile(`^/api/v1/users/([^/]+)/grants/([^/]+)$`), "UserGrants.Revoke"},

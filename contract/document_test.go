@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,30 +14,18 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
-)
 
-const (
-	variable = "OKTA_OPENAPI"
-	// beside is the path of the document next to a checkout. The repository does not contain it.
-	beside = "../../shared/spec/okta-grants.openapi.yaml"
+	"github.com/grantkit/okta/contract/internal/material"
 )
-
-var errAbsent = errors.New(
-	"no OpenAPI document: set " + variable + " to the path of Okta's (contract/README.md says how to get it)")
 
 // findings are what a check found wrong in the SDK, oktatest or the document, one line each.
 type findings []string
 
 func (f *findings) addf(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
 
-// readDocument reads the document's text. Without a path in the environment, the document may be absent.
+// readDocument reads the document's text.
 var readDocument = sync.OnceValues(func() ([]byte, error) {
-	given := os.Getenv(variable)
-	text, err := os.ReadFile(cmp.Or(given, beside))
-	if given == "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, errAbsent
-	}
-	return text, err
+	return material.Read("spec", "okta-grants.openapi.yaml")
 })
 
 // document is Okta's OpenAPI document with its operations by operationId.
@@ -175,7 +161,7 @@ func follow(components map[string]any, part any, used map[string]bool) {
 
 func skipIfAbsent(t *testing.T, err error) {
 	t.Helper()
-	if errors.Is(err, errAbsent) {
+	if errors.Is(err, material.ErrAbsent) {
 		t.Skip(err)
 	}
 }

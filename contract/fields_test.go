@@ -132,7 +132,7 @@ func kindOfType(t reflect.Type) string {
 		return "boolean"
 	case reflect.Slice:
 		return "array"
-	case reflect.Struct:
+	case reflect.Struct, reflect.Map:
 		return "object"
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		return "integer"

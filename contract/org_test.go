@@ -1,11 +1,7 @@
 package contract_test
 
 import (
-	"cmp"
-	"errors"
-	"io/fs"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,35 +11,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grantkit/okta/contract/internal/material"
 	"github.com/grantkit/okta/oktatest"
 )
-
-// besideOrg is the path next to a checkout of the document's part on the org around grants and tokens.
-const besideOrg = "../../shared/spec/okta-org.openapi.yaml"
 
 // The document allows any member of _embedded here, and has this one in its example.
 const embeddedUser = "AppUser._embedded.user is not documented"
 
-// orgDocument is the document of the routes that oktatest serves beyond the SDK's. A whole document has them too.
+// orgDocument is the document of the routes that oktatest serves beyond the SDK's.
 var orgDocument = sync.OnceValues(func() (*document, error) {
-	given := os.Getenv(variable)
-	text, err := os.ReadFile(cmp.Or(given, besideOrg))
-	if given == "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, errAbsent
-	}
+	text, err := material.Read("spec", "okta-org.openapi.yaml")
 	if err != nil {
 		return nil, err
 	}
 	return parse(text)
 })
-
-// skipIfPart skips a test where the document that was given has the SDK's operations only.
-func skipIfPart(t *testing.T, doc *document) {
-	t.Helper()
-	if _, ok := doc.operations["listUsers"]; !ok {
-		t.Skip("the document does not have the org around grants and tokens")
-	}
-}
 
 // orgRequests are requests for each operation of oktatest beyond the SDK's. Lists are read to the last page.
 var orgRequests = map[string][]string{
@@ -82,6 +64,15 @@ var orgRequests = map[string][]string{
 	"listOAuth2Scopes": {
 		"/api/v1/authorizationServers/auspartners/scopes?limit=3", "/api/v1/authorizationServers/x/scopes",
 	},
+	"listScopeConsentGrants": {
+		"/api/v1/apps/0oacalendar/grants", "/api/v1/apps/0oacalendar/grants?expand=scope", "/api/v1/apps/x/grants",
+	},
+	"listLogEvents": {
+		"/api/v1/logs?until=2126-01-01T00:00:00Z&limit=1", `/api/v1/logs?filter=eventType eq "a" or target.id pr&limit=2`,
+		"/api/v1/logs?sortOrder=DESCENDING&q=granted&since=2026-01-01T00:00:00Z", "/api/v1/logs?after=x",
+	},
+	"listGroups":     {"/api/v1/groups", "/api/v1/groups?limit=1"},
+	"getGroup":       {"/api/v1/groups/00geveryone", "/api/v1/groups/x"},
 	"listGroupUsers": {"/api/v1/groups/00geveryone/users?limit=3", "/api/v1/groups/x/users"},
 }
 
@@ -90,6 +81,10 @@ func newOrgWithMore(t *testing.T) *oktatest.Org {
 	org := newOrg(t)
 	org.AddUser(oktatest.User{ID: "00uformer", Login: "former@example.com", Status: "DEPROVISIONED"})
 	org.AddUser(oktatest.User{ID: "00unew", Login: "newcomer", Name: "Newcomer", Status: "STAGED"})
+	for _, userID := range []string{oktatest.DemoUserID, "00ubob", "00ucid"} {
+		org.AddGrant(oktatest.Grant{UserID: userID, ClientID: oktatest.DemoClientID}) // now, and so in the log
+	}
+	org.AddAppGrant(oktatest.AppGrant{AppID: oktatest.DemoClientID, CreatedBy: "00ucid"})
 	org.AddClient(oktatest.Client{ID: "0oainactive", Status: "INACTIVE"})
 	return org
 }
@@ -99,7 +94,6 @@ func TestResponsesOfTheOrgAreValid(t *testing.T) {
 	doc, err := orgDocument()
 	skipIfAbsent(t, err)
 	require.NoError(t, err)
-	skipIfPart(t, doc)
 	c := responseCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, clientLink,
 		tokensHints, grantsHints, embeddedUser, nullDescription, nullExternalID, emptyObject)}
 	t.Run("operations", func(t *testing.T) {
@@ -176,7 +170,6 @@ func TestPageLimitsOfTheOrg(t *testing.T) {
 	doc, err := orgDocument()
 	skipIfAbsent(t, err)
 	require.NoError(t, err)
-	skipIfPart(t, doc)
 	org := newOrgWithMore(t)
 	for id, paths := range orgRequests {
 		op := doc.operations[id]

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,10 @@ var orgFunctions = map[string]any{
 	"ListUserClients":          org.ListUserClients,
 	"RevokeUserSessions":       org.RevokeUserSessions,
 	"ListGroupUsers":           org.ListGroupUsers,
+	"ListGroups":               org.ListGroups,
+	"GetGroup":                 org.GetGroup,
+	"ListApplicationGrants":    org.ListApplicationGrants,
+	"ListLogEvents":            org.ListLogEvents,
 	"ListApplications":         org.ListApplications,
 	"GetApplication":           org.GetApplication,
 	"ListApplicationUsers":     org.ListApplicationUsers,
@@ -47,6 +52,7 @@ var orgFunctions = map[string]any{
 var notSent = map[string][]string{
 	"listUsers":                {"expand", "fields", "q", "sortBy", "sortOrder"},
 	"getUser":                  {"expand"},
+	"listGroups":               {"expand", "q", "sortBy", "sortOrder"},
 	"listApplications":         {"alwaysIncludeVpnSettings", "expand", "q", "useOptimization"},
 	"getApplication":           {"expand"},
 	"listApplicationUsers":     {"expand", "q"},
@@ -93,7 +99,6 @@ func theOrg(t *testing.T) (*document, []orgFunction) {
 	doc, err := orgDocument()
 	skipIfAbsent(t, err)
 	require.NoError(t, err)
-	skipIfPart(t, doc)
 	markers := readOrgMarkers(t)
 	var functions []orgFunction
 	for _, name := range sortedKeys(orgFunctions) {
@@ -123,7 +128,7 @@ func readOrgMarkers(t *testing.T) map[string]marker {
 		require.NoError(t, err)
 		for _, declaration := range file.Decls {
 			f, ok := declaration.(*ast.FuncDecl)
-			if !ok || f.Recv != nil || !f.Name.IsExported() {
+			if !ok || f.Recv != nil || !f.Name.IsExported() || f.Name.Name == "PollLogEvents" { // calls ListLogEvents
 				continue
 			}
 			m, ok := readMarker(f.Name.Name, f)
@@ -168,6 +173,8 @@ func orgOptionSets(pointer reflect.Type) []reflect.Value {
 		switch field := pointer.Elem().Field(i).Type; {
 		case field == reflect.TypeFor[okta.Expand]():
 			set = reflect.ValueOf(okta.ExpandScope)
+		case field == reflect.TypeFor[time.Time]():
+			set = reflect.ValueOf(time.Date(2026, time.March, 1, 2, 3, 4, 5e6, time.UTC))
 		case field.Kind() == reflect.String:
 			set = reflect.ValueOf("a&b=c d+e%2F/?#ü;,\"")
 		case field.Kind() == reflect.Int:
@@ -239,8 +246,11 @@ func TestDefaultLimitsOfOrg(t *testing.T) {
 			continue
 		}
 		want := "200"
-		if most := limit.Schema.Value.Max; most != nil {
+		if most := limit.Schema.Value.Max; most != nil && f.name != "ListGroups" { // the document advises 200 there
 			want = strconv.Itoa(int(*most))
+		}
+		if f.name == "ListLogEvents" { // the document has its maximum in the format
+			want = "1000"
 		}
 		requests := f.send(t, apiToken, plainIDs(f.ids), reflect.Value{})
 		assert.Equal(t, want, requests[0].URL.Query().Get("limit"), f.name)
@@ -374,6 +384,9 @@ func TestExamplesOfOrgRoundTrip(t *testing.T) {
 			examples := f.op.examples(t, newExceptions())
 			require.NotEmpty(t, examples)
 			for _, e := range examples {
+				if _, list := e.sent.([]any); f.name == "ListLogEvents" && !list && !isError(e.status) {
+					continue // LogTargetChangeDetails is a part of an event
+				}
 				if isError(e.status) {
 					f.checkError(t, e)
 				} else {

@@ -130,8 +130,8 @@ func (o *Org) deactivateApp(c *call) (any, *problem) {
 	app.Status = statusInactive
 	app.LastUpdated = timestamp(c.now, c.now)
 	o.clients.replace(app.ID, app)
-	o.grants.removeList(listKey{client: app.ClientID})
-	o.tokens.removeList(listKey{client: app.ClientID})
+	o.removeGrants(c, listKey{client: app.ClientID})
+	o.removeTokens(c, listKey{client: app.ClientID})
 	return struct{}{}, nil
 }
 
@@ -165,7 +165,7 @@ func (o *Org) revokeAppTokens(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	o.tokens.removeList(listKey{client: app.ClientID})
+	o.removeTokens(c, listKey{client: app.ClientID})
 	return nil, nil
 }
 

@@ -13,7 +13,9 @@ const (
 	scopeUsersManage   = "okta.users.manage"
 	scopeAppsRead      = "okta.apps.read"
 	scopeAppsManage    = "okta.apps.manage"
+	scopeAppGrantsRead = "okta.appGrants.read"
 	scopeGroupsRead    = "okta.groups.read"
+	scopeLogsRead      = "okta.logs.read"
 	scopeServersRead   = "okta.authorizationServers.read"
 	scopeServersManage = "okta.authorizationServers.manage"
 )

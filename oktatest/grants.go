@@ -29,7 +29,7 @@ func grantLists(g Grant) []listKey {
 // AddGrant adds a grant and returns it with its empty fields filled in. It panics when the ID is taken, when the user
 // or the client is unknown, or when the issuer is a custom authorization server that does not have the scope.
 func (o *Org) AddGrant(grant Grant) Grant {
-	now := o.now()
+	now, logNow := o.now(), o.systemLog.options.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
@@ -47,6 +47,7 @@ func (o *Org) AddGrant(grant Grant) Grant {
 	grant.Created = timestamp(grant.Created, now)
 	grant.LastUpdated = timestamp(grant.LastUpdated, grant.Created)
 	o.grants.add(grant.ID, grant)
+	o.logConsentGranted(grant, logNow)
 	return grant
 }
 
@@ -134,7 +135,7 @@ func (o *Org) revokeUserGrants(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	o.grants.removeList(listKey{user: userID})
+	o.removeGrants(c, listKey{user: userID})
 	return nil, nil
 }
 
@@ -143,7 +144,7 @@ func (o *Org) revokeUserClientGrants(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	o.grants.removeList(key)
+	o.removeGrants(c, key)
 	return nil, nil
 }
 
@@ -164,7 +165,7 @@ func (o *Org) revokeUserGrant(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	o.grants.remove(grant.ID)
+	o.removeGrant(c, grant)
 	return nil, nil
 }
 

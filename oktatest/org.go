@@ -48,6 +48,9 @@ type Options struct {
 	// it was recorded for authorization servers and is documented for users.
 	UnknownClientsAreEmpty bool
 
+	// SystemLog configures the org's System Log.
+	SystemLog SystemLogOptions
+
 	// ListsNoUsers makes GET /api/v1/users a 200 with an empty list, whatever is searched for, as a service app without
 	// an admin role was recorded to get it. Other routes serve the users as before.
 	ListsNoUsers bool
@@ -85,6 +88,8 @@ type Org struct {
 	grants        *collection[Grant]
 	tokens        *collection[RefreshToken]
 	serviceApps   *collection[ServiceApp]
+	appGrants     *collection[AppGrant]
+	systemLog     systemLog
 	apiTokens     map[string]bool
 	accessTokens  map[string]accessToken
 	usedJWTs      map[jwtID]bool
@@ -123,6 +128,7 @@ func New(opts Options) *Org {
 		grants:       newCollection("grant", "oag", grantLists),
 		tokens:       newCollection("refresh token", "oar", tokenLists),
 		serviceApps:  newCollection("service app", "0oasvc", inNoList[ServiceApp]),
+		appGrants:    newCollection("app grant", "oag", appGrantLists),
 		apiTokens:    map[string]bool{},
 		accessTokens: map[string]accessToken{},
 		usedJWTs:     map[jwtID]bool{},
@@ -132,6 +138,7 @@ func New(opts Options) *Org {
 	if org.now == nil {
 		org.now = time.Now
 	}
+	org.systemLog = newSystemLog(opts.SystemLog, org.now)
 	if path := strings.Trim(opts.BasePath, "/"); path != "" {
 		org.basePath = "/" + path
 	}

@@ -28,11 +28,14 @@ const (
 	// BucketGroups counts all other requests to /api/v1/groups and below.
 	BucketGroups = "/api/v1/groups"
 
+	// BucketLogs counts the requests to /api/v1/logs. Okta allows 50 to 120 a minute.
+	BucketLogs = "/api/v1/logs"
+
 	// BucketAPI counts all other requests below /api/v1.
 	BucketAPI = "/api/v1"
 )
 
-var buckets = []string{BucketUser, BucketUsers, BucketApp, BucketApps, BucketGroup, BucketGroups, BucketAPI}
+var buckets = []string{BucketUser, BucketUsers, BucketApp, BucketApps, BucketGroup, BucketGroups, BucketLogs, BucketAPI}
 
 // Buckets returns all buckets.
 func Buckets() []string { return slices.Clone(buckets) }
@@ -86,6 +89,8 @@ func bucketOf(method string, segments []string) string {
 		return either(one, BucketApp, BucketApps)
 	case "groups":
 		return either(one, BucketGroup, BucketGroups)
+	case "logs":
+		return BucketLogs
 	default:
 		return BucketAPI
 	}

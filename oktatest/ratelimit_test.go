@@ -120,7 +120,8 @@ func TestBucketOfEachRoute(t *testing.T) {
 		{"GET", "/api/v1/groups/00geveryone/users", oktatest.BucketGroups},
 		{"GET", "/api/v1/authorizationServers", oktatest.BucketAPI},
 		{"GET", "/api/v1/authorizationServers/default/clients", oktatest.BucketAPI},
-		{"GET", "/api/v1/logs", oktatest.BucketAPI},
+		{"GET", "/api/v1/logs", oktatest.BucketLogs},
+		{"GET", "/api/v1/devices", oktatest.BucketAPI},
 	} {
 		want := strconv.Itoa(100 + slices.Index(names, test.bucket))
 		assert.Equal(t, want, do(t, org, test.method, test.path).header.Get("X-Rate-Limit-Limit"), test)

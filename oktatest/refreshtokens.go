@@ -35,7 +35,7 @@ func tokenLists(t RefreshToken) []listKey {
 // AddRefreshToken adds a refresh token and returns it with its empty fields filled in. It panics when the ID is taken,
 // or when the user, the client or the authorization server is unknown.
 func (o *Org) AddRefreshToken(token RefreshToken) RefreshToken {
-	now := o.now()
+	now, logNow := o.now(), o.systemLog.options.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
@@ -53,6 +53,7 @@ func (o *Org) AddRefreshToken(token RefreshToken) RefreshToken {
 	token.LastUpdated = timestamp(token.LastUpdated, token.Created)
 	token.ExpiresAt = timestamp(token.ExpiresAt, token.LastUpdated.Add(refreshTokenLifetime))
 	o.tokens.add(token.ID, token)
+	o.logTokenGranted(token, logNow)
 	return copyToken(token)
 }
 
@@ -85,7 +86,7 @@ func (o *Org) revokeUserTokens(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	o.tokens.removeList(key)
+	o.removeTokens(c, key)
 	return nil, nil
 }
 
@@ -131,7 +132,7 @@ func (o *Org) revokeToken(c *call, key listKey) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	o.tokens.remove(token.ID)
+	o.removeToken(c, token)
 	return nil, nil
 }
 

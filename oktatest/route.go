@@ -41,6 +41,7 @@ var operations = []operation{
 	on("GET", "/api/v1/apps/{appId}", scopeAppsRead, (*Org).getApp),
 	on("POST", "/api/v1/apps/{appId}/lifecycle/deactivate", scopeAppsManage, (*Org).deactivateApp),
 	on("GET", "/api/v1/apps/{appId}/users", scopeAppsRead, (*Org).listAppUsers),
+	on("GET", "/api/v1/apps/{appId}/grants", scopeAppGrantsRead, (*Org).listAppGrants),
 	on("GET", "/api/v1/apps/{appId}/tokens", scopeAppsRead, (*Org).listAppTokens),
 	on("DELETE", "/api/v1/apps/{appId}/tokens", scopeAppsManage, (*Org).revokeAppTokens),
 	on("GET", "/api/v1/apps/{appId}/tokens/{tokenId}", scopeAppsRead, (*Org).getAppToken),
@@ -64,6 +65,8 @@ var operations = []operation{
 	on("DELETE", "/api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens/{tokenId}", scopeServersManage,
 		(*Org).revokeServerToken),
 
+	on("GET", "/api/v1/logs", scopeLogsRead, (*Org).listLogEvents),
+
 	{method: "POST", pattern: segmentsOf(tokenPath), public: true, handle: (*Org).issueAccessToken},
 }
 
@@ -78,7 +81,7 @@ func segmentsOf(path string) []string { return strings.Split(path, "/")[1:] }
 // bucket of the paths below /api/v1 that have none of their own.
 //
 // A pattern is a path below the base path, such as "/api/v1/devices/{deviceId}", or a method and a path, such as
-// "GET /api/v1/logs". {name} matches one segment, which the handler finds with [http.Request.PathValue]. Where several
+// "GET /api/v1/devices". {name} matches one segment, which the handler finds with [http.Request.PathValue]. Where several
 // routes match, the newest of yours serves the request, before the org's own.
 //
 // The headers Date and X-Okta-Request-Id and those of the rate limits are set before the handler runs. It may call all

@@ -14,6 +14,7 @@ import (
 type call struct {
 	request   *http.Request
 	now       time.Time
+	logNow    time.Time // By the clock of the System Log.
 	publicURL string
 	basePath  string
 	path      string // Escaped and below the base path.
@@ -85,7 +86,7 @@ func (o *Org) carryOut(r *http.Request, header http.Header) (any, *problem) {
 	if path == tokenPath {
 		form = readForm(r) // Before the lock, as a client may be slow.
 	}
-	now := o.now()
+	now, logNow := o.now(), o.systemLog.options.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
@@ -99,6 +100,7 @@ func (o *Org) carryOut(r *http.Request, header http.Header) (any, *problem) {
 	c := &call{
 		request:   r,
 		now:       now,
+		logNow:    logNow,
 		publicURL: o.publicURL,
 		basePath:  o.basePath,
 		path:      path,

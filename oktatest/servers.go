@@ -114,7 +114,7 @@ func (o *Org) revokeServerTokens(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
-	o.tokens.removeList(key)
+	o.removeTokens(c, key)
 	return nil, nil
 }
 

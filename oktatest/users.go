@@ -207,14 +207,14 @@ func (o *Org) revokeUserSessions(c *call) (any, *problem) {
 		return nil, failure
 	}
 	if tokens {
-		o.tokens.removeList(listKey{user: userID})
+		o.removeTokens(c, listKey{user: userID})
 	}
 	return nil, nil
 }
 
-// flag returns a boolean parameter.
+// flag returns a boolean parameter, in any case: Okta was recorded to take TRUE.
 func (c *call) flag(name string, byDefault bool) (bool, *problem) {
-	text := c.query.Get(name)
+	text := strings.ToLower(c.query.Get(name))
 	if text == "" {
 		return byDefault, nil
 	}

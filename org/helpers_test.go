@@ -220,4 +220,52 @@ var operations = []operation{
 			return fail(org.ListScopes(ctx, c, ids[0], &org.ListScopesOptions{After: "c&1", Limit: 7}))
 		},
 	},
+	{
+		function: "ListGroups", id: "listGroups", method: http.MethodGet, route: "/api/v1/groups",
+		scope: "okta.groups.read", bucket: "/api/v1/groups",
+		defaults: "limit=200", query: "after=c%261&filter=type+eq+%22%26%22&limit=7&search=id+eq+%2200g%22",
+		response: "[]",
+		call: func(ctx context.Context, c *okta.Client, _ ...string) error {
+			return fail(org.ListGroups(ctx, c, nil))
+		},
+		callWithAll: func(ctx context.Context, c *okta.Client, _ ...string) error {
+			return fail(org.ListGroups(ctx, c, &org.ListGroupsOptions{
+				Search: `id eq "00g"`, Filter: `type eq "&"`, After: "c&1", Limit: 7,
+			}))
+		},
+	},
+	{
+		function: "GetGroup", id: "getGroup", method: http.MethodGet, route: "/api/v1/groups/{groupId}",
+		scope: "okta.groups.read", bucket: "/api/v1/groups/{groupId}", response: "{}",
+		call: func(ctx context.Context, c *okta.Client, ids ...string) error {
+			return fail(org.GetGroup(ctx, c, ids[0]))
+		},
+	},
+	{
+		function: "ListApplicationGrants", id: "listScopeConsentGrants", method: http.MethodGet,
+		route: "/api/v1/apps/{appId}/grants", scope: "okta.appGrants.read", bucket: "/api/v1/apps",
+		query: "expand=scope", response: "[]",
+		call: func(ctx context.Context, c *okta.Client, ids ...string) error {
+			return fail(org.ListApplicationGrants(ctx, c, ids[0], nil))
+		},
+		callWithAll: func(ctx context.Context, c *okta.Client, ids ...string) error {
+			return fail(org.ListApplicationGrants(ctx, c, ids[0], &okta.GetOptions{Expand: okta.ExpandScope}))
+		},
+	},
+	{
+		function: "ListLogEvents", id: "listLogEvents", method: http.MethodGet, route: "/api/v1/logs",
+		scope: "okta.logs.read", bucket: "/api/v1/logs", defaults: "limit=1000",
+		query: "after=c%261&filter=eventType+eq+%22%26%22&limit=7&q=a+b&since=2026-03-01T01%3A02%3A03.678Z" +
+			"&sortOrder=DESCENDING&until=2026-03-02T01%3A02%3A03.678Z",
+		response: "[]",
+		call: func(ctx context.Context, c *okta.Client, _ ...string) error {
+			return fail(org.ListLogEvents(ctx, c, nil))
+		},
+		callWithAll: func(ctx context.Context, c *okta.Client, _ ...string) error {
+			return fail(org.ListLogEvents(ctx, c, &org.ListLogEventsOptions{
+				Since: date(1), Until: date(2), Filter: `eventType eq "&"`, Keywords: "a b", NewestFirst: true,
+				After: "c&1", Limit: 7,
+			}))
+		},
+	},
 }

@@ -48,7 +48,18 @@ const (
 		`"lastUpdated":"2026-03-02T01:02:03.678Z"}`
 	scopeJSON = `{"id":"scp1","name":"rating.read","displayName":"Credit rating","description":"Reads it",` +
 		`"consent":"FLEXIBLE","system":true,"default":true,"optional":true}`
-	tokenJSON = `{"id":"oar1","clientId":"0oa1","userId":"00u1","status":"ACTIVE","scopes":["openid"]}`
+	groupJSON = `{"id":"00g1","type":"APP_GROUP","created":"2026-03-01T01:02:03.678Z",` +
+		`"lastUpdated":"2026-03-02T01:02:03.678Z","lastMembershipUpdated":"2026-03-03T01:02:03.678Z",` +
+		`"profile":{"name":"Sales","description":"All of sales"}}`
+	logEventJSON = `{"uuid":"e1","eventType":"app.oauth2.as.consent.grant","published":"2026-03-01T01:02:03.678Z",` +
+		`"displayMessage":"Consent granted","severity":"INFO","outcome":{"result":"SUCCESS","reason":"none"},` +
+		`"actor":{"id":"00u1","type":"User","alternateId":"ann@example.com","displayName":"Ann","detailEntry":{"a":"b"}},` +
+		`"client":{"id":"0oa1","ipAddress":"192.0.2.1"},"target":[{"id":"oag1","type":"ConsentGrant",` +
+		`"alternateId":"x","displayName":"launch/patient","detailEntry":{"user":"00u1","number":7}}],` +
+		`"transaction":{"id":"t1","type":"WEB","detail":{"requestApiTokenId":"00T1"}},` +
+		`"debugContext":{"debugData":{"authorizationServer":"aus1"}}}`
+	appGrantJSON = `{"id":"oag1","clientId":"0oa1","scopeId":"okta.users.read","source":"ADMIN"}`
+	tokenJSON    = `{"id":"oar1","clientId":"0oa1","userId":"00u1","status":"ACTIVE","scopes":["openid"]}`
 )
 
 var (
@@ -75,6 +86,28 @@ var (
 	scope = org.OAuth2Scope{
 		ID: "scp1", Name: "rating.read", DisplayName: "Credit rating", Description: "Reads it", Consent: "FLEXIBLE",
 		System: true, Default: true, Optional: true,
+	}
+	group = org.Group{
+		ID: "00g1", Type: "APP_GROUP", Created: date(1), LastUpdated: date(2), LastMembershipUpdated: date(3),
+		Profile: org.GroupProfile{Name: "Sales", Description: "All of sales"},
+	}
+	logEvent = org.LogEvent{
+		UUID: "e1", EventType: org.EventServerConsentGranted, Published: date(1), DisplayMessage: "Consent granted",
+		Severity: "INFO", Outcome: org.LogOutcome{Result: "SUCCESS", Reason: "none"},
+		Actor: org.LogActor{
+			ID: "00u1", Type: "User", AlternateID: "ann@example.com", DisplayName: "Ann",
+			DetailEntry: map[string]any{"a": "b"},
+		},
+		Client: org.LogClient{ID: "0oa1", IPAddress: "192.0.2.1"},
+		Target: []org.LogTarget{{
+			ID: "oag1", Type: "ConsentGrant", AlternateID: "x", DisplayName: "launch/patient",
+			DetailEntry: map[string]any{"user": "00u1", "number": 7.0},
+		}},
+		Transaction:  org.LogTransaction{ID: "t1", Type: "WEB", Detail: map[string]any{"requestApiTokenId": "00T1"}},
+		DebugContext: org.LogDebugContext{DebugData: map[string]any{"authorizationServer": "aus1"}},
+	}
+	appGrant = okta.OAuth2ScopeConsentGrant{
+		ID: "oag1", ClientID: "0oa1", ScopeID: "okta.users.read", Source: okta.SourceAdmin,
 	}
 	refreshToken = okta.OAuth2RefreshToken{
 		ID: "oar1", ClientID: "0oa1", UserID: "00u1", Status: okta.StatusActive, Scopes: []string{"openid"},
@@ -121,6 +154,18 @@ var readers = map[string]struct {
 	"ListScopes": {true, scopeJSON, scope, func(ctx context.Context, c *okta.Client) (any, error) {
 		return first(org.ListScopes(ctx, c, "s", nil))
 	}},
+	"ListGroups": {true, groupJSON, group, func(ctx context.Context, c *okta.Client) (any, error) {
+		return first(org.ListGroups(ctx, c, nil))
+	}},
+	"GetGroup": {false, groupJSON, group, func(ctx context.Context, c *okta.Client) (any, error) {
+		return value(org.GetGroup(ctx, c, "g"))
+	}},
+	"ListLogEvents": {true, logEventJSON, logEvent, func(ctx context.Context, c *okta.Client) (any, error) {
+		return first(org.ListLogEvents(ctx, c, nil))
+	}},
+	"ListApplicationGrants": {true, appGrantJSON, appGrant, func(ctx context.Context, c *okta.Client) (any, error) {
+		return first(org.ListApplicationGrants(ctx, c, "a", nil))
+	}},
 	"ListApplicationTokens": {true, tokenJSON, refreshToken, func(ctx context.Context, c *okta.Client) (any, error) {
 		return first(org.ListApplicationTokens(ctx, c, "a", nil))
 	}},
@@ -151,7 +196,10 @@ func TestModelsRoundTrip(t *testing.T) {
 // nullsJSON has every member of the models, and members that they do not have.
 const nullsJSON = `{"id":null,"status":null,"created":null,"activated":null,"statusChanged":null,"lastLogin":null,` +
 	`"lastUpdated":null,"profile":null,"name":null,"label":null,"signOnMode":null,"scope":null,"credentials":null,` +
-	`"displayName":null,"consent":null,"system":null,"default":null,"optional":null,"description":null,"audiences":null,"issuer":null,"client_id":null,"clientId":null,"_links":null,"more":{"x":[1]}}`
+	`"displayName":null,"consent":null,"system":null,"default":null,"optional":null,` +
+	`"description":null,"audiences":null,"issuer":null,"client_id":null,"clientId":null,"_links":null,"type":null,` +
+	`"lastMembershipUpdated":null,"uuid":null,"eventType":null,"published":null,"displayMessage":null,"severity":null,` +
+	`"outcome":null,"actor":null,"client":null,"target":null,"transaction":null,"debugContext":null,"more":{"x":[1]}}`
 
 func TestModelsWithoutMembers(t *testing.T) {
 	t.Parallel()
@@ -172,7 +220,7 @@ func TestWrongTypesAreErrors(t *testing.T) {
 	t.Parallel()
 	for name, r := range readers {
 		server, client := newOrg(t)
-		server.Next(oktatest.Reply(http.StatusOK, nil, asList(r.list, `{"id":7,"client_id":7}`)))
+		server.Next(oktatest.Reply(http.StatusOK, nil, asList(r.list, `{"id":7,"client_id":7,"uuid":7}`)))
 		_, err := r.read(t.Context(), client)
 		require.ErrorContains(t, err, "does not fit string", name)
 	}

@@ -159,6 +159,13 @@ func TestInvalidOptionsAreRefused(t *testing.T) {
 		"tokens": func(n int) error {
 			return fail(org.ListApplicationTokens(ctx, client, "a", &okta.ListOptions{Limit: n}))
 		},
+		"groups": func(n int) error { return fail(org.ListGroups(ctx, client, &org.ListGroupsOptions{Limit: n})) },
+		"events": func(n int) error {
+			if n == 201 {
+				n = 1001
+			}
+			return fail(org.ListLogEvents(ctx, client, &org.ListLogEventsOptions{Limit: n}))
+		},
 		"servers": func(n int) error {
 			return fail(org.ListAuthorizationServers(ctx, client, &org.ListAuthorizationServersOptions{Limit: n}))
 		},
@@ -179,6 +186,8 @@ func TestInvalidOptionsAreRefused(t *testing.T) {
 		}
 	}
 	_, err := org.ListApplicationTokens(ctx, client, "a", &okta.ListOptions{Expand: "scopes"})
+	require.ErrorIs(t, err, okta.ErrInvalidArgument)
+	_, err = org.ListApplicationGrants(ctx, client, "a", &okta.GetOptions{Expand: "user"})
 	require.ErrorIs(t, err, okta.ErrInvalidArgument)
 	_, err = org.GetApplicationToken(ctx, client, "a", "t", &okta.GetOptions{Expand: "user"})
 	require.ErrorIs(t, err, okta.ErrInvalidArgument)
@@ -268,6 +277,7 @@ func TestOperationsAreDocumented(t *testing.T) {
 			}
 		}
 	}
+	delete(docs, "PollLogEvents") // calls ListLogEvents
 	require.Len(t, docs, len(operations))
 	everything := strings.Join(slices.Collect(maps.Values(docs)), "\n")
 	for _, op := range operations {

@@ -2,6 +2,7 @@ package org
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/grantkit/okta"
 )
@@ -15,5 +16,10 @@ import (
 func ListApplicationGrants(
 	ctx context.Context, c *okta.Client, appID string, opts *okta.GetOptions,
 ) (*okta.Page[okta.OAuth2ScopeConsentGrant], error) {
-	return list[okta.OAuth2ScopeConsentGrant](ctx, c, (*getTokenOptions)(opts), "apps", appID, "grants")
+	return list[okta.OAuth2ScopeConsentGrant](ctx, c, listScopeConsentGrants, (*getTokenOptions)(opts), appID)
+}
+
+var listScopeConsentGrants = operation{
+	id: "listScopeConsentGrants", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/apps/{appId}/grants",
 }

@@ -2,6 +2,7 @@ package org
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -52,7 +53,12 @@ func (o *ListGroupsOptions) query() (url.Values, error) {
 // Okta leaves the group Everyone out for group administrators. The results of Search may lag behind changes by a
 // while. The error for an invalid expression is an [*okta.Error] with the status 400.
 func ListGroups(ctx context.Context, c *okta.Client, opts *ListGroupsOptions) (*okta.Page[Group], error) {
-	return list[Group](ctx, c, opts, "groups")
+	return list[Group](ctx, c, listGroups, opts)
+}
+
+var listGroups = operation{
+	id: "listGroups", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/groups",
 }
 
 // GetGroup reads one group.
@@ -60,5 +66,10 @@ func ListGroups(ctx context.Context, c *okta.Client, opts *ListGroupsOptions) (*
 // GET /api/v1/groups/{groupId} (getGroup). Scope: okta.groups.read. Bucket: /api/v1/groups/{groupId}.
 // An unknown group is an error that matches [okta.ErrNotFound].
 func GetGroup(ctx context.Context, c *okta.Client, groupID string) (*Group, error) {
-	return get[Group](ctx, c, noOptions{}, "groups", groupID)
+	return get[Group](ctx, c, getGroup, noOptions{}, groupID)
+}
+
+var getGroup = operation{
+	id: "getGroup", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/groups/{groupId}",
 }

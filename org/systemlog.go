@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -137,7 +138,12 @@ func setTime(query url.Values, name string, at time.Time) {
 // than 180 days ago, an invalid Filter and an invalid cursor are an [*okta.Error] with the status 400. A query that
 // takes longer than 30 seconds is one with the status 500.
 func ListLogEvents(ctx context.Context, c *okta.Client, opts *ListLogEventsOptions) (*okta.Page[LogEvent], error) {
-	return list[LogEvent](ctx, c, opts, "logs")
+	return list[LogEvent](ctx, c, listLogEvents, opts)
+}
+
+var listLogEvents = operation{
+	id: "listLogEvents", method: http.MethodGet, success: http.StatusOK,
+	route: "/api/v1/logs",
 }
 
 // PollLogEventsOptions are the options of [PollLogEvents]. Nil means the defaults.

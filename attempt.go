@@ -124,6 +124,7 @@ var noResponse = &http.Response{}
 // time begins when it is sent.
 func (e *engine) attempt(req *http.Request, r *request, number int) *attempt {
 	a := &attempt{request: r, path: req.URL.EscapedPath(), number: number, response: noResponse}
+	defer func() { r.auth.done(a.response.Header) }()
 	defer e.release(a)
 	if err := e.prepare(a, req); err != nil {
 		a.err = a.hidden().Error(&retry.Final{Err: err})

@@ -43,7 +43,7 @@ func (e *engine) send(ctx context.Context, r request) (*attempt, error) {
 		return nil, err
 	}
 	if r.auth == nil {
-		r.auth = e.credentials.forCall()
+		r.auth = e.credentials.forCall(r.method + " " + urlpath.Route(r.segments))
 	}
 	r.since = time.Now()
 	k := &call{request: r, engine: e, ctx: ctx, path: req.URL.EscapedPath()}

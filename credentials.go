@@ -21,13 +21,16 @@ type Credentials interface {
 
 // authenticator authenticates the calls of a client. It is safe for concurrent use.
 type authenticator interface {
-	forCall() callAuthenticator
+	// forCall returns what authenticates one call. resource is what the call uses, such as "GET /api/v1/users/{userId}".
+	forCall(resource string) callAuthenticator
 }
 
 // callAuthenticator authenticates the attempts of one call.
 type callAuthenticator interface {
 	// authenticate adds to req what authenticates it, and returns the secrets among that.
 	authenticate(ctx context.Context, req *http.Request) (redact.Secrets, error)
+	// done is called when an attempt has ended, however it did, with the header of its response; nil if there is none.
+	done(response http.Header)
 	// renew is told of every response, and reports whether the request is to be sent once more with other
 	// authentication. refusal is nil if nothing is wrong with the response.
 	renew(resp *http.Response, refusal *Error) bool
@@ -70,11 +73,13 @@ func (t *staticToken) authenticator(*engine) (authenticator, error) {
 	return t, nil
 }
 
-func (t *staticToken) forCall() callAuthenticator { return t }
+func (t *staticToken) forCall(string) callAuthenticator { return t }
 
 func (t *staticToken) authenticate(_ context.Context, req *http.Request) (redact.Secrets, error) {
 	return authorize(req, t.scheme, t.token()), nil
 }
+
+func (t *staticToken) done(http.Header) {}
 
 func (t *staticToken) renew(*http.Response, *Error) bool { return false }
 
@@ -91,7 +96,7 @@ func (t *tokenSource) authenticator(*engine) (authenticator, error) {
 	return t, nil
 }
 
-func (t *tokenSource) forCall() callAuthenticator { return t }
+func (t *tokenSource) forCall(string) callAuthenticator { return t }
 
 func (t *tokenSource) authenticate(_ context.Context, req *http.Request) (redact.Secrets, error) {
 	token, err := t.token()
@@ -122,6 +127,8 @@ func checkSourced(token *oauth2.Token) (string, error) {
 		return "", fmt.Errorf("the token type %q is neither Bearer nor SSWS", kind)
 	}
 }
+
+func (t *tokenSource) done(http.Header) {}
 
 func (t *tokenSource) renew(*http.Response, *Error) bool { return false }
 

@@ -159,14 +159,17 @@ type accessToken struct {
 	key   *dpop.Key // nil if the token is not bound to one
 }
 
-func (s *serviceAuthenticator) forCall() callAuthenticator { return &apiAuthenticator{service: s} }
+func (s *serviceAuthenticator) forCall(resource string) callAuthenticator {
+	return &apiAuthenticator{service: s, resource: resource}
+}
 
 // apiAuthenticator authenticates the attempts of one call of the API.
 type apiAuthenticator struct {
-	service *serviceAuthenticator
-	token   *accessToken // of the latest attempt
-	renewed int          // how often another token was asked for
-	repairs dpop.Repairs
+	service  *serviceAuthenticator
+	resource string
+	token    *accessToken // of the latest attempt
+	renewed  int          // how often another token was asked for
+	repairs  dpop.Repairs
 }
 
 func (c *apiAuthenticator) authenticate(ctx context.Context, req *http.Request) (redact.Secrets, error) {
@@ -182,11 +185,18 @@ func (c *apiAuthenticator) authenticate(ctx context.Context, req *http.Request) 
 		req.Header.Del("DPoP") // of a token before this one
 		return authorize(req, "Bearer", token.value()), nil
 	}
+	if c.repairs.Begin(ctx, &c.service.prover, dpop.API) != nil {
+		return nil, ended(ctx)
+	}
 	proof, err := c.service.prover.Prove(req, dpop.API, token.key, token.value())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAuthentication, err)
 	}
 	return append(authorize(req, "DPoP", token.value()), proof), nil
+}
+
+func (c *apiAuthenticator) done(response http.Header) {
+	c.repairs.Done(&c.service.prover, dpop.API, response)
 }
 
 // maxRenewals is how many other tokens a call tries after a 401: one that another call has fetched, and one of its
@@ -197,21 +207,20 @@ const maxRenewals = 2
 // a 400 or a 401, or else the token.
 func (c *apiAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	s := c.service
-	fresh := s.prover.Learn(dpop.API, resp.Header)
 	if accepted(resp) {
-		s.tokens.Accepted(c.token)
+		s.tokens.Accepted(c.token, c.resource, c.renewed > 0)
 	}
 	if refusal == nil || !refusesAuthentication(resp) {
 		return false
 	}
 	if code := refusal.oauthCode(); c.token.key != nil && dpop.Refuses(code) {
-		return c.repairs.Possible(&s.prover, resp.Header, code, fresh)
+		return c.repairs.Possible(&s.prover, dpop.API, resp.Header, code)
 	}
-	if resp.StatusCode != http.StatusUnauthorized || c.renewed == maxRenewals {
+	if resp.StatusCode != http.StatusUnauthorized || refusal.Code == CodeFeatureNotEnabled || c.renewed == maxRenewals {
 		return false
 	}
 	c.renewed++
-	return s.tokens.Refused(c.token)
+	return s.tokens.Refused(c.token, c.resource)
 }
 
 // accepted reports whether a response says that its token is good. A 429 or a 5xx may come from a gateway.
@@ -297,11 +306,14 @@ func setForm(req *http.Request, form url.Values) {
 	req.Body, _ = req.GetBody()
 }
 
+func (c *tokenAuthenticator) done(response http.Header) {
+	c.repairs.Done(&c.service.prover, dpop.TokenEndpoint, response)
+}
+
 // renew repairs what can be repaired of a refused token request: it begins to bind tokens if that is required, or
 // takes over the server's nonce or clock.
 func (c *tokenAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	s := c.service
-	fresh := s.prover.Learn(dpop.TokenEndpoint, resp.Header)
 	if refusal == nil || !refusesAuthentication(resp) {
 		return false
 	}
@@ -309,7 +321,7 @@ func (c *tokenAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	if c.key == nil && dpop.Refuses(code) {
 		return s.prover.Bind() == nil
 	}
-	return c.repairs.Possible(&s.prover, resp.Header, code, fresh)
+	return c.repairs.Possible(&s.prover, dpop.TokenEndpoint, resp.Header, code)
 }
 
 // read reads a token, and its lifetime, from a response of the token endpoint. No error quotes the response.

@@ -3,7 +3,10 @@ package okta_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -194,4 +197,49 @@ func TestTokenIsKeptWhereOnlyNoncesAreRefused(t *testing.T) {
 	assert.Equal(t, 4, apiErr.Attempts)
 	require.NoError(t, getGrant(t.Context(), client))
 	assert.Len(t, network.tokenRequests(), tokens)
+}
+
+// The strictest server that RFC 9449 permits: each response has another nonce, and only the latest is good.
+func TestNonceRotatesWithEachResponse(t *testing.T) {
+	t.Parallel()
+	for _, workers := range []int{1, 4, 50} {
+		t.Run(sprint("%d workers", workers), func(t *testing.T) {
+			t.Parallel()
+			app := newApp(t, requireDPoP)
+			var mu sync.Mutex
+			latest, requests := "n0", 0
+			server := responder(func(req *http.Request) (*http.Response, error) {
+				if req.URL.Path == tokenPath {
+					return reply(200, `{"access_token":"abcdefgh","token_type":"DPoP","expires_in":3600}`)(req)
+				}
+				_, claims := decodeJWT(t, req.Header.Get("DPoP"))
+				time.Sleep(time.Millisecond)
+				mu.Lock()
+				requests++
+				good := claims["nonce"] == latest
+				latest = sprint("n%d", requests)
+				nonce := "DPoP-Nonce: " + latest
+				mu.Unlock()
+				time.Sleep(time.Millisecond)
+				if good {
+					return reply(200, grantJSON, nonce)(req)
+				}
+				return reply(401, "", nonce, `WWW-Authenticate: DPoP error="use_dpop_nonce"`)(req)
+			})
+			app.config.DPoP = true
+			synctest.Test(t, func(t *testing.T) {
+				client := newClient(t, server, app.configure, noRetries, noRateLimiter)
+				var calls sync.WaitGroup
+				for range workers {
+					calls.Go(func() {
+						for range 400 / workers {
+							assert.NoError(t, get(t.Context(), client))
+						}
+					})
+				}
+				calls.Wait()
+				assert.Less(t, requests, 2*400)
+			})
+		})
+	}
 }

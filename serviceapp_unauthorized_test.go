@@ -201,3 +201,40 @@ func TestRefreshesBackOffWhileNewTokensAreRefused(t *testing.T) {
 		assert.Equal(t, 4, fetched)
 	})
 }
+
+// One resource refuses good tokens, such as one that the org has no license for.
+func TestResourceThatRefusesGoodTokens(t *testing.T) {
+	t.Parallel()
+	for code, most := range map[string]int{
+		`{"errorCode":"E0000015","errorSummary":"You do not have permission to access the feature"}`: 1,
+		invalidTokenJSON: 2,
+	} {
+		app := newApp(t, nil)
+		synctest.Test(t, func(t *testing.T) {
+			fetched := 0
+			good := ""
+			client := newClient(t, responder(func(req *http.Request) (*http.Response, error) {
+				switch {
+				case req.URL.Path == tokenPath:
+					fetched++
+					good = sprint("Bearer abcdefgh-%d", fetched)
+					return reply(200, bearerJSON(fetched))(req)
+				case req.URL.Path == "/api/v1/features", req.Header.Get("Authorization") != good:
+					return reply(401, code)(req)
+				}
+				return reply(200, grantJSON)(req)
+			}), app.configure, noRetries, noRateLimiter)
+			for range 50 {
+				require.NoError(t, get(t.Context(), client))
+				err := client.Do(t.Context(), okta.Request{Path: []string{"api", "v1", "features"}}, nil)
+				assert.Equal(t, 401, requireError(t, err).StatusCode)
+			}
+			assert.Equal(t, most, fetched)
+			if most > 1 {
+				good = "none but the next one"
+				require.NoError(t, get(t.Context(), client), "a token that was revoked meanwhile is replaced at once")
+				assert.Equal(t, most+1, fetched)
+			}
+		})
+	}
+}

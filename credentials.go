@@ -143,6 +143,9 @@ func checkToken(token string) error {
 	if token == "" {
 		return errors.New("the token is empty")
 	}
+	if reason := misquoted(token); reason != "" {
+		return errors.New("the token " + reason)
+	}
 	for _, b := range []byte(token) {
 		if b <= ' ' || b > '~' {
 			return errors.New("the token contains a space, a control character or a character beyond ASCII")

@@ -87,11 +87,10 @@ func (l *loader) config() (Config, error) {
 	c := Config{
 		OrgURL:         l.orgURL(),
 		AttemptTimeout: l.seconds(settings.RequestTimeout),
-		Retry:          Retry{MaxRetries: l.maxRetries()},
+		Retry:          Retry{MaxRetries: l.maxRetries(), MaxBackoff: l.seconds(settings.MaxBackoff)},
 		RateLimiter:    RateLimiter{MaxUse: l.maxUse()},
 		HTTPClient:     l.httpClient(),
 		Credentials:    l.credentials(),
-		maxBackoff:     l.seconds(settings.MaxBackoff),
 	}
 	c.warnings = l.warnings
 	if l.err != nil {
@@ -114,7 +113,7 @@ func (l *loader) checkOwners() {
 		fromEnvironment := strings.HasPrefix(secret.Place, "OKTA_CLIENT_")
 		for _, file := range l.files[:max(named, 0)] {
 			switch other := file[owner].Text; {
-			case other == target.Text:
+			case sameOwner(owner, other, target.Text):
 			case fromEnvironment && other != "":
 				l.fail(owner, "is not the one of a weaker file: with "+secret.Place+", it belongs in the environment")
 			case secret.Place != "" && file[key].Place == secret.Place:
@@ -122,6 +121,16 @@ func (l *loader) checkOwners() {
 			}
 		}
 	}
+}
+
+// sameOwner reports whether two values name the same org, or the same proxy.
+func sameOwner(owner, a, b string) bool {
+	if a == b || owner != settings.OrgURL {
+		return a == b
+	}
+	a, invalid := checkURL(a, true)
+	b, alsoInvalid := checkURL(b, true)
+	return invalid == "" && alsoInvalid == "" && a == b
 }
 
 func (l *loader) text(key string) string { return l.settings[key].Text }

@@ -61,7 +61,7 @@ func TestLoadConfigPrecedence(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "https://strongest.okta.com", config.OrgURL)
 	assert.Equal(t, 3*time.Second, config.AttemptTimeout)
-	assert.Equal(t, okta.Retry{MaxRetries: 1}, config.Retry)
+	assert.Equal(t, okta.Retry{MaxRetries: 1, MaxBackoff: 12 * time.Second}, config.Retry)
 	assert.Equal(t, okta.RateLimiter{MaxUse: 0.5}, config.RateLimiter)
 	assert.Equal(t, "SSWS strongest", authorization(t, config))
 	assert.Nil(t, config.HTTPClient)
@@ -92,7 +92,11 @@ func TestLoadConfigKeepsACredentialForItsOrg(t *testing.T) {
 		_, err := load(t, files)
 		require.NoError(t, err, "%v", files)
 	}
-	_, err := load(t, []string{home}, "OKTA_CLIENT_ORGURL=https://other.okta.com")
+	_, err := load(t, []string{home, "okta: {client: {orgUrl: 'HTTPS://ACME.okta.com:443/'}}"})
+	require.NoError(t, err, "the same org in another spelling")
+	_, err = load(t, []string{home, "okta: {client: {token: ANOTHER-SECRET}}", other}) // in the middle file alone
+	require.ErrorContains(t, err, "is not the one for which token (")
+	_, err = load(t, []string{home}, "OKTA_CLIENT_ORGURL=https://other.okta.com")
 	require.NoError(t, err, "the environment is the user's own")
 
 	token := "OKTA_CLIENT_TOKEN=SECRETTOKEN"
@@ -309,6 +313,13 @@ func TestLoadConfigRefuses(t *testing.T) {
 		environ []string // without OKTA_CLIENT_
 	}{
 		{"orgUrl (OKTA_CLIENT_ORGURL) must begin with https://", []string{"ORGURL=SECRET.okta.com"}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) begins or ends with a quotation mark", []string{`ORGURL="https://SECRET.okta.com"`}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) begins or ends with a quotation mark", []string{`ORGURL='https://SECRET.okta.com'`}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) contains a line end (CR or LF)", []string{"ORGURL=https://SECRET.okta.com\r"}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) begins or ends with a space", []string{"ORGURL=https://SECRET.okta.com "}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) is that of an authorization server", []string{"ORGURL=https://SECRET.okta.com/oauth2/default"}},
+		{"token (OKTA_CLIENT_TOKEN) is not a token: the token begins or ends with a quotation", []string{`TOKEN="00SECRET"`}},
+		{"token (OKTA_CLIENT_TOKEN) is not a token: the token contains a line end", []string{"TOKEN=00SECRET\r"}},
 		{"orgUrl (OKTA_CLIENT_ORGURL) is a template", []string{"ORGURL=https://{yourOktaDomain}"}},
 		{"orgUrl (OKTA_CLIENT_ORGURL) contains a user name", []string{"ORGURL=https://u:SECRET@acme.okta.com"}},
 		{"(OKTA_CLIENT_AUTHORIZATIONMODE) is not SSWS, Bearer, ", []string{"AUTHORIZATIONMODE=SECRET"}},

@@ -211,3 +211,32 @@ func TestAPIThatRefusesAllProofs(t *testing.T) {
 		network.requireNoReuse(t)
 	}
 }
+
+// A verifier compares what is signed with its own spelling of its address.
+func TestSignedURLsAreNormalized(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://ACME.okta.com":          "https://acme.okta.com",
+		"https://acme.okta.com:":         "https://acme.okta.com",
+		"https://acme.okta.com:443/Base": "https://acme.okta.com/Base",
+		"https://Bücher.example":         "https://xn--bcher-kva.example",
+	} {
+		app := newApp(t, nil)
+		app.config.DPoP = true
+		server := play(reply(200, `{"access_token":"abcdefgh","token_type":"DPoP"}`), reply(200, grantJSON))
+		token := play(reply(200, `{"access_token":"abcdefgh","token_type":"DPoP"}`), reply(200, grantJSON))
+		org := func(c *okta.Config) { c.OrgURL = address }
+		require.NoError(t, get(t.Context(), newClient(t, server, withCredentials(app.config), org)))
+		elsewhere := app.config
+		elsewhere.TokenURL = address + "/oauth2/v1/token"
+		require.NoError(t, get(t.Context(), newClient(t, token, withCredentials(elsewhere))))
+		for _, sent := range []sent{server.requests()[0], token.requests()[0]} {
+			_, assertion := decodeJWT(t, sent.form.Get("client_assertion"))
+			_, proof := decodeJWT(t, sent.Header.Get("DPoP"))
+			assert.Equal(t, want+"/oauth2/v1/token", assertion["aud"])
+			assert.Equal(t, want+"/oauth2/v1/token", proof["htu"])
+		}
+		_, proof := decodeJWT(t, server.requests()[1].Header.Get("DPoP"))
+		assert.Equal(t, want+"/api/v1/users/u/grants/g", proof["htu"])
+	}
+}

@@ -2,6 +2,7 @@ package okta_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"net"
@@ -246,14 +247,20 @@ func TestLoadConfigKeys(t *testing.T) {
 		"PEM":                   "privateKeyId: kid1\n    privateKey: |\n      " + indented,
 		"PEM without line ends": "keyId: kid1\n    privateKey: '" + strings.ReplaceAll(pemText, "\n", `\n`) + "'",
 		"PEM file":              "kid: kid1\n    privateKey: " + write(t, pemText, 0o600),
-		"JWK":                   "jwk: '" + jwkText + "'",
-		"JWK as a mapping":      "jwk: " + jwkText,
-		"JWK in privateKey":     "privateKey: '" + jwkText + "'",
-		"JWK file":              "privateKey: " + write(t, jwkText, 0o600),
-		"set of one":            `jwk: '{"keys": [` + jwkText + `]}'`,
-		"set":                   "kid: kid1\n    jwk: '" + set + "'",
-		"set as a mapping":      "kid: kid1\n    jwk: " + set,
-		"set file":              "kid: kid1\n    privateKey: " + write(t, set, 0o600),
+		"PEM with quotes": `privateKeyId: kid1
+    privateKey: '"` + strings.ReplaceAll(pemText, "\n", `\r\n`) + `"'`,
+		"PEM in base64":       "kid: kid1\n    privateKey: " + base64.StdEncoding.EncodeToString([]byte(pemText)),
+		"PEM file with a BOM": "kid: kid1\n    privateKey: " + write(t, "\uFEFF"+pemText, 0o600),
+		"JWK in base64":       "jwk: " + base64.RawURLEncoding.EncodeToString([]byte(jwkText)),
+		"JWK file with a BOM": "privateKey: " + write(t, "\uFEFF"+jwkText, 0o600),
+		"JWK":                 "jwk: '" + jwkText + "'",
+		"JWK as a mapping":    "jwk: " + jwkText,
+		"JWK in privateKey":   "privateKey: '" + jwkText + "'",
+		"JWK file":            "privateKey: " + write(t, jwkText, 0o600),
+		"set of one":          `jwk: '{"keys": [` + jwkText + `]}'`,
+		"set":                 "kid: kid1\n    jwk: '" + set + "'",
+		"set as a mapping":    "kid: kid1\n    jwk: " + set,
+		"set file":            "kid: kid1\n    privateKey: " + write(t, set, 0o600),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -347,6 +354,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"privateKey is missing", app("AUTHORIZATIONMODE=PrivateKey")},
 		{"jwk is missing", app("AUTHORIZATIONMODE=JWK")},
 		{"privateKey (OKTA_CLIENT_PRIVATEKEY) is neither PEM, nor a JWK", app("PRIVATEKEY=MIISECRET")},
+		{"privateKey (OKTA_CLIENT_PRIVATEKEY) is a key without its BEGIN", app("PRIVATEKEY=" + bareDER(pemText))},
 		{"privateKey (OKTA_CLIENT_PRIVATEKEY) cannot be used: ", app("PRIVATEKEY=-----BEGIN PRIVATE KEY-----SECRET")},
 		{"jwk (OKTA_CLIENT_JWK) cannot be used: the JWK cannot be read", app(`JWK={"SECRET"`)},
 		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name one of them", app(set(jwkText, other))},
@@ -364,6 +372,20 @@ func TestLoadConfigRefuses(t *testing.T) {
 		assert.NotContains(t, err.Error(), "\n")
 		assert.Equal(t, okta.Config{}, config)
 	}
+}
+
+// bareDER returns what stands within a PEM block.
+func bareDER(pemText string) string {
+	lines := strings.Split(strings.TrimSpace(pemText), "\n")
+	return strings.Join(lines[1:len(lines)-1], "")
+}
+
+func TestLoadConfigKeyInTheHomeFolder(t *testing.T) {
+	file := write(t, pkcs8(t, keys()["P-256"]), 0o600)
+	t.Setenv("HOME", filepath.Dir(file))
+	t.Setenv("USERPROFILE", filepath.Dir(file)) // the same on Windows
+	_, err := load(t, nil, "OKTA_CLIENT_PRIVATEKEY=~/"+filepath.Base(file), "OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
+	require.NoError(t, err)
 }
 
 func TestLoadConfigNamesFileAndLine(t *testing.T) {
@@ -388,6 +410,54 @@ func TestLoadConfigUnreadableFile(t *testing.T) {
 	long := write(t, "# "+strings.Repeat("x", 1<<20), 0o600)
 	_, err = okta.LoadConfigFrom(okta.ConfigSources{Files: []string{long}})
 	require.ErrorContains(t, err, long+" is longer than")
+}
+
+// A folder that cannot exist contains no file.
+func TestLoadConfigFileThatCannotExist(t *testing.T) {
+	t.Parallel()
+	file := write(t, "", 0o600)
+	for _, home := range []string{os.DevNull, file, filepath.Join(file, "x"), strings.Repeat("x", 5000), "/missing"} {
+		config, err := okta.LoadConfigFrom(okta.ConfigSources{Files: []string{filepath.Join(home, ".okta", "okta.yaml")}})
+		require.NoError(t, err, home)
+		assert.Equal(t, okta.Config{}, config)
+	}
+}
+
+// In a container, the home folder may be that of another user, and a bind mount of a missing file makes a folder.
+func TestLoadConfigUnreadableFileBesideTheEnvironment(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	loop := filepath.Join(folder, "loop")
+	require.NoError(t, os.Symlink("loop", loop))
+	closed := filepath.Join(t.TempDir(), "closed")
+	require.NoError(t, os.Mkdir(closed, 0))
+	files := map[string]string{
+		folder: "it is not a regular file",
+		loop:   "too many",
+		filepath.Join(write(t, "", 0o600), "okta.yaml"): "not a directory",
+	}
+	if os.Getuid() > 0 { // root may read everything
+		files[filepath.Join(closed, ".okta", "okta.yaml")] = "permission denied"
+	}
+	for file, reason := range files {
+		environ := []string{"OKTA_CLIENT_ORGURL=" + orgURL, "OKTA_CLIENT_TOKEN=abc"}
+		config, err := okta.LoadConfigFrom(okta.ConfigSources{Files: []string{file}, Environ: environ})
+		require.NoError(t, err, file)
+		assert.Equal(t, "SSWS abc", authorization(t, config))
+		var logged bytes.Buffer
+		config.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+		_, err = okta.NewClient(config)
+		require.NoError(t, err)
+		assert.Equal(t, 1, strings.Count(logged.String(), "level=WARN"))
+		assert.Contains(t, logged.String(), file+" cannot be read: ")
+
+		for _, incomplete := range [][]string{nil, environ[:1], environ[1:]} {
+			_, err := okta.LoadConfigFrom(okta.ConfigSources{Files: []string{file}, Environ: incomplete})
+			require.ErrorIs(t, err, okta.ErrInvalidArgument)
+			require.ErrorContains(t, err, file+" cannot be read: ")
+			require.ErrorContains(t, err, reason)
+		}
+	}
 }
 
 func TestLoadConfigZeroIsTheDefaultButForRetries(t *testing.T) {

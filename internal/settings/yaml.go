@@ -19,7 +19,7 @@ import (
 func FromYAML(name string, text []byte) (settings Settings, warnings []string, err error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, nil, unreadable(name, text, err)
+		return nil, nil, malformed(name, text, err)
 	}
 	r := reader{file: name, settings: Settings{}}
 	if len(document.Content) == 0 {
@@ -46,9 +46,9 @@ var (
 	unknownAnchor = regexp.MustCompile(`unknown anchor '(.*)' referenced`)
 )
 
-// unreadable keeps the line of a parser's error, and nothing that it quotes. The parser leaves out the first line, and
+// malformed keeps the line of a parser's error, and nothing that it quotes. The parser leaves out the first line, and
 // the line of an alias.
-func unreadable(name string, text []byte, err error) error {
+func malformed(name string, text []byte, err error) error {
 	line := "1"
 	if found := lineNumber.FindStringSubmatch(err.Error()); found != nil {
 		line = found[1]

@@ -2,6 +2,7 @@ package okta_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -10,8 +11,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -174,6 +178,36 @@ func TestSignerThatFails(t *testing.T) {
 		assert.NotContains(t, err.Error(), "\n")
 		assert.NotContains(t, err.Error(), "\x1b")
 	}
+}
+
+// stuckVault does not return from its first Sign.
+type stuckVault struct {
+	vault
+	signed *atomic.Int32
+	stuck  chan struct{}
+}
+
+func (v stuckVault) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if v.signed.Add(1) == 1 {
+		<-v.stuck
+	}
+	return v.vault.Sign(random, digest, opts)
+}
+
+func TestSignerThatDoesNotReturn(t *testing.T) {
+	t.Parallel()
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, _ *okta.Client) {
+		key := stuckVault{vault{keys()["P-256"]}, &atomic.Int32{}, make(chan struct{})}
+		defer close(key.stuck)
+		app.config.PrivateKey = okta.Signer(key)
+		client := newClient(t, app, app.configure)
+		start := time.Now()
+		err := getGrant(t.Context(), client)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		assert.InDelta(t, 90, time.Since(start).Seconds(), 1)
+		require.NoError(t, getGrant(t.Context(), client), "the next call fetches a token")
+	})
 }
 
 func TestServiceAppIsPrintedWithoutItsKey(t *testing.T) {

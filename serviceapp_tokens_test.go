@@ -324,6 +324,46 @@ func TestTokenLifetimeBeginsWithItsAttempt(t *testing.T) {
 	})
 }
 
+func TestTokenLifetimeIncludesItsRequest(t *testing.T) {
+	t.Parallel()
+	bubble(t, tokensLive(30*time.Second), func(t *testing.T, app *bubbleApp, client *okta.Client) {
+		app.latency = 20 * time.Second
+		require.NoError(t, getGrant(t.Context(), client))
+		require.NoError(t, pause(t.Context(), 11*time.Second))
+		require.NoError(t, getGrant(t.Context(), client))
+		assert.Len(t, app.tokenRequests(), 2)
+		assert.NotEqual(t, app.apiRequests()[0].Header.Get("Authorization"), app.apiRequests()[1].Header.Get("Authorization"))
+	})
+}
+
+// While a call is throttled, its bound token expires, and the next one is not bound.
+func TestBearerTokenAfterADPoPToken(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	synctest.Test(t, func(t *testing.T) {
+		bound := true
+		server := record(responder(func(req *http.Request) (*http.Response, error) {
+			switch {
+			case req.URL.Path != tokenPath:
+				return reply(200, grantJSON, limits("2", in42s)...)(req)
+			case req.Header.Get("DPoP") == "":
+				return reply(400, `{"error":"invalid_dpop_proof"}`)(req)
+			case bound:
+				bound = false
+				return reply(200, `{"access_token":"abcdefgh-1","token_type":"DPoP","expires_in":30}`)(req)
+			}
+			return reply(200, bearerJSON(2))(req)
+		}))
+		client := newClient(t, server, app.configure)
+		require.NoError(t, get(t.Context(), client))
+		require.NoError(t, get(t.Context(), client))
+		assert.Equal(t, "DPoP abcdefgh-1", server.apiRequests()[0].Header.Get("Authorization"))
+		last := server.last().Header
+		assert.Equal(t, "Bearer abcdefgh-2", last.Get("Authorization"))
+		assert.Empty(t, last.Values("DPoP"))
+	})
+}
+
 func TestExpiresIn(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{

@@ -162,30 +162,32 @@ func TestRefreshesBackOffWhileNewTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
 	synctest.Test(t, func(t *testing.T) {
-		fetched, deactivated, overloaded := 0, true, false
+		fetched, deactivated, overloaded := 0, true, 0
 		client := newClient(t, responder(func(req *http.Request) (*http.Response, error) {
 			switch {
 			case req.URL.Path == tokenPath:
 				fetched++
 				return reply(200, bearerJSON(fetched))(req)
-			case overloaded:
-				return reply(503, "")(req)
+			case overloaded != 0:
+				return reply(overloaded, "")(req)
 			case deactivated, req.Header.Get("Authorization") == "Bearer abcdefgh-3":
 				return reply(401, invalidTokenJSON)(req)
 			}
 			return reply(200, grantJSON)(req)
-		}), app.configure, noRetries)
+		}), app.configure, noRetries, noRateLimiter)
 		for range 1000 {
 			err := get(t.Context(), client)
 			require.ErrorIs(t, err, okta.ErrUnauthorized)
 			assert.Equal(t, okta.CodeInvalidToken, requireError(t, err).Code, "the response of the API")
 		}
 		assert.Equal(t, 2, fetched)
-		overloaded = true
-		require.Error(t, get(t.Context(), client))
-		overloaded = false
-		require.ErrorIs(t, get(t.Context(), client), okta.ErrUnauthorized)
-		assert.Equal(t, 2, fetched, "a 503 says nothing about the token")
+		for _, overloaded = range []int{503, 429} {
+			require.Error(t, get(t.Context(), client))
+			status := overloaded
+			overloaded = 0
+			require.ErrorIs(t, get(t.Context(), client), okta.ErrUnauthorized)
+			assert.Equal(t, 2, fetched, "a %d says nothing about the token", status)
+		}
 
 		deactivated = false
 		require.NoError(t, get(t.Context(), client), "the app was activated again")
@@ -237,4 +239,24 @@ func TestResourceThatRefusesGoodTokens(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A resource that is slow to refuse leaves time for further tokens.
+func TestRenewalsOfACallAreBounded(t *testing.T) {
+	t.Parallel()
+	app := newApp(t, nil)
+	synctest.Test(t, func(t *testing.T) {
+		fetched, refused := 0, 0
+		client := newClient(t, responder(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path == tokenPath {
+				fetched++
+				return reply(200, bearerJSON(fetched))(req)
+			}
+			refused++
+			<-time.After(20 * time.Second)
+			return reply(401, invalidTokenJSON)(req)
+		}), app.configure)
+		require.ErrorIs(t, get(t.Context(), client), okta.ErrUnauthorized)
+		assert.Equal(t, []int{3, 3}, []int{fetched, refused})
+	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/grantkit/okta/internal/redact"
 )
 
-// Credentials authenticate requests. They come from APIToken, BearerToken or TokenSource, or are a ServiceApp. Their
-// secrets print as redacted under every fmt verb, in slog and in JSON.
+// Credentials authenticate requests. APIToken, BearerToken and TokenSource return them, and a ServiceApp implements
+// them. Their secrets print as redacted under every fmt verb, in slog and in JSON.
 type Credentials interface {
 	// authenticator checks the credentials, without I/O. e carries the requests to a token endpoint.
 	authenticator(e *engine) (authenticator, error)
@@ -36,8 +36,8 @@ type callAuthenticator interface {
 	renew(resp *http.Response, refusal *Error) bool
 }
 
-// APIToken authenticates with an API token of the org, made under Security > API > Tokens: "Authorization: SSWS
-// <token>". It may do what its owner may do.
+// APIToken authenticates with an API token of the org, created under Security > API > Tokens: "Authorization: SSWS
+// <token>". The token has the permissions of its owner.
 func APIToken(token string) Credentials {
 	return &staticToken{scheme: "SSWS", token: redact.New(token)}
 }

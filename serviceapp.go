@@ -29,7 +29,8 @@ import (
 // A client has one token, which serves all calls. It is fetched when it is first needed, and refreshed in the
 // background before it expires. A fetch takes at most 90 s and may outlive the call that began it: it serves the next
 // one. If Okta refuses a token with a 401, the client fetches another one, once; if that is refused, too, calls
-// return Okta's error, and the next fetch waits 2 s to about a minute.
+// return Okta's error, and the next fetch waits 2 s to about a minute. It does not wait if the route has accepted the
+// token before. A 401 E0000015 (feature not enabled) says nothing about the token.
 //
 // If the app requires DPoP (RFC 9449), as new apps do by default, the client notices it and binds tokens to a key of
 // its own.
@@ -47,10 +48,11 @@ type ServiceApp struct {
 	// app with one key.
 	KeyID string
 
-	// Scopes are what the client asks for, such as okta.users.read. The app must have been granted them.
+	// Scopes are the scopes that the client requests, such as okta.users.read. The app must have been granted them.
 	Scopes []string
 
-	// TokenURL is the token endpoint. Default: /oauth2/v1/token of the org.
+	// TokenURL is the token endpoint. It must be https, except for loopback addresses or with
+	// Config.AllowInsecureHTTP. Default: /oauth2/v1/token of the org.
 	TokenURL string
 
 	// DPoP requires tokens that are bound to a key, from the first request on, and refuses others. It saves one round
@@ -58,13 +60,14 @@ type ServiceApp struct {
 	DPoP bool
 }
 
-// PrivateKey is the key that authenticates a service app. It comes from PEM, JWK or Signer, and prints as redacted.
+// PrivateKey is the key that authenticates a service app. PEM, JWK and Signer return one. It prints as redacted.
 type PrivateKey struct {
 	redacted
 	load func() (crypto.Signer, string, error)
 }
 
-// PEM is a private key as PEM text: PKCS#8, PKCS#1 (RSA) or SEC 1 (EC), with line ends or with \n in their place.
+// PEM returns the private key in a PEM text: PKCS#8, PKCS#1 (RSA) or SEC 1 (EC). Line ends may be missing or escaped.
+// NewClient reports a key that cannot be used.
 func PEM(text string) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) {
 		signer, err := jws.ParsePEM(text)
@@ -72,12 +75,13 @@ func PEM(text string) PrivateKey {
 	}}
 }
 
-// JWK is a private key as a JSON Web Key (RFC 7517).
+// JWK returns the private key in a JSON Web Key (RFC 7517). NewClient reports a key that cannot be used.
 func JWK(text string) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) { return jws.ParseJWK(text) }}
 }
 
-// Signer is a private key that is kept elsewhere, such as in an HSM or a KMS. It must be safe for concurrent use.
+// Signer returns a private key that is kept elsewhere, such as in an HSM or a KMS. signer must be safe for concurrent
+// use. If its Sign does not return within about 90 s, the calls that wait for the token fail.
 func Signer(signer crypto.Signer) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) { return signer, "", nil }}
 }

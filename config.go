@@ -51,7 +51,7 @@ type Config struct {
 	AttemptTimeout time.Duration
 
 	// Retry says how often, and after which waits, a GET or DELETE is retried.
-	Retry Retry
+	Retry RetryOptions
 
 	// RateLimiter says how much of Okta's rate limits the client may use.
 	RateLimiter RateLimiter
@@ -73,14 +73,14 @@ type Config struct {
 	warnings []string // of LoadConfig, for Logger
 }
 
-// Retry configures the retries of a GET, a DELETE or a token request: after a lost connection, a response that is cut
-// short, and the statuses 429, 500, 502, 503 and 504. Any other method is retried after a 429 only.
+// RetryOptions configures the retries of a GET, a DELETE or a token request: after a lost connection, a response that
+// is cut short, and the statuses 429, 500, 502, 503 and 504. Any other method is retried after a 429 only.
 //
 // Waits double from MinWait on, with jitter. After a 429, the wait lasts until the window ends by the server's clock.
 // A Retry-After that is longer than MaxWait is shortened to it. If a wait would be longer than MaxWait otherwise, or
 // end after the context's deadline, the call returns its error at once. The first retry does not wait if a DELETE
 // found that the server had closed an idle connection.
-type Retry struct {
+type RetryOptions struct {
 	// MaxRetries is how many retries a call makes. Default: 4; negative: none. Up to 16 429s do not count while
 	// Config.RateLimiter knows when the window ends and the bucket serves other requests: the call only waits for its
 	// turn.

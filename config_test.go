@@ -118,7 +118,7 @@ func TestNewClientAccepts(t *testing.T) {
 
 func TestOneRetryWaitMovesTheDefaultOfTheOther(t *testing.T) {
 	t.Parallel()
-	for _, retry := range []okta.Retry{{MaxWait: time.Millisecond}, {MinWait: time.Hour}} {
+	for _, retry := range []okta.RetryOptions{{MaxWait: time.Millisecond}, {MinWait: time.Hour}} {
 		_, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(apiToken), Retry: retry})
 		require.NoError(t, err)
 	}

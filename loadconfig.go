@@ -114,7 +114,7 @@ func (l *loader) config() (Config, error) {
 	c := Config{
 		OrgURL:         l.orgURL(),
 		AttemptTimeout: l.seconds(settings.RequestTimeout),
-		Retry:          Retry{MaxRetries: l.maxRetries(), MaxBackoff: l.seconds(settings.MaxBackoff)},
+		Retry:          RetryOptions{MaxRetries: l.maxRetries(), MaxBackoff: l.seconds(settings.MaxBackoff)},
 		RateLimiter:    RateLimiter{MaxUse: l.maxUse()},
 		HTTPClient:     l.httpClient(),
 		Credentials:    l.credentials(),
@@ -359,7 +359,7 @@ func (l *loader) privateKey(setting, id string) PrivateKey {
 	}
 	l.warn(warnings)
 	if settings.IsPEM(key) {
-		return PEM(key)
+		return PrivateKeyFromPEM(key)
 	}
-	return JWK(key)
+	return PrivateKeyFromJWK(key)
 }

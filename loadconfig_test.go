@@ -62,7 +62,7 @@ func TestLoadConfigPrecedence(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "https://strongest.okta.com", config.OrgURL)
 	assert.Equal(t, 3*time.Second, config.AttemptTimeout)
-	assert.Equal(t, okta.Retry{MaxRetries: 1, MaxBackoff: 12 * time.Second}, config.Retry)
+	assert.Equal(t, okta.RetryOptions{MaxRetries: 1, MaxBackoff: 12 * time.Second}, config.Retry)
 	assert.Equal(t, okta.RateLimiter{MaxUse: 0.5}, config.RateLimiter)
 	assert.Equal(t, "SSWS strongest", authorization(t, config))
 	assert.Nil(t, config.HTTPClient)
@@ -324,7 +324,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"orgUrl (OKTA_CLIENT_ORGURL) begins or ends with a quotation mark", []string{`ORGURL='https://SECRET.okta.com'`}},
 		{"orgUrl (OKTA_CLIENT_ORGURL) contains a line end (CR or LF)", []string{"ORGURL=https://SECRET.okta.com\r"}},
 		{"orgUrl (OKTA_CLIENT_ORGURL) begins or ends with a space", []string{"ORGURL=https://SECRET.okta.com "}},
-		{"orgUrl (OKTA_CLIENT_ORGURL) is that of an authorization server", []string{"ORGURL=https://SECRET.okta.com/oauth2/default"}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) is that of an authorization server", []string{"ORGURL=https://SECRET.io/oauth2/default"}},
 		{"token (OKTA_CLIENT_TOKEN) is not a token: the token begins or ends with a quotation", []string{`TOKEN="00SECRET"`}},
 		{"token (OKTA_CLIENT_TOKEN) is not a token: the token contains a line end", []string{"TOKEN=00SECRET\r"}},
 		{"orgUrl (OKTA_CLIENT_ORGURL) is a template", []string{"ORGURL=https://{yourOktaDomain}"}},
@@ -384,7 +384,8 @@ func TestLoadConfigKeyInTheHomeFolder(t *testing.T) {
 	file := write(t, pkcs8(t, keys()["P-256"]), 0o600)
 	t.Setenv("HOME", filepath.Dir(file))
 	t.Setenv("USERPROFILE", filepath.Dir(file)) // the same on Windows
-	_, err := load(t, nil, "OKTA_CLIENT_PRIVATEKEY=~/"+filepath.Base(file), "OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
+	path := "OKTA_CLIENT_PRIVATEKEY=~/" + filepath.Base(file)
+	_, err := load(t, nil, path, "OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
 	require.NoError(t, err)
 }
 
@@ -466,7 +467,7 @@ func TestLoadConfigZeroIsTheDefaultButForRetries(t *testing.T) {
 		"okta: {client: {requestTimeout: 0, connectionTimeout: 0, rateLimit: {maxRetries: 0, maxBackoff: 0}}}",
 	})
 	require.NoError(t, err)
-	assert.Equal(t, okta.Config{Retry: okta.Retry{MaxRetries: -1}}, config, "no retries, and the defaults")
+	assert.Equal(t, okta.Config{Retry: okta.RetryOptions{MaxRetries: -1}}, config, "no retries, and the defaults")
 }
 
 func TestLoadConfigWarnsOnceOfFilesThatOthersCanRead(t *testing.T) {

@@ -60,29 +60,30 @@ type ServiceApp struct {
 	DPoP bool
 }
 
-// PrivateKey is the key that authenticates a service app. PEM, JWK and Signer return one. It prints as redacted.
+// PrivateKey is the key that authenticates a service app. [PrivateKeyFromPEM], [PrivateKeyFromJWK] and
+// [PrivateKeyFromSigner] return one. It prints as redacted.
 type PrivateKey struct {
 	redacted
 	load func() (crypto.Signer, string, error)
 }
 
-// PEM returns the private key in a PEM text: PKCS#8, PKCS#1 (RSA) or SEC 1 (EC). Line ends may be missing or escaped.
-// NewClient reports a key that cannot be used.
-func PEM(text string) PrivateKey {
+// PrivateKeyFromPEM returns the private key in a PEM text: PKCS#8, PKCS#1 (RSA) or SEC 1 (EC). Line ends may be
+// missing or escaped. NewClient reports a key that cannot be used.
+func PrivateKeyFromPEM(text string) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) {
 		signer, err := jws.ParsePEM(text)
 		return signer, "", err
 	}}
 }
 
-// JWK returns the private key in a JSON Web Key (RFC 7517). NewClient reports a key that cannot be used.
-func JWK(text string) PrivateKey {
+// PrivateKeyFromJWK returns the private key in a JSON Web Key (RFC 7517). NewClient reports a key that cannot be used.
+func PrivateKeyFromJWK(text string) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) { return jws.ParseJWK(text) }}
 }
 
-// Signer returns a private key that is kept elsewhere, such as in an HSM or a KMS. signer must be safe for concurrent
-// use. If its Sign does not return within about 90 s, the calls that wait for the token fail.
-func Signer(signer crypto.Signer) PrivateKey {
+// PrivateKeyFromSigner returns a private key that is kept elsewhere, such as in an HSM or a KMS. signer must be safe
+// for concurrent use. If its Sign does not return within about 90 s, the calls that wait for the token fail.
+func PrivateKeyFromSigner(signer crypto.Signer) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) { return signer, "", nil }}
 }
 
@@ -131,7 +132,7 @@ func (app ServiceApp) checkScopes() error {
 
 func (app ServiceApp) key() (*jws.Key, error) {
 	if app.PrivateKey.load == nil {
-		return nil, errors.New("ServiceApp.PrivateKey is missing: use PEM, JWK or Signer")
+		return nil, errors.New("ServiceApp.PrivateKey is missing: use one of the PrivateKeyFrom functions")
 	}
 	signer, id, err := app.PrivateKey.load()
 	if err != nil {

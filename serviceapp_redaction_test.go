@@ -27,7 +27,7 @@ func TestEchoesOfTokenRequestsAreRedacted(t *testing.T) {
 	t.Parallel()
 	for _, dpop := range []bool{false, true} {
 		app := newApp(t, func(app *oktatest.ServiceApp) { app.DPoP = dpop })
-		app.config.PrivateKey = okta.PEM(pkcs8(t, keys()["P-256"]))
+		app.config.PrivateKey = okta.PrivateKeyFromPEM(pkcs8(t, keys()["P-256"]))
 		var logged bytes.Buffer
 		var mu sync.Mutex
 		var shown strings.Builder

@@ -270,7 +270,7 @@ func TestRefusalsOfTheTokenEndpoint(t *testing.T) {
 		description string
 	}{
 		"unknown key": {
-			func(a *okta.ServiceApp) { a.PrivateKey = okta.Signer(keys()["P-384"]) },
+			func(a *okta.ServiceApp) { a.PrivateKey = okta.PrivateKeyFromSigner(keys()["P-384"]) },
 			401, "invalid_client", "The client_assertion signature is invalid.",
 		},
 		"unknown key ID": {

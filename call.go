@@ -93,11 +93,11 @@ func (e *engine) send(ctx context.Context, r request) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.auth == nil {
-		r.auth = e.credentials.forCall()
-	}
 	if r.route == "" {
 		r.route = e.guessRoute(req.URL)
+	}
+	if r.auth == nil {
+		r.auth = e.credentials.forCall(r.method + " " + r.route)
 	}
 	k := &call{request: r, engine: e, ctx: ctx, shown: req.URL.EscapedPath(), since: time.Now()}
 	k.bucket = ratelimit.BucketOf(r.method, r.route)
@@ -152,6 +152,7 @@ func (k *call) try(req *http.Request) (*attempt, *http.Response, error) {
 		k.setRetryHeader(req.Header)
 	}
 	a := &attempt{request: &k.request, shown: k.shown, number: k.sent + 1, response: noResponse}
+	defer func() { k.auth.done(a.response.Header) }()
 	defer k.release(a) // whatever happens, even in a callback that panics
 	if err := k.prepare(a, req); err != nil {
 		return nil, nil, err

@@ -89,8 +89,8 @@ type Request struct {
 // which is decoded into it: members match by their exact names. If out is nil, the body may be empty, or one JSON object
 // or an array of them, and is ignored. For lists of several pages, use [List].
 //
-// GET and DELETE are retried as [Retry] says. A POST, PUT or PATCH is sent again only after a 429, or with another
-// token or DPoP proof after Okta refused the one before: these responses say that it was not done.
+// GET and DELETE are retried as [RetryOptions] says. A POST, PUT or PATCH is sent again only after a 429, or with
+// another token or DPoP proof after Okta refused the one before: these responses say that it was not done.
 //
 // A path segment that is empty, ".", "..", or contains "/", "\", ";", a control character or invalid UTF-8 is
 // refused with ErrInvalidArgument.

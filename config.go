@@ -1,6 +1,8 @@
 package okta
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -9,12 +11,14 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/grantkit/okta/internal/retry"
 )
@@ -23,7 +27,7 @@ import (
 // default that its comment names.
 type Config struct {
 	// OrgURL is where the org's API lives, such as https://acme.okta.com. A port and a base path are kept; userinfo,
-	// a query and a fragment are refused. It has to be https, but for loopback addresses and AllowInsecureHTTP.
+	// a query and a fragment are refused. It must be https, except for loopback addresses or with AllowInsecureHTTP.
 	OrgURL string
 
 	// Credentials authenticate the requests: APIToken, BearerToken, TokenSource or ServiceApp.
@@ -47,7 +51,7 @@ type Config struct {
 	AttemptTimeout time.Duration
 
 	// Retry says how often, and after which waits, a GET or DELETE is retried.
-	Retry Retry
+	Retry RetryOptions
 
 	// RateLimiter says how much of Okta's rate limits the client may use.
 	RateLimiter RateLimiter
@@ -57,26 +61,26 @@ type Config struct {
 	Logger *slog.Logger `json:"-"`
 
 	// OnAttempt is called after each attempt that was sent, including those at the token endpoint, with the context of
-	// its call: a value in that context can lead a request ID back to the call. It must be safe for concurrent use.
-	// Default: none.
+	// its call: a value in that context can lead a request ID back to the call. It must be safe for concurrent use, and
+	// should not make calls with the same client: during a token request of a ServiceApp, such a call may wait for the
+	// very token, up to 90 s, and then fails. Default: none.
 	OnAttempt func(context.Context, Attempt) `json:"-"`
 
 	// AllowInsecureHTTP permits an http OrgURL that is not a loopback address. The credentials then travel in the
 	// clear.
 	AllowInsecureHTTP bool
 
-	warnings   []string      // of LoadConfig, for Logger
-	maxBackoff time.Duration // of LoadConfig: longer waits are cut to it; 0 for none
+	warnings []string // of LoadConfig, for Logger
 }
 
-// Retry configures the retries of a GET, a DELETE or a token request: after a lost connection, a response that is cut
-// short, and the statuses 429, 500, 502, 503 and 504. Any other method is retried after a 429 only.
+// RetryOptions configures the retries of a GET, a DELETE or a token request: after a lost connection, a response that
+// is cut short, and the statuses 429, 500, 502, 503 and 504. Any other method is retried after a 429 only.
 //
 // Waits double from MinWait on, with jitter. After a 429, the wait lasts until the window ends by the server's clock.
 // A Retry-After that is longer than MaxWait is shortened to it. If a wait would be longer than MaxWait otherwise, or
 // end after the context's deadline, the call returns its error at once. The first retry does not wait if a DELETE
 // found that the server had closed an idle connection.
-type Retry struct {
+type RetryOptions struct {
 	// MaxRetries is how many retries a call makes. Default: 4; negative: none. Up to 16 429s do not count while
 	// Config.RateLimiter knows when the window ends and the bucket serves other requests: the call only waits for its
 	// turn.
@@ -84,6 +88,10 @@ type Retry struct {
 
 	MinWait time.Duration // shortest wait. Default: 500 ms
 	MaxWait time.Duration // longest wait. Default: 70 s, which is a rate limit window and some slack
+
+	// MaxBackoff shortens longer waits, also those for the end of a rate limit window, and the retry then comes early,
+	// as with rateLimit.maxBackoff of Okta's SDKs. Default: none.
+	MaxBackoff time.Duration
 }
 
 const (
@@ -206,11 +214,14 @@ func (c Config) retryPolicy() (retry.Policy, error) {
 	if r.MaxWait < 0 {
 		return retry.Policy{}, invalid("Config.Retry.MaxWait is negative")
 	}
+	if r.MaxBackoff < 0 {
+		return retry.Policy{}, invalid("Config.Retry.MaxBackoff is negative")
+	}
 	if r.MinWait > 0 && r.MaxWait > 0 && r.MinWait > r.MaxWait {
 		return retry.Policy{}, invalid("Config.Retry.MinWait is longer than MaxWait")
 	}
 	p := retry.Policy{
-		MaxRetries: cmp.Or(r.MaxRetries, defaultMaxRetries), MinWait: r.MinWait, MaxWait: r.MaxWait, Cut: c.maxBackoff,
+		MaxRetries: cmp.Or(r.MaxRetries, defaultMaxRetries), MinWait: r.MinWait, MaxWait: r.MaxWait, Cut: r.MaxBackoff,
 	}
 	if p.MaxWait == 0 {
 		p.MaxWait = max(defaultMaxWait, p.MinWait, p.Cut)
@@ -235,11 +246,16 @@ func checkOrgURL(address string, allowHTTP bool) (root, reason string) {
 		return "", reason
 	case strings.HasSuffix(root, "/api/v1"):
 		return "", "ends with /api/v1, which the client adds by itself"
+	case authorizationServer.MatchString(root):
+		return "", "is that of an authorization server: leave out /oauth2 and all behind it"
 	case isAdminConsole(root):
 		return "", "is that of the admin console: leave out -admin"
 	}
 	return root, ""
 }
+
+// authorizationServer matches the issuers of tokens, such as https://acme.okta.com/oauth2/default.
+var authorizationServer = regexp.MustCompile(`/oauth2(/[^/]+)?$`)
 
 // oktaDomains are the domains under which Okta serves orgs, each with its admin console at <org>-admin.
 var oktaDomains = []string{"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"}
@@ -253,8 +269,11 @@ func isAdminConsole(root string) bool {
 	return strings.HasSuffix(org, "-admin") && slices.Contains(oktaDomains, domain)
 }
 
-// checkURL returns address without a trailing slash, or why credentials must not be sent there.
-func checkURL(address string, allowHTTP bool) (checked, reason string) {
+// checkURL returns address in its normal spelling, without a trailing slash, or why credentials must not be sent there.
+func checkURL(address string, allowHTTP bool) (normal, reason string) {
+	if reason := misquoted(address); reason != "" {
+		return "", reason
+	}
 	u, err := url.Parse(address)
 	if err != nil { // not quoted: what looks like a port may be a part of a password
 		return "", "is not a URL"
@@ -262,8 +281,28 @@ func checkURL(address string, allowHTTP bool) (checked, reason string) {
 	if reason := refuseURL(u, address, allowHTTP); reason != "" {
 		return "", reason
 	}
-	base := url.URL{Scheme: u.Scheme, Host: u.Host}
+	host, err := normalHost(u)
+	if err != nil {
+		return "", "has a host that is no domain name"
+	}
+	base := url.URL{Scheme: u.Scheme, Host: host}
 	return base.String() + strings.TrimRight(u.EscapedPath(), "/"), ""
+}
+
+// misquoted says what the syntax of some file has left in a value: Docker, for one, takes the quotes of an env file for
+// a part of the value. Any such text is refused elsewhere, too, but not with this reason.
+func misquoted(text string) string {
+	switch {
+	case text == "":
+		return ""
+	case strings.ContainsAny(text[:1]+text[len(text)-1:], "\"'`"):
+		return "begins or ends with a quotation mark, which is no part of it"
+	case strings.ContainsAny(text, "\r\n"):
+		return "contains a line end (CR or LF), as that of a Windows file"
+	case strings.TrimSpace(text) != text:
+		return "begins or ends with a space"
+	}
+	return ""
 }
 
 func refuseURL(u *url.URL, address string, allowHTTP bool) string {
@@ -286,6 +325,42 @@ func refuseURL(u *url.URL, address string, allowHTTP bool) string {
 		return "is http, which would show the credentials to the network: use https"
 	}
 	return ""
+}
+
+// normalHost returns host and port as they are compared, and signed: in lower case, an internationalized name as
+// net/http sends it (in Punycode), without an empty port or the scheme's own.
+func normalHost(u *url.URL) (string, error) {
+	host, err := asciiHost(u.Host)
+	if err != nil {
+		return "", err
+	}
+	name, zone, zoned := strings.Cut(strings.ToLower(host), "%")
+	if zoned {
+		_, zone, _ = strings.Cut(host, "%") // of an IPv6 address: its case counts
+		return name + "%" + zone, nil
+	}
+	switch port := u.Port(); {
+	case port == "", port == "443" && u.Scheme == "https", port == "80" && u.Scheme == "http":
+		return strings.TrimSuffix(name, ":"+port), nil
+	}
+	return name, nil
+}
+
+// asciiHost lets net/http write an internationalized host, so that both agree on it.
+func asciiHost(host string) (string, error) {
+	if !strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return host, nil
+	}
+	var head bytes.Buffer
+	sent := http.Request{Method: http.MethodGet, URL: &url.URL{Scheme: "https", Host: host}}
+	if err := sent.Write(&head); err != nil {
+		return "", err
+	}
+	received, err := http.ReadRequest(bufio.NewReader(&head))
+	if err != nil {
+		return "", err
+	}
+	return received.Host, nil
 }
 
 func validPort(port string) bool {

@@ -47,6 +47,10 @@ func TestNewClientRefuses(t *testing.T) {
 		"admin console":          {func(c *okta.Config) { c.OrgURL = "https://acme-admin.okta.com" }, "OrgURL"},
 		"line end":               {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com\n" }, "OrgURL"},
 		"bad port":               {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com:99999" }, "OrgURL"},
+		"quotes":                 {func(c *okta.Config) { c.OrgURL = `"https://acme.okta.com"` }, "OrgURL"},
+		"authorization server":   {func(c *okta.Config) { c.OrgURL = "https://acme.okta.com/oauth2/default" }, "OrgURL"},
+		"quotes of a token":      {func(c *okta.Config) { c.Credentials = okta.APIToken(`"00secret"`) }, "Credentials"},
+		"negative MaxBackoff":    {func(c *okta.Config) { c.Retry.MaxBackoff = -1 }, "Retry.MaxBackoff"},
 		"no credentials":         {func(c *okta.Config) { c.Credentials = nil }, "Credentials"},
 		"nil service app":        {func(c *okta.Config) { c.Credentials = (*okta.ServiceApp)(nil) }, "Credentials"},
 		"empty API token":        {func(c *okta.Config) { c.Credentials = okta.APIToken("") }, "Credentials"},
@@ -89,7 +93,14 @@ func TestNewClientAccepts(t *testing.T) {
 		"https://gw.example/okta/acme/":     "https://gw.example/okta/acme",
 		"https://gw.example:444/a%2Fb":      "https://gw.example:444/a%2Fb",
 		"http://localhost:8080":             "http://localhost:8080",
-		"http://LOCALHOST:8080":             "http://LOCALHOST:8080",
+		"http://LOCALHOST:8080":             "http://localhost:8080",
+		"https://ACME.Okta.com":             "https://acme.okta.com",
+		"https://acme.okta.com:":            "https://acme.okta.com",
+		"https://acme.okta.com:443":         "https://acme.okta.com",
+		"http://127.0.0.1:80/base":          "http://127.0.0.1/base",
+		"https://Bücher.example:":           "https://xn--bcher-kva.example",
+		"https://bücher.example:8443/Base":  "https://xn--bcher-kva.example:8443/Base",
+		"https://[FE80::1%25Eth0]:8443":     "https://[fe80::1%25Eth0]:8443",
 		"https://[fe80::1%25eth0]:8443":     "https://[fe80::1%25eth0]:8443",
 		"http://127.0.0.1:8080/base":        "http://127.0.0.1:8080/base",
 		"http://[::1]:8080":                 "http://[::1]:8080",
@@ -107,7 +118,7 @@ func TestNewClientAccepts(t *testing.T) {
 
 func TestOneRetryWaitMovesTheDefaultOfTheOther(t *testing.T) {
 	t.Parallel()
-	for _, retry := range []okta.Retry{{MaxWait: time.Millisecond}, {MinWait: time.Hour}} {
+	for _, retry := range []okta.RetryOptions{{MaxWait: time.Millisecond}, {MinWait: time.Hour}} {
 		_, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: okta.APIToken(apiToken), Retry: retry})
 		require.NoError(t, err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/grantkit/okta/internal/redact"
 )
 
-// Credentials authenticate requests. They come from APIToken, BearerToken or TokenSource, or are a ServiceApp. Their
-// secrets print as redacted under every fmt verb, in slog and in JSON.
+// Credentials authenticate requests. APIToken, BearerToken and TokenSource return them, and a ServiceApp implements
+// them. Their secrets print as redacted under every fmt verb, in slog and in JSON.
 type Credentials interface {
 	// authenticator checks the credentials, without I/O. e carries the requests to a token endpoint.
 	authenticator(e *engine) (authenticator, error)
@@ -21,20 +21,23 @@ type Credentials interface {
 
 // authenticator authenticates the calls of a client. It is safe for concurrent use.
 type authenticator interface {
-	forCall() callAuthenticator
+	// forCall returns what authenticates one call. resource is what the call uses, such as "GET /api/v1/users/{userId}".
+	forCall(resource string) callAuthenticator
 }
 
 // callAuthenticator authenticates the attempts of one call.
 type callAuthenticator interface {
 	// authenticate adds to req what authenticates it, and returns the secrets among that.
 	authenticate(ctx context.Context, req *http.Request) (redact.Secrets, error)
+	// done is called when an attempt has ended, however it did, with the header of its response; nil if there is none.
+	done(response http.Header)
 	// renew is told of every response, and reports whether the request is to be sent once more with other
 	// authentication. refusal is nil if nothing is wrong with the response.
 	renew(resp *http.Response, refusal *Error) bool
 }
 
-// APIToken authenticates with an API token of the org, made under Security > API > Tokens: "Authorization: SSWS
-// <token>". It may do what its owner may do.
+// APIToken authenticates with an API token of the org, created under Security > API > Tokens: "Authorization: SSWS
+// <token>". The token has the permissions of its owner.
 func APIToken(token string) Credentials {
 	return &staticToken{scheme: "SSWS", token: redact.New(token)}
 }
@@ -70,13 +73,15 @@ func (t *staticToken) authenticator(*engine) (authenticator, error) {
 	return t, nil
 }
 
-func (t *staticToken) forCall() callAuthenticator { return t }
+func (t *staticToken) forCall(string) callAuthenticator { return t }
 
 func (t *staticToken) authenticate(_ context.Context, req *http.Request) (redact.Secrets, error) {
 	token := t.token()
 	req.Header.Set("Authorization", t.scheme+" "+token)
 	return redact.Secrets{token}, nil
 }
+
+func (t *staticToken) done(http.Header) {}
 
 func (t *staticToken) renew(*http.Response, *Error) bool { return false }
 
@@ -93,7 +98,7 @@ func (t *tokenSource) authenticator(*engine) (authenticator, error) {
 	return t, nil
 }
 
-func (t *tokenSource) forCall() callAuthenticator { return t }
+func (t *tokenSource) forCall(string) callAuthenticator { return t }
 
 func (t *tokenSource) authenticate(_ context.Context, req *http.Request) (redact.Secrets, error) {
 	token, err := t.token()
@@ -125,6 +130,8 @@ func checkSourced(token *oauth2.Token) (string, error) {
 	}
 }
 
+func (t *tokenSource) done(http.Header) {}
+
 func (t *tokenSource) renew(*http.Response, *Error) bool { return false }
 
 // authorize sets the Authorization header, and returns what is secret about it.
@@ -137,6 +144,9 @@ func authorize(req *http.Request, scheme, token string) redact.Secrets {
 func checkToken(token string) error {
 	if token == "" {
 		return errors.New("the token is empty")
+	}
+	if reason := misquoted(token); reason != "" {
+		return errors.New("the token " + reason)
 	}
 	for _, b := range []byte(token) {
 		if b <= ' ' || b > '~' {

@@ -67,7 +67,7 @@
 // # Retries and rate limits
 //
 // GET and DELETE are retried after a lost connection, a response that is cut short, and the statuses 429, 500, 502,
-// 503 and 504: four times by default, see [Retry]. After a 429 the client waits until the window ends by Okta's
+// 503 and 504: four times by default, see [RetryOptions]. After a 429 the client waits until the window ends by Okta's
 // clock. If a wait cannot end before the context's deadline, the call returns its error at once. If a retry of a
 // revoke of one grant or token finds nothing after an attempt whose response was lost or was a 5xx, the revoke has
 // succeeded.

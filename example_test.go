@@ -63,7 +63,7 @@ func ExampleServiceApp() {
 		OrgURL: org.URL,
 		Credentials: okta.ServiceApp{
 			ClientID:   app.ClientID,
-			PrivateKey: okta.Signer(key), // or okta.PEM, or okta.JWK
+			PrivateKey: okta.PrivateKeyFromSigner(key), // or okta.PrivateKeyFromPEM, or okta.PrivateKeyFromJWK
 			KeyID:      "key-1",
 			Scopes:     []string{"okta.users.read"},
 		},
@@ -264,7 +264,7 @@ func ExampleConfig_onAttempt() {
 	client, err := okta.NewClient(okta.Config{
 		OrgURL:      org.URL,
 		Credentials: okta.APIToken(oktatest.DemoToken),
-		Retry:       okta.Retry{MinWait: 1, MaxWait: 1}, // nanoseconds, for a quick example
+		Retry:       okta.RetryOptions{MinWait: 1, MaxWait: 1}, // nanoseconds, for a quick example
 		OnAttempt: func(_ context.Context, r okta.Attempt) {
 			fmt.Println(r.Method, r.Path, "attempt", r.Number, "status", r.StatusCode, "wait", r.Wait)
 		},

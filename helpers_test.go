@@ -96,7 +96,7 @@ func quickRetries(c *okta.Config) {
 	c.Retry.MinWait, c.Retry.MaxWait = time.Millisecond, 10*time.Millisecond
 }
 
-func defaultRetries(c *okta.Config) { c.Retry = okta.Retry{} }
+func defaultRetries(c *okta.Config) { c.Retry = okta.RetryOptions{} }
 
 func noRetries(c *okta.Config) { c.Retry.MaxRetries = -1 }
 

@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -30,7 +31,8 @@ type ConfigSources struct {
 //
 // An invalid value is an error that names the file and line, or the variable, and never shows the value. A credential
 // of one file for an org that a stronger file names is an error, too, and so is one of the environment for an org
-// about which two files differ. An unknown key or variable is a warning that NewClient logs to Config.Logger.
+// about which two files differ. An unknown key or variable is a warning that NewClient logs to Config.Logger. So is a
+// file that cannot be read, if the environment has an org and its credentials; otherwise, it is an error.
 //
 // Credentials follow authorizationMode: SSWS, Bearer, PrivateKey or JWK. Without it, a token is an API token, and a
 // private key counts only if there is no token; without either, Config.Credentials is nil. Timeouts are in seconds.
@@ -48,6 +50,10 @@ func LoadConfigFrom(sources ConfigSources) (Config, error) {
 	l := loader{settings: settings.Settings{}}
 	for _, name := range sources.Files {
 		file, warnings, err := settings.FromFile(name)
+		if unreadable, ok := errors.AsType[*settings.UnreadableError](err); ok {
+			l.unreadable = append(l.unreadable, unreadable.Error())
+			continue
+		}
 		if err != nil {
 			return Config{}, fmt.Errorf("%w: configuration: %w", ErrInvalidArgument, err)
 		}
@@ -59,6 +65,9 @@ func LoadConfigFrom(sources ConfigSources) (Config, error) {
 		return Config{}, invalid("configuration: %v", err)
 	}
 	l.add(environment, warnings)
+	if err := l.checkUnreadable(environment); err != nil {
+		return Config{}, err
+	}
 	return l.config()
 }
 
@@ -68,6 +77,8 @@ type loader struct {
 	settings settings.Settings   // the strongest value of each key
 	warnings []string
 	err      error // the first one
+
+	unreadable []string // files, and why
 }
 
 // add adds the settings of a stronger source.
@@ -82,16 +93,31 @@ func (l *loader) warn(warnings []string) {
 	}
 }
 
+// checkUnreadable makes a warning of each file that cannot be read if the environment has an org and its credentials:
+// in a container, the home folder is often that of another user. Otherwise, it is an error, since what is missing may
+// stand in the file.
+func (l *loader) checkUnreadable(environment settings.Settings) error {
+	if len(l.unreadable) == 0 {
+		return nil
+	}
+	has := func(key string) bool { return environment[key].Text != "" }
+	complete := has(settings.OrgURL) && (has(settings.Token) || has(settings.PrivateKey) || has(settings.JWK))
+	if !complete {
+		return invalid("configuration: %s", strings.Join(l.unreadable, "; "))
+	}
+	l.warn(l.unreadable)
+	return nil
+}
+
 func (l *loader) config() (Config, error) {
 	l.checkOwners()
 	c := Config{
 		OrgURL:         l.orgURL(),
 		AttemptTimeout: l.seconds(settings.RequestTimeout),
-		Retry:          Retry{MaxRetries: l.maxRetries()},
+		Retry:          RetryOptions{MaxRetries: l.maxRetries(), MaxBackoff: l.seconds(settings.MaxBackoff)},
 		RateLimiter:    RateLimiter{MaxUse: l.maxUse()},
 		HTTPClient:     l.httpClient(),
 		Credentials:    l.credentials(),
-		maxBackoff:     l.seconds(settings.MaxBackoff),
 	}
 	c.warnings = l.warnings
 	if l.err != nil {
@@ -114,7 +140,7 @@ func (l *loader) checkOwners() {
 		fromEnvironment := strings.HasPrefix(secret.Place, "OKTA_CLIENT_")
 		for _, file := range l.files[:max(named, 0)] {
 			switch other := file[owner].Text; {
-			case other == target.Text:
+			case sameOwner(owner, other, target.Text):
 			case fromEnvironment && other != "":
 				l.fail(owner, "is not the one of a weaker file: with "+secret.Place+", it belongs in the environment")
 			case secret.Place != "" && file[key].Place == secret.Place:
@@ -122,6 +148,16 @@ func (l *loader) checkOwners() {
 			}
 		}
 	}
+}
+
+// sameOwner reports whether two values name the same org, or the same proxy.
+func sameOwner(owner, a, b string) bool {
+	if a == b || owner != settings.OrgURL {
+		return a == b
+	}
+	a, invalid := checkURL(a, true)
+	b, alsoInvalid := checkURL(b, true)
+	return invalid == "" && alsoInvalid == "" && a == b
 }
 
 func (l *loader) text(key string) string { return l.settings[key].Text }
@@ -323,7 +359,7 @@ func (l *loader) privateKey(setting, id string) PrivateKey {
 	}
 	l.warn(warnings)
 	if settings.IsPEM(key) {
-		return PEM(key)
+		return PrivateKeyFromPEM(key)
 	}
-	return JWK(key)
+	return PrivateKeyFromJWK(key)
 }

@@ -2,6 +2,7 @@ package okta_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"net"
@@ -61,7 +62,7 @@ func TestLoadConfigPrecedence(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "https://strongest.okta.com", config.OrgURL)
 	assert.Equal(t, 3*time.Second, config.AttemptTimeout)
-	assert.Equal(t, okta.Retry{MaxRetries: 1}, config.Retry)
+	assert.Equal(t, okta.RetryOptions{MaxRetries: 1, MaxBackoff: 12 * time.Second}, config.Retry)
 	assert.Equal(t, okta.RateLimiter{MaxUse: 0.5}, config.RateLimiter)
 	assert.Equal(t, "SSWS strongest", authorization(t, config))
 	assert.Nil(t, config.HTTPClient)
@@ -92,7 +93,11 @@ func TestLoadConfigKeepsACredentialForItsOrg(t *testing.T) {
 		_, err := load(t, files)
 		require.NoError(t, err, "%v", files)
 	}
-	_, err := load(t, []string{home}, "OKTA_CLIENT_ORGURL=https://other.okta.com")
+	_, err := load(t, []string{home, "okta: {client: {orgUrl: 'HTTPS://ACME.okta.com:443/'}}"})
+	require.NoError(t, err, "the same org in another spelling")
+	_, err = load(t, []string{home, "okta: {client: {token: ANOTHER-SECRET}}", other}) // in the middle file alone
+	require.ErrorContains(t, err, "is not the one for which token (")
+	_, err = load(t, []string{home}, "OKTA_CLIENT_ORGURL=https://other.okta.com")
 	require.NoError(t, err, "the environment is the user's own")
 
 	token := "OKTA_CLIENT_TOKEN=SECRETTOKEN"
@@ -242,14 +247,20 @@ func TestLoadConfigKeys(t *testing.T) {
 		"PEM":                   "privateKeyId: kid1\n    privateKey: |\n      " + indented,
 		"PEM without line ends": "keyId: kid1\n    privateKey: '" + strings.ReplaceAll(pemText, "\n", `\n`) + "'",
 		"PEM file":              "kid: kid1\n    privateKey: " + write(t, pemText, 0o600),
-		"JWK":                   "jwk: '" + jwkText + "'",
-		"JWK as a mapping":      "jwk: " + jwkText,
-		"JWK in privateKey":     "privateKey: '" + jwkText + "'",
-		"JWK file":              "privateKey: " + write(t, jwkText, 0o600),
-		"set of one":            `jwk: '{"keys": [` + jwkText + `]}'`,
-		"set":                   "kid: kid1\n    jwk: '" + set + "'",
-		"set as a mapping":      "kid: kid1\n    jwk: " + set,
-		"set file":              "kid: kid1\n    privateKey: " + write(t, set, 0o600),
+		"PEM with quotes": `privateKeyId: kid1
+    privateKey: '"` + strings.ReplaceAll(pemText, "\n", `\r\n`) + `"'`,
+		"PEM in base64":       "kid: kid1\n    privateKey: " + base64.StdEncoding.EncodeToString([]byte(pemText)),
+		"PEM file with a BOM": "kid: kid1\n    privateKey: " + write(t, "\uFEFF"+pemText, 0o600),
+		"JWK in base64":       "jwk: " + base64.RawURLEncoding.EncodeToString([]byte(jwkText)),
+		"JWK file with a BOM": "privateKey: " + write(t, "\uFEFF"+jwkText, 0o600),
+		"JWK":                 "jwk: '" + jwkText + "'",
+		"JWK as a mapping":    "jwk: " + jwkText,
+		"JWK in privateKey":   "privateKey: '" + jwkText + "'",
+		"JWK file":            "privateKey: " + write(t, jwkText, 0o600),
+		"set of one":          `jwk: '{"keys": [` + jwkText + `]}'`,
+		"set":                 "kid: kid1\n    jwk: '" + set + "'",
+		"set as a mapping":    "kid: kid1\n    jwk: " + set,
+		"set file":            "kid: kid1\n    privateKey: " + write(t, set, 0o600),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -309,6 +320,13 @@ func TestLoadConfigRefuses(t *testing.T) {
 		environ []string // without OKTA_CLIENT_
 	}{
 		{"orgUrl (OKTA_CLIENT_ORGURL) must begin with https://", []string{"ORGURL=SECRET.okta.com"}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) begins or ends with a quotation mark", []string{`ORGURL="https://SECRET.okta.com"`}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) begins or ends with a quotation mark", []string{`ORGURL='https://SECRET.okta.com'`}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) contains a line end (CR or LF)", []string{"ORGURL=https://SECRET.okta.com\r"}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) begins or ends with a space", []string{"ORGURL=https://SECRET.okta.com "}},
+		{"orgUrl (OKTA_CLIENT_ORGURL) is that of an authorization server", []string{"ORGURL=https://SECRET.io/oauth2/default"}},
+		{"token (OKTA_CLIENT_TOKEN) is not a token: the token begins or ends with a quotation", []string{`TOKEN="00SECRET"`}},
+		{"token (OKTA_CLIENT_TOKEN) is not a token: the token contains a line end", []string{"TOKEN=00SECRET\r"}},
 		{"orgUrl (OKTA_CLIENT_ORGURL) is a template", []string{"ORGURL=https://{yourOktaDomain}"}},
 		{"orgUrl (OKTA_CLIENT_ORGURL) contains a user name", []string{"ORGURL=https://u:SECRET@acme.okta.com"}},
 		{"(OKTA_CLIENT_AUTHORIZATIONMODE) is not SSWS, Bearer, ", []string{"AUTHORIZATIONMODE=SECRET"}},
@@ -336,6 +354,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"privateKey is missing", app("AUTHORIZATIONMODE=PrivateKey")},
 		{"jwk is missing", app("AUTHORIZATIONMODE=JWK")},
 		{"privateKey (OKTA_CLIENT_PRIVATEKEY) is neither PEM, nor a JWK", app("PRIVATEKEY=MIISECRET")},
+		{"privateKey (OKTA_CLIENT_PRIVATEKEY) is a key without its BEGIN", app("PRIVATEKEY=" + bareDER(pemText))},
 		{"privateKey (OKTA_CLIENT_PRIVATEKEY) cannot be used: ", app("PRIVATEKEY=-----BEGIN PRIVATE KEY-----SECRET")},
 		{"jwk (OKTA_CLIENT_JWK) cannot be used: the JWK cannot be read", app(`JWK={"SECRET"`)},
 		{"jwk (OKTA_CLIENT_JWK) is a set of 2 keys: privateKeyId must name one of them", app(set(jwkText, other))},
@@ -353,6 +372,21 @@ func TestLoadConfigRefuses(t *testing.T) {
 		assert.NotContains(t, err.Error(), "\n")
 		assert.Equal(t, okta.Config{}, config)
 	}
+}
+
+// bareDER returns what stands within a PEM block.
+func bareDER(pemText string) string {
+	lines := strings.Split(strings.TrimSpace(pemText), "\n")
+	return strings.Join(lines[1:len(lines)-1], "")
+}
+
+func TestLoadConfigKeyInTheHomeFolder(t *testing.T) {
+	file := write(t, pkcs8(t, keys()["P-256"]), 0o600)
+	t.Setenv("HOME", filepath.Dir(file))
+	t.Setenv("USERPROFILE", filepath.Dir(file)) // the same on Windows
+	path := "OKTA_CLIENT_PRIVATEKEY=~/" + filepath.Base(file)
+	_, err := load(t, nil, path, "OKTA_CLIENT_CLIENTID=0oa1", "OKTA_CLIENT_SCOPES=a")
+	require.NoError(t, err)
 }
 
 func TestLoadConfigNamesFileAndLine(t *testing.T) {
@@ -379,13 +413,61 @@ func TestLoadConfigUnreadableFile(t *testing.T) {
 	require.ErrorContains(t, err, long+" is longer than")
 }
 
+// A folder that cannot exist contains no file.
+func TestLoadConfigFileThatCannotExist(t *testing.T) {
+	t.Parallel()
+	file := write(t, "", 0o600)
+	for _, home := range []string{os.DevNull, file, filepath.Join(file, "x"), strings.Repeat("x", 5000), "/missing"} {
+		config, err := okta.LoadConfigFrom(okta.ConfigSources{Files: []string{filepath.Join(home, ".okta", "okta.yaml")}})
+		require.NoError(t, err, home)
+		assert.Equal(t, okta.Config{}, config)
+	}
+}
+
+// In a container, the home folder may be that of another user, and a bind mount of a missing file makes a folder.
+func TestLoadConfigUnreadableFileBesideTheEnvironment(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	loop := filepath.Join(folder, "loop")
+	require.NoError(t, os.Symlink("loop", loop))
+	closed := filepath.Join(t.TempDir(), "closed")
+	require.NoError(t, os.Mkdir(closed, 0))
+	files := map[string]string{
+		folder: "it is not a regular file",
+		loop:   "too many",
+		filepath.Join(write(t, "", 0o600), "okta.yaml"): "not a directory",
+	}
+	if os.Getuid() > 0 { // root may read everything
+		files[filepath.Join(closed, ".okta", "okta.yaml")] = "permission denied"
+	}
+	for file, reason := range files {
+		environ := []string{"OKTA_CLIENT_ORGURL=" + orgURL, "OKTA_CLIENT_TOKEN=abc"}
+		config, err := okta.LoadConfigFrom(okta.ConfigSources{Files: []string{file}, Environ: environ})
+		require.NoError(t, err, file)
+		assert.Equal(t, "SSWS abc", authorization(t, config))
+		var logged bytes.Buffer
+		config.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+		_, err = okta.NewClient(config)
+		require.NoError(t, err)
+		assert.Equal(t, 1, strings.Count(logged.String(), "level=WARN"))
+		assert.Contains(t, logged.String(), file+" cannot be read: ")
+
+		for _, incomplete := range [][]string{nil, environ[:1], environ[1:]} {
+			_, err := okta.LoadConfigFrom(okta.ConfigSources{Files: []string{file}, Environ: incomplete})
+			require.ErrorIs(t, err, okta.ErrInvalidArgument)
+			require.ErrorContains(t, err, file+" cannot be read: ")
+			require.ErrorContains(t, err, reason)
+		}
+	}
+}
+
 func TestLoadConfigZeroIsTheDefaultButForRetries(t *testing.T) {
 	t.Parallel()
 	config, err := load(t, []string{
 		"okta: {client: {requestTimeout: 0, connectionTimeout: 0, rateLimit: {maxRetries: 0, maxBackoff: 0}}}",
 	})
 	require.NoError(t, err)
-	assert.Equal(t, okta.Config{Retry: okta.Retry{MaxRetries: -1}}, config, "no retries, and the defaults")
+	assert.Equal(t, okta.Config{Retry: okta.RetryOptions{MaxRetries: -1}}, config, "no retries, and the defaults")
 }
 
 func TestLoadConfigWarnsOnceOfFilesThatOthersCanRead(t *testing.T) {

@@ -91,7 +91,8 @@ func TestAttemptsNameTheirOperationAndRoute(t *testing.T) {
 
 func TestAttemptsAtTheTokenEndpointNameARouteWithoutIDs(t *testing.T) {
 	t.Parallel()
-	app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(keys()["P-256"]), Scopes: []string{usersRead}}
+	key := okta.PrivateKeyFromSigner(keys()["P-256"])
+	app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: key, Scopes: []string{usersRead}}
 	for path, route := range map[string]string{
 		"/oauth2/v1/token":        "/oauth2/v1/token",
 		"/oauth2/aus1a2/v1/token": "/oauth2/{id}/v1/token",

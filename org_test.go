@@ -92,7 +92,7 @@ func addApp(org *oktatest.Org, option func(*oktatest.ServiceApp)) serviceApp {
 	}
 	return serviceApp{org, okta.ServiceApp{
 		ClientID:   org.AddServiceApp(app).ClientID,
-		PrivateKey: okta.Signer(keys()["P-256"]),
+		PrivateKey: okta.PrivateKeyFromSigner(keys()["P-256"]),
 		Scopes:     []string{usersRead, usersManage},
 	}}
 }

@@ -44,7 +44,7 @@ type RateLimiter struct {
 	// 1/n for each is safe. Default: 1.
 	MaxUse float64
 
-	// Disabled turns the rate limiter off: every request is sent at once. A 429 is retried as [Retry] says.
+	// Disabled turns the rate limiter off: every request is sent at once. A 429 is retried as [RetryOptions] says.
 	Disabled bool
 }
 

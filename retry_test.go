@@ -179,7 +179,7 @@ func TestBackoffDoublesWithJitterWithinItsBounds(t *testing.T) {
 		for range 50 {
 			server := play(lose(errReset))
 			require.Error(t, get(t.Context(), newClient(t, server, func(c *okta.Config) {
-				c.Retry = okta.Retry{MaxRetries: 5, MinWait: time.Second, MaxWait: 10 * time.Second}
+				c.Retry = okta.RetryOptions{MaxRetries: 5, MinWait: time.Second, MaxWait: 10 * time.Second}
 			})))
 			for i, wait := range server.waits() {
 				assert.GreaterOrEqual(t, wait, bounds[i][0])
@@ -282,7 +282,7 @@ func TestDeleteOnAStaleConnectionIsRetriedAtOnce(t *testing.T) {
 	})
 	var seen []okta.Attempt
 	client := newClient(t, nil, atURL(server), observe(&seen), func(c *okta.Config) {
-		c.Retry = okta.Retry{MinWait: time.Hour, MaxWait: 2 * time.Hour}
+		c.Retry = okta.RetryOptions{MinWait: time.Hour, MaxWait: 2 * time.Hour}
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // too short for a wait
 	defer cancel()
@@ -306,7 +306,7 @@ func TestDeleteThatTimesOutOnAUsedConnectionIsNotRetriedAtOnce(t *testing.T) {
 	})
 	var seen []okta.Attempt
 	client := newClient(t, nil, atURL(server), observe(&seen), func(c *okta.Config) {
-		c.Retry = okta.Retry{MinWait: 20 * time.Millisecond, MaxWait: time.Second}
+		c.Retry = okta.RetryOptions{MinWait: 20 * time.Millisecond, MaxWait: time.Second}
 		c.AttemptTimeout = 200 * time.Millisecond
 	})
 	require.NoError(t, revoke(t.Context(), client))

@@ -29,7 +29,8 @@ import (
 // A client has one token, which serves all calls. It is fetched when it is first needed, and refreshed in the
 // background before it expires. A fetch takes at most 90 s and may outlive the call that began it: it serves the next
 // one. If Okta refuses a token with a 401, the client fetches another one, once; if that is refused, too, calls
-// return Okta's error, and the next fetch waits 2 s to about a minute.
+// return Okta's error, and the next fetch waits 2 s to about a minute. It does not wait if the route has accepted the
+// token before. A 401 E0000015 (feature not enabled) says nothing about the token.
 //
 // If the app requires DPoP (RFC 9449), as new apps do by default, the client notices it and binds tokens to a key of
 // its own.
@@ -47,10 +48,11 @@ type ServiceApp struct {
 	// app with one key.
 	KeyID string
 
-	// Scopes are what the client asks for, such as okta.users.read. The app must have been granted them.
+	// Scopes are the scopes that the client requests, such as okta.users.read. The app must have been granted them.
 	Scopes []string
 
-	// TokenURL is the token endpoint. Default: /oauth2/v1/token of the org.
+	// TokenURL is the token endpoint. It must be https, except for loopback addresses or with
+	// Config.AllowInsecureHTTP. Default: /oauth2/v1/token of the org.
 	TokenURL string
 
 	// DPoP requires tokens that are bound to a key, from the first request on, and refuses others. It saves one round
@@ -58,27 +60,30 @@ type ServiceApp struct {
 	DPoP bool
 }
 
-// PrivateKey is the key that authenticates a service app. It comes from PEM, JWK or Signer, and prints as redacted.
+// PrivateKey is the key that authenticates a service app. [PrivateKeyFromPEM], [PrivateKeyFromJWK] and
+// [PrivateKeyFromSigner] return one. It prints as redacted.
 type PrivateKey struct {
 	redacted
 	load func() (crypto.Signer, string, error)
 }
 
-// PEM is a private key as PEM text: PKCS#8, PKCS#1 (RSA) or SEC 1 (EC), with line ends or with \n in their place.
-func PEM(text string) PrivateKey {
+// PrivateKeyFromPEM returns the private key in a PEM text: PKCS#8, PKCS#1 (RSA) or SEC 1 (EC). Line ends may be
+// missing or escaped. NewClient reports a key that cannot be used.
+func PrivateKeyFromPEM(text string) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) {
 		signer, err := jws.ParsePEM(text)
 		return signer, "", err
 	}}
 }
 
-// JWK is a private key as a JSON Web Key (RFC 7517).
-func JWK(text string) PrivateKey {
+// PrivateKeyFromJWK returns the private key in a JSON Web Key (RFC 7517). NewClient reports a key that cannot be used.
+func PrivateKeyFromJWK(text string) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) { return jws.ParseJWK(text) }}
 }
 
-// Signer is a private key that is kept elsewhere, such as in an HSM or a KMS. It must be safe for concurrent use.
-func Signer(signer crypto.Signer) PrivateKey {
+// PrivateKeyFromSigner returns a private key that is kept elsewhere, such as in an HSM or a KMS. signer must be safe
+// for concurrent use. If its Sign does not return within about 90 s, the calls that wait for the token fail.
+func PrivateKeyFromSigner(signer crypto.Signer) PrivateKey {
 	return PrivateKey{load: func() (crypto.Signer, string, error) { return signer, "", nil }}
 }
 
@@ -127,7 +132,7 @@ func (app ServiceApp) checkScopes() error {
 
 func (app ServiceApp) key() (*jws.Key, error) {
 	if app.PrivateKey.load == nil {
-		return nil, errors.New("ServiceApp.PrivateKey is missing: use PEM, JWK or Signer")
+		return nil, errors.New("ServiceApp.PrivateKey is missing: use one of the PrivateKeyFrom functions")
 	}
 	signer, id, err := app.PrivateKey.load()
 	if err != nil {
@@ -159,14 +164,17 @@ type accessToken struct {
 	key   *dpop.Key // nil if the token is not bound to one
 }
 
-func (s *serviceAuthenticator) forCall() callAuthenticator { return &apiAuthenticator{service: s} }
+func (s *serviceAuthenticator) forCall(resource string) callAuthenticator {
+	return &apiAuthenticator{service: s, resource: resource}
+}
 
 // apiAuthenticator authenticates the attempts of one call of the API.
 type apiAuthenticator struct {
-	service *serviceAuthenticator
-	token   *accessToken // of the latest attempt
-	renewed int          // how often another token was asked for
-	repairs dpop.Repairs
+	service  *serviceAuthenticator
+	resource string
+	token    *accessToken // of the latest attempt
+	renewed  int          // how often another token was asked for
+	repairs  dpop.Repairs
 }
 
 func (c *apiAuthenticator) authenticate(ctx context.Context, req *http.Request) (redact.Secrets, error) {
@@ -182,11 +190,18 @@ func (c *apiAuthenticator) authenticate(ctx context.Context, req *http.Request) 
 		req.Header.Del("DPoP") // of a token before this one
 		return authorize(req, "Bearer", token.value()), nil
 	}
+	if c.repairs.Begin(ctx, &c.service.prover, dpop.API) != nil {
+		return nil, ended(ctx)
+	}
 	proof, err := c.service.prover.Prove(req, dpop.API, token.key, token.value())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAuthentication, err)
 	}
 	return append(authorize(req, "DPoP", token.value()), proof), nil
+}
+
+func (c *apiAuthenticator) done(response http.Header) {
+	c.repairs.Done(&c.service.prover, dpop.API, response)
 }
 
 // maxRenewals is how many other tokens a call tries after a 401: one that another call has fetched, and one of its
@@ -197,21 +212,20 @@ const maxRenewals = 2
 // a 400 or a 401, or else the token.
 func (c *apiAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	s := c.service
-	fresh := s.prover.Learn(dpop.API, resp.Header)
 	if accepted(resp) {
-		s.tokens.Accepted(c.token)
+		s.tokens.Accepted(c.token, c.resource, c.renewed > 0)
 	}
 	if refusal == nil || !refusesAuthentication(resp) {
 		return false
 	}
 	if code := refusal.oauthCode(); c.token.key != nil && dpop.Refuses(code) {
-		return c.repairs.Possible(&s.prover, resp.Header, code, fresh)
+		return c.repairs.Possible(&s.prover, dpop.API, resp.Header, code)
 	}
-	if resp.StatusCode != http.StatusUnauthorized || c.renewed == maxRenewals {
+	if resp.StatusCode != http.StatusUnauthorized || refusal.Code == CodeFeatureNotEnabled || c.renewed == maxRenewals {
 		return false
 	}
 	c.renewed++
-	return s.tokens.Refused(c.token)
+	return s.tokens.Refused(c.token, c.resource)
 }
 
 // accepted reports whether a response says that its token is good. A 429 or a 5xx may come from a gateway.
@@ -297,11 +311,14 @@ func setForm(req *http.Request, form url.Values) {
 	req.Body, _ = req.GetBody()
 }
 
+func (c *tokenAuthenticator) done(response http.Header) {
+	c.repairs.Done(&c.service.prover, dpop.TokenEndpoint, response)
+}
+
 // renew repairs what can be repaired of a refused token request: it begins to bind tokens if that is required, or
 // takes over the server's nonce or clock.
 func (c *tokenAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	s := c.service
-	fresh := s.prover.Learn(dpop.TokenEndpoint, resp.Header)
 	if refusal == nil || !refusesAuthentication(resp) {
 		return false
 	}
@@ -309,7 +326,7 @@ func (c *tokenAuthenticator) renew(resp *http.Response, refusal *Error) bool {
 	if c.key == nil && dpop.Refuses(code) {
 		return s.prover.Bind() == nil
 	}
-	return c.repairs.Possible(&s.prover, resp.Header, code, fresh)
+	return c.repairs.Possible(&s.prover, dpop.TokenEndpoint, resp.Header, code)
 }
 
 // read reads a token, and its lifetime, from a response of the token endpoint. No error quotes the response.

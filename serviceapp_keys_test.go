@@ -2,6 +2,7 @@ package okta_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -10,8 +11,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,13 +42,13 @@ func TestEachKeyAuthenticates(t *testing.T) {
 			kid  string // of the configuration
 			want any    // in the assertion
 		}{
-			"PEM":              {key: okta.PEM(pkcs8(t, key))},
-			"PEM and a key ID": {key: okta.PEM(pkcs8(t, key)), kid: "k1", want: "k1"},
-			"JWK":              {key: okta.JWK(jwk(t, key, "k1")), want: "k1"},
-			"JWK without kid":  {key: okta.JWK(jwk(t, key, ""))},
-			"JWK and a key ID": {key: okta.JWK(jwk(t, key, "old")), kid: "k1", want: "k1"},
-			"signer":           {key: okta.Signer(vault{key}), kid: "k1", want: "k1"},
-			"signer's pointer": {key: okta.Signer(&vault{key})},
+			"PEM":              {key: okta.PrivateKeyFromPEM(pkcs8(t, key))},
+			"PEM and a key ID": {key: okta.PrivateKeyFromPEM(pkcs8(t, key)), kid: "k1", want: "k1"},
+			"JWK":              {key: okta.PrivateKeyFromJWK(jwk(t, key, "k1")), want: "k1"},
+			"JWK without kid":  {key: okta.PrivateKeyFromJWK(jwk(t, key, ""))},
+			"JWK and a key ID": {key: okta.PrivateKeyFromJWK(jwk(t, key, "old")), kid: "k1", want: "k1"},
+			"signer":           {key: okta.PrivateKeyFromSigner(vault{key}), kid: "k1", want: "k1"},
+			"signer's pointer": {key: okta.PrivateKeyFromSigner(&vault{key})},
 		} {
 			for scheme, dpop := range map[string]bool{"Bearer": false, "DPoP": true} {
 				t.Run(name+"/"+form+"/"+scheme, func(t *testing.T) {
@@ -76,7 +80,7 @@ func TestKeyAfterACertificate(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, nil)
 	certificate := pemBlock(t, "CERTIFICATE", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}, nil)
-	app.config.PrivateKey = okta.PEM("some text\n" + certificate + pkcs8(t, keys()["P-256"]))
+	app.config.PrivateKey = okta.PrivateKeyFromPEM("some text\n" + certificate + pkcs8(t, keys()["P-256"]))
 	require.NoError(t, getGrant(t.Context(), newClient(t, overNetwork(t), app.configure)))
 }
 
@@ -110,20 +114,20 @@ func TestInvalidServiceApps(t *testing.T) {
 		"no client ID":          {func(a *okta.ServiceApp) { a.ClientID = "" }, noClientID},
 		"client ID of two":      {func(a *okta.ServiceApp) { a.ClientID = "0oa1 0oa2" }, noClientID},
 		"client ID with line":   {func(a *okta.ServiceApp) { a.ClientID = "0oa1\n" }, noClientID},
-		"no key":                {key(okta.PrivateKey{}), "PrivateKey is missing: use PEM, JWK or Signer"},
-		"no PEM":                {key(okta.PEM("hidden")), noPEM},
-		"JWK as PEM":            {key(okta.PEM(jwk(t, keys()["RSA"], ""))), noPEM},
-		"garbage":               {key(okta.PEM(garbage)), "PrivateKey: the PEM block cannot be read"},
-		"no JWK":                {key(okta.JWK("")), badJWK},
-		"PEM as JWK":            {key(okta.JWK(pkcs8(t, keys()["RSA"]))), badJWK},
-		"JWK with half a key":   {key(okta.JWK(`{"kty":"RSA","n":"AQAB","e":"AQAB","d":"hidden"}`)), badJWK},
-		"RSA 1024":              {key(okta.PEM(pkcs8(t, small))), tooShort},
-		"RSA 1024 as JWK":       {key(okta.JWK(jwk(t, small, ""))), tooShort},
-		"RSA 1024 as signer":    {key(okta.Signer(vault{small})), tooShort},
-		"Ed25519":               {key(okta.PEM(pkcs8(t, edwards))), neither},
-		"Ed25519 as JWK":        {key(okta.JWK(jwk(t, edwards, ""))), neither},
-		"nil signer":            {key(okta.Signer(nil)), "PrivateKey: the signer is nil"},
-		"nil vault":             {key(okta.Signer((*vault)(nil))), "PrivateKey: the signer is nil"},
+		"no key":                {key(okta.PrivateKey{}), "PrivateKey is missing: use one of the PrivateKeyFrom functions"},
+		"no PEM":                {key(okta.PrivateKeyFromPEM("hidden")), noPEM},
+		"JWK as PEM":            {key(okta.PrivateKeyFromPEM(jwk(t, keys()["RSA"], ""))), noPEM},
+		"garbage":               {key(okta.PrivateKeyFromPEM(garbage)), "PrivateKey: the PEM block cannot be read"},
+		"no JWK":                {key(okta.PrivateKeyFromJWK("")), badJWK},
+		"PEM as JWK":            {key(okta.PrivateKeyFromJWK(pkcs8(t, keys()["RSA"]))), badJWK},
+		"JWK with half a key":   {key(okta.PrivateKeyFromJWK(`{"kty":"RSA","n":"AQAB","e":"AQAB","d":"hidden"}`)), badJWK},
+		"RSA 1024":              {key(okta.PrivateKeyFromPEM(pkcs8(t, small))), tooShort},
+		"RSA 1024 as JWK":       {key(okta.PrivateKeyFromJWK(jwk(t, small, ""))), tooShort},
+		"RSA 1024 as signer":    {key(okta.PrivateKeyFromSigner(vault{small})), tooShort},
+		"Ed25519":               {key(okta.PrivateKeyFromPEM(pkcs8(t, edwards))), neither},
+		"Ed25519 as JWK":        {key(okta.PrivateKeyFromJWK(jwk(t, edwards, ""))), neither},
+		"nil signer":            {key(okta.PrivateKeyFromSigner(nil)), "PrivateKey: the signer is nil"},
+		"nil vault":             {key(okta.PrivateKeyFromSigner((*vault)(nil))), "PrivateKey: the signer is nil"},
 		"no scopes":             {scopes(), "Scopes is empty"},
 		"empty scope":           {scopes(usersRead, ""), badScope},
 		"two scopes in one":     {scopes("okta.users.read okta.users.manage"), badScope},
@@ -138,7 +142,8 @@ func TestInvalidServiceApps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(keys()["P-256"]), Scopes: []string{usersRead}}
+			key := okta.PrivateKeyFromSigner(keys()["P-256"])
+			app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: key, Scopes: []string{usersRead}}
 			c.change(&app)
 			for _, credentials := range []okta.Credentials{app, &app} {
 				client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: credentials})
@@ -164,7 +169,7 @@ func (brokenVault) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 func TestSignerThatFails(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"RSA", "P-256"} {
-		key := okta.Signer(brokenVault{vault{keys()[name]}})
+		key := okta.PrivateKeyFromSigner(brokenVault{vault{keys()[name]}})
 		app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: key, Scopes: []string{usersRead}}
 		err := get(t.Context(), newClient(t, refuse(t), withCredentials(app)))
 		require.ErrorContains(t, err, "okta: GET /api/v1/users/u/grants/g: POST /oauth2/v1/token: "+
@@ -176,9 +181,41 @@ func TestSignerThatFails(t *testing.T) {
 	}
 }
 
+// stuckVault does not return from its first Sign.
+type stuckVault struct {
+	vault
+	signed *atomic.Int32
+	stuck  chan struct{}
+}
+
+func (v stuckVault) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if v.signed.Add(1) == 1 {
+		<-v.stuck
+	}
+	return v.vault.Sign(random, digest, opts)
+}
+
+func TestSignerThatDoesNotReturn(t *testing.T) {
+	t.Parallel()
+	bubble(t, nil, func(t *testing.T, app *bubbleApp, _ *okta.Client) {
+		key := stuckVault{vault{keys()["P-256"]}, &atomic.Int32{}, make(chan struct{})}
+		defer close(key.stuck)
+		app.config.PrivateKey = okta.PrivateKeyFromSigner(key)
+		client := newClient(t, app, app.configure)
+		start := time.Now()
+		err := getGrant(t.Context(), client)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		assert.InDelta(t, 90, time.Since(start).Seconds(), 1)
+		require.NoError(t, getGrant(t.Context(), client), "the next call fetches a token")
+	})
+}
+
 func TestServiceAppIsPrintedWithoutItsKey(t *testing.T) {
 	t.Parallel()
-	for _, key := range []okta.PrivateKey{okta.PEM("hidden"), okta.JWK("hidden"), okta.Signer(keys()["RSA"])} {
+	for _, key := range []okta.PrivateKey{
+		okta.PrivateKeyFromPEM("hidden"), okta.PrivateKeyFromJWK("hidden"), okta.PrivateKeyFromSigner(keys()["RSA"]),
+	} {
 		app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: key, KeyID: "k1", Scopes: []string{"a"}}
 		assert.Equal(t, "{0oa1 [redacted] k1 [a]  false}", sprint("%v", app))
 		assert.Equal(t, "[redacted]", sprint("%#v", key))

@@ -27,7 +27,7 @@ func TestEchoesOfTokenRequestsAreRedacted(t *testing.T) {
 	t.Parallel()
 	for _, dpop := range []bool{false, true} {
 		app := newApp(t, func(app *oktatest.ServiceApp) { app.DPoP = dpop })
-		app.config.PrivateKey = okta.PEM(pkcs8(t, keys()["P-256"]))
+		app.config.PrivateKey = okta.PrivateKeyFromPEM(pkcs8(t, keys()["P-256"]))
 		var logged bytes.Buffer
 		var mu sync.Mutex
 		var shown strings.Builder
@@ -42,20 +42,22 @@ func TestEchoesOfTokenRequestsAreRedacted(t *testing.T) {
 		}
 		logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		network := overNetwork(t)
-		client := newClient(t, network, app.configure, func(c *okta.Config) {
+		observed := func(c *okta.Config) {
 			c.Logger, c.OnAttempt = logger, func(_ context.Context, r okta.Attempt) { show(r, r.Err) }
 			c.Retry.MaxRetries, c.RateLimiter.Disabled = 1, true
-		})
-		require.NoError(t, getGrant(t.Context(), client))
+		}
+		client := newClient(t, network, app.configure, observed)
 		for _, status := range []int{302, 400, 401, 403, 429, 503} {
 			for _, shape := range []string{"text", "OAuth", "Okta", "escaped"} {
+				client = newClient(t, network, app.configure, observed)
+				require.NoError(t, getGrant(t.Context(), client))
 				app.org.Next(slices.Repeat([]oktatest.Fault{echo(status, shape)}, 4)...)
 				err := getGrant(t.Context(), client)
 				require.Error(t, err)
 				logger.Info("failed", "error", err)
 				show(err, requireError(t, err), string(requireError(t, err).Body))
-				app.org.RevokeAccessTokens()
-				for getGrant(t.Context(), client) != nil { // uses up the other faults
+				client = newClient(t, network, app.configure, observed)
+				for getGrant(t.Context(), client) != nil { // uses up the other faults, those of the token endpoint, too
 					continue
 				}
 			}

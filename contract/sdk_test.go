@@ -220,7 +220,7 @@ func newClient(t *testing.T, credentials okta.Credentials, f transport) *okta.Cl
 		OrgURL:      orgURL,
 		Credentials: credentials,
 		HTTPClient:  &http.Client{Transport: f},
-		Retry:       okta.Retry{MaxRetries: -1},
+		Retry:       okta.RetryOptions{MaxRetries: -1},
 	})
 	require.NoError(t, err)
 	return client

@@ -318,7 +318,7 @@ func (c *cell) client(s *server, transport *http.Transport) (*okta.Client, error
 		OrgURL:      "http://" + s.address,
 		Credentials: okta.APIToken(apiToken),
 		HTTPClient:  &http.Client{Transport: transport},
-		Retry: okta.Retry{
+		Retry: okta.RetryOptions{
 			MaxRetries: maxRetries, MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond,
 		},
 		Logger:            slog.New(slog.NewTextHandler(c, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -349,7 +349,7 @@ func (c *cell) client(s *server, transport *http.Transport) (*okta.Client, error
 			return nil, err
 		}
 		config.Credentials = okta.ServiceApp{
-			ClientID: "0oa1", PrivateKey: okta.Signer(key), Scopes: []string{"okta.users.read"},
+			ClientID: "0oa1", PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: []string{"okta.users.read"},
 		}
 	}
 	return okta.NewClient(config)

@@ -27,9 +27,9 @@ func serviceApp(t *testing.T, options ...func(*okta.Config)) (*oktatest.Org, *ok
 	t.Cleanup(transport.CloseIdleConnections)
 	config := okta.Config{
 		OrgURL:      org.URL,
-		Credentials: okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: app.Scopes},
+		Credentials: okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: app.Scopes},
 		HTTPClient:  &http.Client{Transport: transport},
-		Retry:       okta.Retry{MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond},
+		Retry:       okta.RetryOptions{MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond},
 	}
 	for _, option := range options {
 		option(&config)

@@ -110,9 +110,9 @@ func newSoak(t *testing.T) *soak {
 	})
 	s.client, err = okta.NewClient(okta.Config{
 		OrgURL:      address,
-		Credentials: okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: scopes},
+		Credentials: okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: scopes},
 		HTTPClient:  &http.Client{Transport: s.transport},
-		Retry:       okta.Retry{MaxRetries: 10, MinWait: time.Millisecond, MaxWait: 3 * time.Second},
+		Retry:       okta.RetryOptions{MaxRetries: 10, MinWait: time.Millisecond, MaxWait: 3 * time.Second},
 		OnAttempt: func(_ context.Context, r okta.Attempt) {
 			if r.Wait > 0 {
 				s.retried.Add(1)

@@ -28,7 +28,7 @@ const sweepOrg = "OKTA_TEST_SWEEP_ORG"
 func sweep() int {
 	client, err := okta.NewClient(okta.Config{
 		OrgURL: os.Getenv(sweepOrg), Credentials: okta.APIToken(apiToken),
-		Retry: okta.Retry{MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond},
+		Retry: okta.RetryOptions{MinWait: time.Millisecond, MaxWait: 50 * time.Millisecond},
 	})
 	if err == nil {
 		err = sweepUser(context.Background(), client, "00uann")

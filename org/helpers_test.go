@@ -28,7 +28,7 @@ func newOrg(t *testing.T) (*oktatest.Org, *okta.Client) {
 	client, err := okta.NewClient(okta.Config{
 		OrgURL:      server.URL,
 		Credentials: okta.APIToken(oktatest.DemoToken),
-		Retry:       okta.Retry{MinWait: time.Millisecond, MaxWait: 10 * time.Millisecond},
+		Retry:       okta.RetryOptions{MinWait: time.Millisecond, MaxWait: 10 * time.Millisecond},
 	})
 	require.NoError(t, err)
 	return server, client

@@ -64,7 +64,8 @@ func openDemo(config okta.Config, users []string) (org, error) {
 	}
 	config.OrgURL = demo.URL
 	config.HTTPClient = nil // a proxy cannot reach it
-	config.Credentials = okta.ServiceApp{ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: app.Scopes}
+	private := okta.PrivateKeyFromSigner(key)
+	config.Credentials = okta.ServiceApp{ClientID: app.ClientID, PrivateKey: private, Scopes: app.Scopes}
 	config.Retry.MinWait = 50 * time.Millisecond
 	return org{config: config, users: users, close: demo.Close}, nil
 }

@@ -63,7 +63,7 @@ func run(ctx context.Context, org *oktatest.Org) error {
 	fmt.Println("It requires DPoP: each token is bound to a key of its client.")
 
 	step("2. Create a client that authenticates with the key",
-		`credentials := okta.ServiceApp{ClientID: clientID, PrivateKey: okta.Signer(key), Scopes: scopes}`,
+		`credentials := okta.ServiceApp{ClientID: clientID, PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: scopes}`,
 		`client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: credentials})`)
 	wire := &wire{org: org}
 	client, err := newClient(wire, app.ClientID, key)
@@ -78,12 +78,12 @@ func run(ctx context.Context, org *oktatest.Org) error {
 	return useWrongKey(ctx, wire, app.ClientID)
 }
 
-// newClient returns a client. A key as text would be okta.PEM(text) or okta.JWK(text); a key in an HSM is a Signer,
-// too.
+// newClient returns a client. A key as text would be okta.PrivateKeyFromPEM(text) or okta.PrivateKeyFromJWK(text); a key
+// in an HSM is a Signer, too.
 func newClient(wire *wire, clientID string, key crypto.Signer) (*okta.Client, error) {
 	return okta.NewClient(okta.Config{
 		OrgURL:      wire.org.URL,
-		Credentials: okta.ServiceApp{ClientID: clientID, PrivateKey: okta.Signer(key), Scopes: []string{scope}},
+		Credentials: okta.ServiceApp{ClientID: clientID, PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: []string{scope}},
 		OnAttempt:   wire.observe,
 	})
 }

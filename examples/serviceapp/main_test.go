@@ -25,7 +25,7 @@ func Example() {
 	//    The app 0oareview may use [okta.users.read]. It requires DPoP: each token is bound to a key of its client.
 	//
 	// 2. Create a client that authenticates with the key
-	//    > credentials := okta.ServiceApp{ClientID: clientID, PrivateKey: okta.Signer(key), Scopes: scopes}
+	//    > credentials := okta.ServiceApp{ClientID: clientID, PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: scopes}
 	//    > client, err := okta.NewClient(okta.Config{OrgURL: orgURL, Credentials: credentials})
 	//    The client is ready. It sends nothing before the first call.
 	//

@@ -1,6 +1,7 @@
 package dpop_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"errors"
@@ -60,11 +61,17 @@ func prove(
 	return token.Headers[0], claims
 }
 
+// learn takes over a nonce as from a response.
+func learn(p *dpop.Prover, nonce string) {
+	var r dpop.Repairs
+	r.Done(p, dpop.API, http.Header{"Dpop-Nonce": {nonce}})
+}
+
 func TestProofClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := bound(t)
-		p.Learn(dpop.API, http.Header{"Dpop-Nonce": {"n1"}})
+		learn(p, "n1")
 		header, claims := prove(t, p, dpop.TokenEndpoint, "https://acme.okta.com/x?y=z", "")
 		assert.Equal(t, "dpop+jwt", header.ExtraHeaders[jose.HeaderType])
 		assert.Empty(t, header.KeyID)
@@ -115,12 +122,22 @@ func TestTargetIsSpelledAsOktaComparesIt(t *testing.T) {
 func TestNonceThatCannotBeOneIsNotLearned(t *testing.T) {
 	t.Parallel()
 	p := bound(t)
-	assert.True(t, p.Learn(dpop.API, http.Header{"Dpop-Nonce": {"good"}}))
+	learn(p, "good")
 	for _, bad := range []string{"", "a b", "é", "a\x00", strings.Repeat("n", 257)} {
-		assert.False(t, p.Learn(dpop.API, http.Header{"Dpop-Nonce": {bad}}), "%q", bad)
+		var r dpop.Repairs
+		r.Done(p, dpop.API, http.Header{"Dpop-Nonce": {bad}})
+		assert.False(t, r.Possible(p, dpop.API, nil, "use_dpop_nonce"), "%q", bad)
 	}
 	_, claims := prove(t, p, dpop.API, "https://acme.okta.com/", "")
 	assert.Equal(t, "good", claims["nonce"])
+}
+
+// refuse is an attempt whose nonce is refused. It reports whether another one follows.
+func refuse(t *testing.T, p *dpop.Prover, r *dpop.Repairs) bool {
+	t.Helper()
+	require.NoError(t, r.Begin(t.Context(), p, dpop.API))
+	r.Done(p, dpop.API, http.Header{"Dpop-Nonce": {"next"}})
+	return r.Possible(p, dpop.API, nil, "use_dpop_nonce")
 }
 
 func TestRepairsEnd(t *testing.T) {
@@ -129,19 +146,62 @@ func TestRepairsEnd(t *testing.T) {
 		var r dpop.Repairs
 		p := bound(t)
 		for i := range 5 {
-			assert.Equal(t, i < 3, r.Possible(p, nil, "use_dpop_nonce", true), "nonce %d", i)
+			assert.Equal(t, i < 3, refuse(t, p, &r), "nonce %d", i)
 		}
 		r = dpop.Repairs{}
-		assert.False(t, r.Possible(p, nil, "use_dpop_nonce", false), "a demand that names no nonce")
-		assert.True(t, r.Possible(p, nil, "invalid_dpop_proof", false), "another proof, once")
-		assert.False(t, r.Possible(p, nil, "invalid_dpop_proof", false))
+		assert.False(t, r.Possible(p, dpop.API, nil, "use_dpop_nonce"), "a demand that names no nonce")
+		assert.True(t, r.Possible(p, dpop.API, nil, "invalid_dpop_proof"), "another proof, once")
+		assert.False(t, r.Possible(p, dpop.API, nil, "invalid_dpop_proof"))
 
 		r = dpop.Repairs{}
 		ahead := http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}
-		assert.True(t, r.Possible(p, ahead, "invalid_client", false), "the server's clock, once")
+		assert.True(t, r.Possible(p, dpop.API, ahead, "invalid_client"), "the server's clock, once")
 		assert.InDelta(t, time.Hour, time.Until(p.Now()), float64(time.Second))
-		assert.False(t, r.Possible(p, ahead, "invalid_client", false))
+		assert.False(t, r.Possible(p, dpop.API, ahead, "invalid_client"))
 		assert.Zero(t, time.Until(p.Now()), "a clock that was no help is forgotten")
+	})
+}
+
+// A nonce that others may have used up does not count, but the number of such nonces is bounded, too.
+func TestRepairsBesideOthersEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := bound(t)
+		var other, r dpop.Repairs
+		require.NoError(t, other.Begin(t.Context(), p, dpop.API))
+		tried := 0
+		for refuse(t, p, &r) {
+			tried++
+		}
+		assert.Equal(t, 16, tried)
+	})
+}
+
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := bound(t)
+		var first, second, third dpop.Repairs
+		require.NoError(t, first.Begin(t.Context(), p, dpop.API))
+		require.NoError(t, second.Begin(t.Context(), p, dpop.API), "at first, side by side")
+		first.Done(p, dpop.API, nil)
+		second.Done(p, dpop.API, nil)
+
+		require.NoError(t, second.Begin(t.Context(), p, dpop.API))
+		assert.True(t, refuse(t, p, &first))
+		assert.True(t, refuse(t, p, &first))
+		second.Done(p, dpop.API, nil)
+		require.NoError(t, first.Begin(t.Context(), p, dpop.API))
+		require.NoError(t, first.Begin(t.Context(), p, dpop.API), "it keeps its turn")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, second.Begin(ctx, p, dpop.API), context.DeadlineExceeded, "one after the other")
+		require.NoError(t, third.Begin(t.Context(), p, dpop.TokenEndpoint), "the other server has turns of its own")
+		first.Done(p, dpop.API, nil)
+		require.NoError(t, second.Begin(t.Context(), p, dpop.API))
+
+		<-time.After(time.Minute)
+		require.NoError(t, first.Begin(t.Context(), p, dpop.API), "after a while, side by side again")
 	})
 }
 
@@ -153,7 +213,7 @@ func TestClockThatIsAboutRightIsKept(t *testing.T) {
 			var r dpop.Repairs
 			p := bound(t)
 			header := http.Header{"Date": {time.Now().Add(ahead).UTC().Format(http.TimeFormat)}}
-			assert.Equal(t, want, r.Possible(p, header, "invalid_client", false), ahead)
+			assert.Equal(t, want, r.Possible(p, dpop.API, header, "invalid_client"), ahead)
 			_, claims := prove(t, p, dpop.API, "https://acme.okta.com/", "")
 			if want {
 				assert.InDelta(t, time.Now().Add(ahead).Unix(), claims["iat"], 0)
@@ -173,9 +233,10 @@ func TestProverIsSafeForConcurrentUse(t *testing.T) {
 		calls.Go(func() {
 			failed := p.Bind()
 			keys[i] = p.Key()
-			p.Learn(dpop.API, http.Header{"Dpop-Nonce": {fmt.Sprint("n", i)}})
 			var r dpop.Repairs
-			r.Possible(p, http.Header{"Date": {"Sat, 01 Aug 2026 12:00:00 GMT"}}, "invalid_client", false)
+			failed = errors.Join(failed, r.Begin(t.Context(), p, dpop.API))
+			r.Done(p, dpop.API, http.Header{"Dpop-Nonce": {fmt.Sprint("n", i)}})
+			r.Possible(p, dpop.API, http.Header{"Date": {"Sat, 01 Aug 2026 12:00:00 GMT"}}, "invalid_client")
 			req := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}}
 			_, err := p.Prove(req, dpop.API, keys[i], "token")
 			assert.NoError(t, errors.Join(failed, err))

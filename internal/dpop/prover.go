@@ -22,6 +22,7 @@ type Prover struct {
 	mu     sync.Mutex
 	key    *Key // nil while tokens are not bound
 	nonces [2]string
+	turns  [2]turns
 	skew   time.Duration // the server's clock minus the local one
 }
 
@@ -64,8 +65,8 @@ func (p *Prover) Prove(req *http.Request, server Server, key *Key, accessToken s
 	return proof, nil
 }
 
-// Learn takes over the nonce of a response, and reports whether there was one.
-func (p *Prover) Learn(server Server, header http.Header) bool {
+// learn takes over the nonce of a response, and reports whether there was one.
+func (p *Prover) learn(server Server, header http.Header) bool {
 	nonce := header.Get("DPoP-Nonce")
 	if !isNonce(nonce) {
 		return false
@@ -114,30 +115,3 @@ func (p *Prover) forgetClock() {
 
 // Refuses reports whether an OAuth error code is about a proof.
 func Refuses(code string) bool { return code == "use_dpop_nonce" || code == "invalid_dpop_proof" }
-
-// Repairs counts what one call has tried to have its assertions and proofs accepted.
-type Repairs struct {
-	nonces int
-	clock  bool // the server's clock has been believed
-	proof  bool // another proof has been made
-}
-
-const maxNonces = 3 // in one call: a server may change its nonce while a request is on its way
-
-// Possible reports whether the response to a refused request brought what the next one needs: a nonce, or a clock that
-// differs from what was believed. A proof may also have been used up, when a transport sent its request twice. code is
-// the response's OAuth error code; fresh is what Learn returned for the response.
-func (r *Repairs) Possible(p *Prover, header http.Header, code string, fresh bool) bool {
-	if code == "use_dpop_nonce" {
-		r.nonces++
-		return fresh && r.nonces <= maxNonces
-	}
-	if r.clock {
-		p.forgetClock() // it was no help
-		return false
-	}
-	r.clock = p.learnClock(header)
-	again := r.clock || !r.proof && Refuses(code)
-	r.proof = true
-	return again
-}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"time"
 )
@@ -13,9 +14,14 @@ import (
 // Fetch gets a new value and says when it expires.
 type Fetch[T comparable] func(ctx context.Context) (value T, expires time.Time, err error)
 
-// Cache holds the latest value. Its states are: empty, where callers wait for a fetch; valid; due, where callers get
-// the value while a fetch for the next one is under way; and refused, where the value was fetched because the one
-// before was refused, and is refused, too: the next fetch then waits, longer each time.
+// Cache holds the latest value. Its states are: empty, where callers wait for a fetch; valid; and due, where callers get
+// the value while a fetch for the next one is under way.
+//
+// A value that the server refuses is dropped, and the next one fetched at once. If that did not help, the next time
+// waits, longer each time: either the server refuses every value, or a resource refuses values that are good. What one
+// resource refuses says little of the value if others accept it. So there are two waits: one for refusals by resources
+// that have accepted the present value, which has probably been revoked then, and a longer one for all others. A value
+// that one caller has used with success ends no wait of another: only a replacement that helped does.
 type Cache[T comparable] struct {
 	fetch   Fetch[T]
 	timeout time.Duration
@@ -26,8 +32,21 @@ type Cache[T comparable] struct {
 	refresh time.Time  // from then on a fetch gets the next value
 	pending *result[T] // of the fetch that is under way; nil if none is
 
-	refusals int       // values refused in a row
-	retryAt  time.Time // when a refused value may be dropped; zero if the present one was not refused
+	accepted map[string]bool // resources that have accepted the present value
+	known    pause           // of replacing a value that a resource refuses after it has accepted it
+	others   pause           // of replacing a value otherwise
+}
+
+// pause keeps replacements of refused values apart that do not help.
+type pause struct {
+	replaced int // values in a row whose replacement did not help
+	until    time.Time
+}
+
+func (p *pause) begin() {
+	if p.replaced > 0 {
+		p.until = time.Now().Add(backoff(p.replaced))
+	}
 }
 
 // result is what a fetch comes to, for all that wait for it.
@@ -79,34 +98,56 @@ func (c *Cache[T]) begin(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
 	pending := &result[T]{done: make(chan struct{})}
 	c.pending = pending
+	stuck := time.AfterFunc(c.timeout+grace, func() {
+		c.finish(pending, fetched[T]{err: fmt.Errorf("no result within %v: %w", c.timeout, os.ErrDeadlineExceeded)})
+	})
 	go func() {
 		defer cancel()
+		defer stuck.Stop()
 		c.run(ctx, pending)
 	}()
 }
 
-// run fetches. A panic or a Goexit in code of the caller must not leave others waiting.
-func (c *Cache[T]) run(ctx context.Context, pending *result[T]) {
-	var expires time.Time
-	pending.err = errors.New("the fetch was abandoned")
-	defer func() {
-		if p := recover(); p != nil {
-			pending.err = fmt.Errorf("panic in the fetch: %v", p)
-		}
-		c.finish(pending, expires)
-	}()
-	pending.value, expires, pending.err = c.fetch(ctx)
+// grace is what a fetch has after its timeout to say why it failed. One that is stuck in code that knows no context,
+// such as a Signer, is abandoned then.
+const grace = time.Second
+
+// fetched is what a fetch returns.
+type fetched[T any] struct {
+	value   T
+	expires time.Time
+	err     error
 }
 
-func (c *Cache[T]) finish(pending *result[T], expires time.Time) {
+// run fetches. A panic or a Goexit in code of the caller must not leave others waiting.
+func (c *Cache[T]) run(ctx context.Context, pending *result[T]) {
+	f := fetched[T]{err: errors.New("the fetch was abandoned")}
+	defer func() {
+		if p := recover(); p != nil {
+			f.err = fmt.Errorf("panic in the fetch: %v", p)
+		}
+		c.finish(pending, f)
+	}()
+	f.value, f.expires, f.err = c.fetch(ctx)
+}
+
+// finish hands on what a fetch came to. A fetch that was abandoned is too late.
+func (c *Cache[T]) finish(pending *result[T], f fetched[T]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	close(pending.done)
-	c.pending = nil
-	if pending.err == nil {
-		c.value, c.expires, c.retryAt = pending.value, expires, time.Time{}
+	if c.pending != pending {
+		return
 	}
-	c.schedule(pending.err)
+	c.pending = nil
+	pending.value, pending.err = f.value, f.err
+	close(pending.done)
+	if f.err == nil {
+		c.value, c.expires = f.value, f.expires
+		c.accepted = map[string]bool{}
+		c.known.begin()
+		c.others.begin()
+	}
+	c.schedule(f.err)
 }
 
 // schedule sets when the value is refreshed: after 70 to 90 % of the life that it has left, or a little later if that
@@ -122,34 +163,48 @@ func (c *Cache[T]) schedule(err error) {
 
 func upTo(d time.Duration) time.Duration { return rand.N(max(d, 1)) } //nolint:gosec // spreads load
 
-// Refused tells the cache that the server has refused value, and reports whether Get may now return a better one.
-func (c *Cache[T]) Refused(value T) bool {
+// Refused tells the cache that a resource has refused value, and reports whether Get may now return a better one.
+func (c *Cache[T]) Refused(value T, resource string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
+	known := c.accepted[resource]
+	wait := &c.others
+	if known {
+		wait = &c.known
+	}
 	switch {
 	case c.value != value:
 		return true
-	case c.refusals > 0 && c.retryAt.IsZero():
-		c.retryAt = now.Add(backoff(c.refusals))
-		return false
-	case now.Before(c.retryAt):
+	case time.Now().Before(wait.until):
 		return false
 	}
-	c.refusals++
+	c.others.replaced++
+	if known {
+		c.known.replaced++
+	}
 	var none T
 	c.value = none
 	return true
 }
 
 // backoff doubles from two seconds to about a minute.
-func backoff(refusals int) time.Duration { return time.Second << min(refusals, 6) }
+func backoff(replaced int) time.Duration { return time.Second << min(replaced, 6) }
 
-// Accepted tells the cache that the server has accepted value.
-func (c *Cache[T]) Accepted(value T) {
+// maxAccepted bounds how many resources are remembered, of a program that uses ever new ones.
+const maxAccepted = 1000
+
+// Accepted tells the cache that a resource has accepted value. helped says that the same caller was refused with the
+// value before it: to replace that one was right.
+func (c *Cache[T]) Accepted(value T, resource string, helped bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.value == value {
-		c.refusals, c.retryAt = 0, time.Time{}
+	if c.value != value {
+		return
+	}
+	if helped {
+		c.known, c.others = pause{}, pause{}
+	}
+	if !c.accepted[resource] && len(c.accepted) < maxAccepted {
+		c.accepted[resource] = true
 	}
 }

@@ -3,8 +3,10 @@ package expiring_test
 import (
 	"context"
 	"errors"
+	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -242,7 +244,7 @@ func use(t *testing.T, c *expiring.Cache[int], latency time.Duration) {
 	for range 2 {
 		value := get(t, c)
 		after(latency)
-		if !c.Refused(value) {
+		if !c.Refused(value, "r") {
 			return
 		}
 	}
@@ -278,20 +280,98 @@ func TestServerThatRefusesEveryValueOfManyCallers(t *testing.T) {
 	})
 }
 
-func TestAcceptedValueEndsTheBackoff(t *testing.T) {
+func TestAcceptedValueIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	bubble(t, 0, func(t *testing.T, s *source, c *expiring.Cache[int]) {
 		for range 3 {
 			use(t, c, time.Millisecond)
 		}
 		assert.Equal(t, 2, s.count())
-		assert.False(t, c.Refused(2))
-		c.Accepted(1)
-		assert.False(t, c.Refused(2), "another value was accepted")
-		c.Accepted(2)
-		assert.True(t, c.Refused(2), "an accepted value that is refused later is replaced at once")
+		assert.False(t, c.Refused(2, "r"))
+		c.Accepted(1, "r", false)
+		assert.False(t, c.Refused(2, "r"), "another value was accepted")
+		c.Accepted(2, "other", false)
+		assert.False(t, c.Refused(2, "r"), "another resource accepted it")
+		c.Accepted(2, "r", false)
+		assert.True(t, c.Refused(2, "r"), "an accepted value that is refused later")
 		assert.Equal(t, 3, get(t, c))
-		assert.False(t, c.Refused(3))
+		assert.False(t, c.Refused(3, "r"))
+	})
+}
+
+// One resource refuses good values, in turn with others that accept them.
+func TestRefusalsOfOneResourceCostTheOthersLittle(t *testing.T) {
+	t.Parallel()
+	bubble(t, 0, func(t *testing.T, s *source, c *expiring.Cache[int]) {
+		for range 1000 {
+			c.Accepted(get(t, c), "good", false)
+			for range 2 {
+				if !c.Refused(get(t, c), "bad") {
+					break
+				}
+			}
+			after(time.Millisecond)
+		}
+		assert.Equal(t, 2, s.count(), "the first, and its replacement")
+
+		value := get(t, c)
+		assert.True(t, c.Refused(value, "good"), "a value that was revoked is replaced at once")
+		c.Accepted(get(t, c), "good", true)
+		assert.Equal(t, 3, s.count())
+	})
+}
+
+// The same resource accepts and refuses good values in turn, such as a gateway of several servers.
+func TestResourceThatCannotDecideCausesFewFetches(t *testing.T) {
+	t.Parallel()
+	bubble(t, 0, func(t *testing.T, s *source, c *expiring.Cache[int]) {
+		for range 1000 {
+			c.Accepted(get(t, c), "r", false)
+			for range 2 {
+				if !c.Refused(get(t, c), "r") {
+					break
+				}
+			}
+			after(time.Millisecond)
+		}
+		assert.Equal(t, 2, s.count())
+	})
+}
+
+func TestReplacementThatHelpsEndsTheWait(t *testing.T) {
+	t.Parallel()
+	bubble(t, 0, func(t *testing.T, s *source, c *expiring.Cache[int]) {
+		for i := range 10 {
+			assert.True(t, c.Refused(get(t, c), "r"))
+			c.Accepted(get(t, c), "r", true)
+			assert.Equal(t, i+2, s.count())
+		}
+	})
+}
+
+// A Signer knows no context.
+func TestStuckFetchIsAbandoned(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stuck := make(chan struct{})
+		var fetches atomic.Int32
+		c := expiring.New(timeout, func(context.Context) (int, time.Time, error) {
+			n := int(fetches.Add(1))
+			if n == 1 {
+				<-stuck
+			}
+			return n, time.Now().Add(lifetime), nil
+		})
+		start := time.Now()
+		_, err := c.Get(t.Context())
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has not ended")
+		assert.InDelta(t, timeout.Seconds(), time.Since(start).Seconds(), 1)
+		assert.Equal(t, 2, get(t, c))
+		close(stuck)
+		synctest.Wait()
+		assert.Equal(t, 2, get(t, c), "what is too late is not kept")
+		assert.EqualValues(t, 2, fetches.Load())
 	})
 }
 
@@ -299,10 +379,10 @@ func TestRefusedValueIsReplacedWhenItExpires(t *testing.T) {
 	t.Parallel()
 	bubble(t, 0, func(t *testing.T, s *source, c *expiring.Cache[int]) {
 		use(t, c, 0)
-		assert.False(t, c.Refused(2))
+		assert.False(t, c.Refused(2, "r"))
 		after(lifetime)
 		assert.Equal(t, 3, get(t, c))
-		assert.False(t, c.Refused(3), "its backoff begins")
+		assert.False(t, c.Refused(3, "r"), "its backoff begins")
 		assert.Equal(t, 3, get(t, c))
 		assert.Equal(t, 3, s.count())
 	})
@@ -312,14 +392,14 @@ func TestLateRefusalKeepsTheNewerValue(t *testing.T) {
 	t.Parallel()
 	bubble(t, time.Second, func(t *testing.T, s *source, c *expiring.Cache[int]) {
 		assert.Equal(t, 1, get(t, c))
-		assert.True(t, c.Refused(1))
+		assert.True(t, c.Refused(1, "r"))
 		for range 100 {
-			assert.True(t, c.Refused(1), "before the next fetch")
+			assert.True(t, c.Refused(1, "r"), "before the next fetch")
 		}
 		assert.Equal(t, 2, get(t, c))
-		c.Accepted(2)
+		c.Accepted(2, "r", false)
 		for range 100 {
-			assert.True(t, c.Refused(1), "behind it")
+			assert.True(t, c.Refused(1, "r"), "behind it")
 			assert.Equal(t, 2, get(t, c))
 		}
 		assert.Equal(t, 2, s.count())
@@ -332,7 +412,7 @@ func TestRefusalDuringARefreshWaitsForIt(t *testing.T) {
 		assert.Equal(t, 1, get(t, c))
 		after(lifetime * 95 / 100)
 		assert.Equal(t, 1, get(t, c), "begins a refresh")
-		assert.True(t, c.Refused(1))
+		assert.True(t, c.Refused(1, "r"))
 		assert.Equal(t, 2, get(t, c))
 		assert.Equal(t, 2, s.count())
 	})

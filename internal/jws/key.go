@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -72,14 +73,15 @@ var curves = map[elliptic.Curve]jose.SignatureAlgorithm{
 	elliptic.P521(): jose.ES512,
 }
 
-// ParsePEM reads a private key in PKCS#8, PKCS#1 or SEC 1 form. `\n` may stand for line ends, as in environment
-// variables. Other blocks may stand before it, such as the parameters that openssl writes.
+// ParsePEM reads a private key in PKCS#8, PKCS#1 or SEC 1 form. Other text may stand around it, and other blocks before
+// it, such as the parameters that openssl writes. Line ends may be missing, or be spaces or escaped (`\n`, `\r\n`), and
+// lines may be indented: what environment variables and YAML make of a key.
 func ParsePEM(text string) (crypto.Signer, error) {
-	block, rest := pem.Decode([]byte(strings.ReplaceAll(text, `\n`, "\n")))
+	block, rest := nextBlock(lineEnds.Replace(text))
 	if block == nil {
 		return nil, errors.New("no PEM block was found")
 	}
-	for next := block; next != nil; next, rest = pem.Decode(rest) {
+	for next := block; next != nil; next, rest = nextBlock(rest) {
 		if strings.HasSuffix(next.Type, "PRIVATE KEY") {
 			block = next
 			break
@@ -99,6 +101,27 @@ func ParsePEM(text string) (crypto.Signer, error) {
 	return signer, nil
 }
 
+var lineEnds = strings.NewReplacer(`\r`, "", `\n`, "\n")
+
+// nextBlock returns the next PEM block of a text, wherever its lines end, and what follows it. It is nil if there is
+// none.
+func nextBlock(text string) (block *pem.Block, rest string) {
+	_, text, _ = strings.Cut(text, "-----BEGIN ")
+	kind, text, _ := strings.Cut(text, "-----")
+	content, rest, whole := strings.Cut(text, "-----END "+kind+"-----")
+	if !whole {
+		return nil, ""
+	}
+	if strings.Contains(content, "Proc-Type:") {
+		return &pem.Block{Type: kind, Headers: map[string]string{"Proc-Type": "4,ENCRYPTED"}}, rest
+	}
+	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(content), ""))
+	if err != nil {
+		return nextBlock(rest)
+	}
+	return &pem.Block{Type: kind, Bytes: der}, rest
+}
+
 func parseDER(block *pem.Block) (any, error) {
 	var key any
 	var err error
@@ -116,17 +139,4 @@ func parseDER(block *pem.Block) (any, error) {
 		return nil, errors.New("the PEM block cannot be read")
 	}
 	return key, nil
-}
-
-// ParseJWK reads a private key as a JSON Web Key (RFC 7517), and its kid if it has one.
-func ParseJWK(text string) (signer crypto.Signer, id string, err error) {
-	var key jose.JSONWebKey
-	if key.UnmarshalJSON([]byte(text)) != nil {
-		return nil, "", errors.New("the JWK cannot be read")
-	}
-	signer, ok := key.Key.(crypto.Signer)
-	if !ok {
-		return nil, "", errors.New("the JWK is not a private RSA or EC key")
-	}
-	return signer, key.KeyID, nil
 }

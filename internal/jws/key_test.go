@@ -9,6 +9,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"strings"
 	"sync"
@@ -77,6 +79,12 @@ func TestParsePEMReadsEachForm(t *testing.T) {
 		"half escaped":      {strings.Replace(sec1PEM, "\n", `\n`, 2), ec},
 		"no last line end":  {strings.TrimSpace(sec1PEM), ec},
 		"CRLF":              {strings.ReplaceAll(sec1PEM, "\n", "\r\n"), ec},
+		"escaped CRLF":      {strings.ReplaceAll(sec1PEM, "\n", `\r\n`), ec},
+		"quoted":            {`"` + strings.ReplaceAll(sec1PEM, "\n", `\n`) + `"`, ec},
+		"one line":          {strings.ReplaceAll(sec1PEM, "\n", ""), ec},
+		"spaces":            {strings.ReplaceAll(parameters+sec1PEM, "\n", " "), ec},
+		"indented":          {strings.ReplaceAll(sec1PEM, "\n", "\n\t    "), ec},
+		"byte order mark":   {"\uFEFF" + sec1PEM, ec},
 	} {
 		got, err := jws.ParsePEM(c.text)
 		require.NoError(t, err, name)
@@ -119,6 +127,55 @@ func TestParseJWK(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, id, gotID)
 			assert.Equal(t, key.Public(), got.Public())
+		}
+	}
+}
+
+// members returns a JWK whose members are changed.
+func members(t *testing.T, key any, change func(map[string]any)) string {
+	t.Helper()
+	all := map[string]any{}
+	require.NoError(t, json.Unmarshal([]byte(jwk(t, key, "k1")), &all))
+	change(all)
+	text, err := json.Marshal(all)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestParseJWKInTheFormsOfOtherTools(t *testing.T) {
+	t.Parallel()
+	standard := func(all map[string]any) {
+		for name, value := range all {
+			if number, err := base64.RawURLEncoding.DecodeString(value.(string)); err == nil && len(number) >= 32 {
+				all[name] = base64.StdEncoding.EncodeToString(number)
+			}
+		}
+	}
+	noPrimes := func(all map[string]any) {
+		for _, name := range []string{"p", "q", "dp", "dq", "qi"} {
+			delete(all, name)
+		}
+	}
+	short := newEC(t, elliptic.P256())
+	for short.X.BitLen() > 248 { //nolint:staticcheck // a coordinate that begins with a zero
+		short = newEC(t, elliptic.P256())
+	}
+	noZeros := func(all map[string]any) { all["x"] = base64.RawURLEncoding.EncodeToString(short.X.Bytes()) } //nolint:staticcheck // as above
+	for name, c := range map[string]struct {
+		key    crypto.Signer
+		change func(map[string]any)
+	}{
+		"RSA in standard base64": {newRSA(t), standard},
+		"EC in standard base64":  {newEC(t, elliptic.P521()), standard},
+		"RSA without primes":     {newRSA(t), noPrimes},
+		"EC without zeros":       {short, noZeros},
+	} {
+		got, id, err := jws.ParseJWK(members(t, c.key, c.change))
+		require.NoError(t, err, name)
+		assert.Equal(t, "k1", id)
+		assert.Equal(t, c.key.Public(), got.Public(), name)
+		if key, ok := got.(*rsa.PrivateKey); ok {
+			require.NoError(t, key.Validate())
 		}
 	}
 }

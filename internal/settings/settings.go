@@ -6,6 +6,7 @@ package settings
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -87,8 +88,8 @@ func Secrets() []string { return []string{Token, PrivateKey, JWK, ProxyPassword}
 // FromEnvironment reads the OKTA_CLIENT_ variables that have a value. Each variable is given as "NAME=value".
 func FromEnvironment(environ []string) (settings Settings, warnings []string, err error) {
 	settings = Settings{}
-	for _, variable := range environ {
-		name, value, _ := strings.Cut(variable, "=")
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
 		if runtime.GOOS == "windows" {
 			name = strings.ToUpper(name)
 		}
@@ -98,6 +99,9 @@ func FromEnvironment(environ []string) (settings Settings, warnings []string, er
 		}
 		key, known := variables[name]
 		if !known {
+			if !variable.MatchString(name) {
+				name = "a variable that begins with OKTA_CLIENT_"
+			}
 			warnings = append(warnings, name+" is not known and has no effect")
 			continue
 		}
@@ -107,6 +111,9 @@ func FromEnvironment(environ []string) (settings Settings, warnings []string, er
 	}
 	return settings, warnings, nil
 }
+
+// variable matches the name of a variable that is no secret.
+var variable = regexp.MustCompile(`^[A-Z_]{1,60}$`)
 
 // isIgnoredVariable compares without underscores, which Okta's SDKs use in different ways.
 func isIgnoredVariable(name string) bool {

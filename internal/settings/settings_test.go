@@ -100,7 +100,11 @@ func TestUnknownKeyIsAWarning(t *testing.T) {
 		{"okta:\n  client:\n    rateLimit: {proxy: {host: SECRET}}", "f:3: okta.client.rateLimit.proxy"},
 		{"okta:\n  client:\n    proxy: {cache: SECRET, keyId: x}\n", "f:3: okta.client.proxy.cache"},
 		{"okta: &o {client: *o}", "f:1: okta.client.client"},
-		{"okta:\n  client:\n    \"<<\": {token: SECRET}\n    kid: ~", "f:3: okta.client.<<"},
+		{"okta:\n  client:\n    \"<<\": {token: SECRET}\n    kid: ~", "f:3: a key below okta.client"},
+		{"okta:\n  client: {a.SECRET: x}", "f:2: a key below okta.client"},
+		{"okta:\n  client: {SECRET99: x}", "f:2: a key below okta.client"},
+		{"okta:\n  client: {tokn:00SECRET}", "f:2: a key below okta.client"},
+		{"okta:\n  client: {proxy: {SECRET 1: x}}", "f:2: a key below okta.client"},
 	} {
 		got, warnings, err := settings.FromYAML("f", []byte(c.text))
 		require.NoError(t, err, c.text)
@@ -108,6 +112,25 @@ func TestUnknownKeyIsAWarning(t *testing.T) {
 		require.NotEmpty(t, warnings, c.text)
 		assert.Equal(t, c.want+" is not known and has no effect", warnings[0])
 	}
+}
+
+func TestKeyWithoutASpaceAfterItsColon(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"okta: {client: {token:00SECRET}}":                       "f:1: okta.client.token has no space",
+		"okta:\n  client:\n    kid: x\n    token:00SECRET : x":   "f:4: okta.client.token has no space",
+		"okta: {client: {proxy: {password:00SECRET}}}":           "f:1: okta.client.proxy.password has no space",
+		"okta: {client: {privateKey:-----BEGIN PRIVATE SECRET}}": "f:1: okta.client.privateKey has no space",
+	} {
+		_, warnings, err := settings.FromYAML("f", []byte(text))
+		require.NoError(t, err, text)
+		require.Len(t, warnings, 1, text)
+		assert.Contains(t, warnings[0], want)
+		assert.NotContains(t, warnings[0], "SECRET")
+	}
+	_, warnings, err := settings.FromEnvironment([]string{"OKTA_CLIENT_TOKEN:00SECRET=x"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a variable that begins with OKTA_CLIENT_ is not known and has no effect"}, warnings)
 }
 
 func TestKeysOfOtherSDKsAreSkipped(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 func FromYAML(name string, text []byte) (settings Settings, warnings []string, err error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, nil, unreadable(name, text, err)
+		return nil, nil, malformed(name, text, err)
 	}
 	r := reader{file: name, settings: Settings{}}
 	if len(document.Content) == 0 {
@@ -46,9 +46,9 @@ var (
 	unknownAnchor = regexp.MustCompile(`unknown anchor '(.*)' referenced`)
 )
 
-// unreadable keeps the line of a parser's error, and nothing that it quotes. The parser leaves out the first line, and
+// malformed keeps the line of a parser's error, and nothing that it quotes. The parser leaves out the first line, and
 // the line of an alias.
-func unreadable(name string, text []byte, err error) error {
+func malformed(name string, text []byte, err error) error {
 	line := "1"
 	if found := lineNumber.FindStringSubmatch(err.Error()); found != nil {
 		line = found[1]
@@ -113,8 +113,7 @@ func (r *reader) readMember(node *yaml.Node, name string) error {
 	case slices.Contains(ignored, key):
 		return nil
 	case !isKnown(key):
-		warning := fmt.Sprintf("%s: okta.client.%s is not known and has no effect", r.place(node), name)
-		r.warnings = append(r.warnings, warning)
+		r.warnings = append(r.warnings, r.place(node)+": "+unknown(name))
 		return nil
 	case isNull(resolve(node)):
 		return nil
@@ -124,6 +123,26 @@ func (r *reader) readMember(node *yaml.Node, name string) error {
 		return fmt.Errorf("%s: okta.client.%s %w", r.place(node), name, err)
 	}
 	return r.settings.add(key, Setting{Text: text, Place: r.place(node)})
+}
+
+// word matches a name that is no secret: those contain digits, or are longer.
+var word = regexp.MustCompile(`^[A-Za-z]{1,24}$`)
+
+// unknown is the warning of a key that is not known. It shows no text that may be a secret, such as the token in
+// "token:00abc", which is one key, since the space behind the colon is missing.
+func unknown(key string) string {
+	i := strings.LastIndexByte(key, '.') + 1
+	parent, name := key[:i], key[i:]
+	if before, _, found := strings.Cut(key, ":"); found {
+		name := strings.TrimSpace(before)
+		if isKnown(name) || aliases[name] != "" {
+			return "okta.client." + name + " has no space behind its colon, and has no effect"
+		}
+	}
+	if parent != "" && parent != "rateLimit." && parent != "proxy." || !word.MatchString(name) {
+		return "a key below okta.client is not known and has no effect"
+	}
+	return "okta.client." + key + " is not known and has no effect"
 }
 
 // value returns a node as text: a list of scopes with commas, and a key that is written as a mapping as JSON.

@@ -70,7 +70,7 @@ func monitor(
 		OrgURL:      org.URL,
 		Credentials: okta.APIToken(oktatest.DemoToken),
 		OnAttempt:   m.Observe,
-		Retry:       okta.Retry{MinWait: time.Millisecond},
+		Retry:       okta.RetryOptions{MinWait: time.Millisecond},
 	}
 	for _, change := range changes {
 		change(&config)
@@ -211,7 +211,7 @@ func TestTokenRefreshes(t *testing.T) {
 	require.NoError(t, err)
 	m := start(t, func(c *okta.Config) {
 		c.Credentials = okta.ServiceApp{
-			ClientID: "0oareview", PrivateKey: okta.Signer(key), Scopes: []string{"okta.users.read"},
+			ClientID: "0oareview", PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: []string{"okta.users.read"},
 		}
 	})
 	require.ErrorIs(t, m.do(t.Context(), "users", userID), okta.ErrAuthentication, "the org does not know the app")

@@ -49,7 +49,7 @@ func start(t *testing.T, changes ...func(*okta.Config, *traced)) *traced {
 	config := okta.Config{
 		OrgURL:      org.URL,
 		Credentials: okta.APIToken(oktatest.DemoToken),
-		Retry:       okta.Retry{MinWait: time.Millisecond},
+		Retry:       okta.RetryOptions{MinWait: time.Millisecond},
 		OnAttempt:   func(ctx context.Context, a okta.Attempt) { s.tracer.Observe(ctx, a) },
 	}
 	for _, change := range changes {
@@ -250,7 +250,8 @@ func TestTokenRequest(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	app := okta.ServiceApp{ClientID: "0oareview", PrivateKey: okta.Signer(key), Scopes: []string{"okta.users.manage"}}
+	private := okta.PrivateKeyFromSigner(key)
+	app := okta.ServiceApp{ClientID: "0oareview", PrivateKey: private, Scopes: []string{"okta.users.manage"}}
 	s := start(t, func(c *okta.Config, _ *traced) { c.Credentials = app })
 
 	require.ErrorIs(t, s.revoke(t.Context()), okta.ErrAuthentication, "the org does not know the app")

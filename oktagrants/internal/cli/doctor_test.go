@@ -138,7 +138,7 @@ func TestDoctorOfServiceApp(t *testing.T) {
 	})
 	m.config.Credentials = okta.ServiceApp{
 		ClientID: app.ClientID, Scopes: scopes,
-		PrivateKey: okta.PEM(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))),
+		PrivateKey: okta.PrivateKeyFromPEM(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))),
 	}
 	o := m.run("doctor")
 	o.fails(t, 1, "these credentials cannot do: revoke-app")
@@ -148,7 +148,7 @@ func TestDoctorOfServiceApp(t *testing.T) {
 		"  revoke-app       no: the scope okta.apps.manage; the scope okta.authorizationServers.manage\n")
 	assert.NotContains(t, o.out+o.err, "PRIVATE KEY")
 
-	m.config.Credentials = okta.ServiceApp{ClientID: "0oaother", Scopes: scopes, PrivateKey: okta.PEM(
+	m.config.Credentials = okta.ServiceApp{ClientID: "0oaother", Scopes: scopes, PrivateKey: okta.PrivateKeyFromPEM(
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))}
 	m.run("doctor").fails(t, 2, "invalid_client", "OKTA_CLIENT_PRIVATEKEY")
 }

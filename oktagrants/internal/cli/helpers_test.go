@@ -45,7 +45,7 @@ func newMachine(t *testing.T) *machine {
 	m.config = okta.Config{
 		OrgURL:        m.org.URL,
 		Credentials:   okta.APIToken(secret),
-		Retry:         okta.Retry{MaxRetries: -1},
+		Retry:         okta.RetryOptions{MaxRetries: -1},
 		WrapTransport: m.watch,
 	}
 	m.env = Env{LoadConfig: func() (okta.Config, error) { return m.config, nil }, Width: func() int { return 120 }}

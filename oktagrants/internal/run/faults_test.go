@@ -82,7 +82,7 @@ func TestMissingScope(t *testing.T) {
 	c.workers = 3
 	c.change = func(config *okta.Config) {
 		config.Credentials = okta.ServiceApp{
-			ClientID: app.ClientID, PrivateKey: okta.Signer(key), KeyID: "k", Scopes: []string{"okta.users.read"},
+			ClientID: app.ClientID, PrivateKey: okta.PrivateKeyFromSigner(key), KeyID: "k", Scopes: []string{"okta.users.read"},
 		}
 	}
 	summary, err := c.try(t.Context(), t)
@@ -181,7 +181,7 @@ func TestRateLimitIsWaitedFor(t *testing.T) {
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(10)...)
 	c.workers = 1
 	impatient := func(config *okta.Config) {
-		config.Retry, config.RateLimiter = okta.Retry{MaxRetries: -1}, okta.RateLimiter{Disabled: true}
+		config.Retry, config.RateLimiter = okta.RetryOptions{MaxRetries: -1}, okta.RateLimiter{Disabled: true}
 	}
 	c.change = impatient
 	org.Next(append([]oktatest.Fault{nil, nil, nil}, repeat(oktaError(429, "E0000047"), 5)...)...)

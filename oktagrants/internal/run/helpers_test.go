@@ -102,7 +102,7 @@ func (c *command) start(ctx context.Context, t *testing.T) *process {
 	config := okta.Config{
 		OrgURL:      c.org.URL,
 		Credentials: okta.APIToken(apiToken),
-		Retry:       okta.Retry{MinWait: time.Millisecond, MaxRetries: 1},
+		Retry:       okta.RetryOptions{MinWait: time.Millisecond, MaxRetries: 1},
 		OnAttempt:   meter.OnAttempt,
 	}
 	if c.change != nil {

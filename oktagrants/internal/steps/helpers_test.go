@@ -34,7 +34,7 @@ func newClient(t *testing.T, org *oktatest.Org, credentials ...okta.Credentials)
 	config := okta.Config{
 		OrgURL:      org.URL,
 		Credentials: okta.APIToken(apiToken),
-		Retry:       okta.Retry{MinWait: time.Millisecond, MaxWait: time.Second},
+		Retry:       okta.RetryOptions{MinWait: time.Millisecond, MaxWait: time.Second},
 	}
 	for _, c := range credentials {
 		config.Credentials = c

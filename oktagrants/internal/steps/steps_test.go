@@ -201,7 +201,7 @@ func TestClass(t *testing.T) {
 	} {
 		org := newDemo(t)
 		client, err := okta.NewClient(okta.Config{
-			OrgURL: org.URL, Credentials: okta.APIToken(apiToken), Retry: okta.Retry{MaxRetries: -1},
+			OrgURL: org.URL, Credentials: okta.APIToken(apiToken), Retry: okta.RetryOptions{MaxRetries: -1},
 		})
 		require.NoError(t, err)
 		org.Next(c.fault)

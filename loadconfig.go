@@ -88,7 +88,7 @@ func (l *loader) config() (Config, error) {
 		OrgURL:         l.orgURL(),
 		AttemptTimeout: l.seconds(settings.RequestTimeout),
 		Retry:          Retry{MaxRetries: l.maxRetries()},
-		RateLimiter:    RateLimiter{MaxUse: l.maxUse()},
+		RateLimiter:    RateLimiterOptions{MaxUse: l.maxUse()},
 		HTTPClient:     l.httpClient(),
 		Credentials:    l.credentials(),
 		maxBackoff:     l.seconds(settings.MaxBackoff),

@@ -45,7 +45,6 @@ func NewClient(config Config) (*Client, error) {
 	return c, nil
 }
 
-
 // Format prints the org, and nothing else of the client, under every fmt verb.
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.name()) }
 

@@ -54,7 +54,7 @@ type Config struct {
 	Retry RetryOptions
 
 	// RateLimiter says how much of Okta's rate limits the client may use.
-	RateLimiter RateLimiter
+	RateLimiter RateLimiterOptions
 
 	// Logger gets a debug line for each attempt, a warning for each retry (debug for those that belong to DPoP), and
 	// the warnings of LoadConfig from NewClient; never a query, a body or a secret. Default: no logging.

@@ -73,7 +73,7 @@
 // succeeded.
 //
 // Requests are throttled, first come, first served, while no requests are left in their rate limit bucket: see
-// [RateLimiter]. [Client.RateLimits] shows what is known of the buckets.
+// [RateLimiterOptions]. [Client.RateLimits] shows what is known of the buckets.
 //
 // # Other routes
 //

@@ -115,7 +115,7 @@ func (l *loader) config() (Config, error) {
 		OrgURL:         l.orgURL(),
 		AttemptTimeout: l.seconds(settings.RequestTimeout),
 		Retry:          RetryOptions{MaxRetries: l.maxRetries(), MaxBackoff: l.seconds(settings.MaxBackoff)},
-		RateLimiter:    RateLimiter{MaxUse: l.maxUse()},
+		RateLimiter:    RateLimiterOptions{MaxUse: l.maxUse()},
 		HTTPClient:     l.httpClient(),
 		Credentials:    l.credentials(),
 	}

@@ -63,7 +63,7 @@ func TestLoadConfigPrecedence(t *testing.T) {
 	assert.Equal(t, "https://strongest.okta.com", config.OrgURL)
 	assert.Equal(t, 3*time.Second, config.AttemptTimeout)
 	assert.Equal(t, okta.RetryOptions{MaxRetries: 1, MaxBackoff: 12 * time.Second}, config.Retry)
-	assert.Equal(t, okta.RateLimiter{MaxUse: 0.5}, config.RateLimiter)
+	assert.Equal(t, okta.RateLimiterOptions{MaxUse: 0.5}, config.RateLimiter)
 	assert.Equal(t, "SSWS strongest", authorization(t, config))
 	assert.Nil(t, config.HTTPClient)
 

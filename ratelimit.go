@@ -35,10 +35,10 @@ func untilReset(header http.Header) time.Duration {
 	return wait
 }
 
-// RateLimiter configures the rate limiter. It follows the rate limit headers of each bucket by Okta's clock, and
+// RateLimiterOptions configures the rate limiter. It follows the rate limit headers of each bucket by Okta's clock, and
 // throttles requests, first come, first served, so that Okta does not refuse them. A call that cannot be sent before
 // the deadline of its context fails with a [*RateLimitError].
-type RateLimiter struct {
+type RateLimiterOptions struct {
 	// MaxUse is the share of each window that the client may use, such as 0.5 for half of it. It must be between 0 and
 	// 1. The rest is left to sign-ins and other tools of the org, which share its limits. With n copies of a program,
 	// 1/n for each is safe. Default: 1.
@@ -49,7 +49,7 @@ type RateLimiter struct {
 }
 
 // limiter checks l and returns the limiter that it configures, or nil if that is disabled.
-func (l RateLimiter) limiter() (*ratelimit.Limiter, error) {
+func (l RateLimiterOptions) limiter() (*ratelimit.Limiter, error) {
 	if !(l.MaxUse >= 0 && l.MaxUse <= 1) {
 		return nil, invalid("Config.RateLimiter.MaxUse is not between 0 and 1")
 	}
@@ -65,8 +65,8 @@ type ThrottleReason string
 // The reasons for which a request is throttled.
 const (
 	ThrottleWindow      ThrottleReason = ratelimit.Window      // no requests are left in the window
-	ThrottleShare       ThrottleReason = ratelimit.Share       // the client's share of the window, MaxUse, is used up
-	ThrottlePace        ThrottleReason = ratelimit.Pace        // other clients use the window: this one spreads its part
+	ThrottleMaxUse      ThrottleReason = ratelimit.MaxUse      // the client's share of the window, MaxUse, is used up
+	ThrottleFairShare   ThrottleReason = ratelimit.FairShare   // other clients use the window: this one spreads its part
 	ThrottleProbe       ThrottleReason = ratelimit.Probe       // the window is unknown until a response comes
 	ThrottleConcurrency ThrottleReason = ratelimit.Concurrency // Okta refused to serve so many requests at once
 	ThrottleRefusal     ThrottleReason = ratelimit.Refusal     // Okta refused a request and did not say until when

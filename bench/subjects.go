@@ -61,7 +61,7 @@ func newTransport() *http.Transport {
 
 func newOurs(url string, maxUse float64) (subject, error) {
 	client, err := okta.NewClient(okta.Config{
-		OrgURL: url, Credentials: okta.APIToken(token), RateLimiter: okta.RateLimiter{MaxUse: maxUse},
+		OrgURL: url, Credentials: okta.APIToken(token), RateLimiter: okta.RateLimiterOptions{MaxUse: maxUse},
 	})
 	if err != nil {
 		return subject{}, err

@@ -61,7 +61,7 @@ func (s *logServer) client(t *testing.T) *okta.Client {
 	t.Helper()
 	client, err := okta.NewClient(okta.Config{
 		OrgURL: "https://acme.okta.com", Credentials: okta.APIToken("00x"), HTTPClient: &http.Client{Transport: s},
-		Retry: okta.Retry{MaxRetries: -1},
+		Retry: okta.RetryOptions{MaxRetries: -1},
 	})
 	require.NoError(t, err)
 	return client

@@ -35,7 +35,7 @@ func newBubbleClient(t *testing.T, f roundTripper, onAttempt ...func(context.Con
 		OrgURL:      "https://acme.okta.com",
 		Credentials: okta.APIToken("00replay"),
 		HTTPClient:  &http.Client{Transport: f},
-		Retry:       okta.Retry{MaxRetries: -1, MaxWait: time.Hour},
+		Retry:       okta.RetryOptions{MaxRetries: -1, MaxWait: time.Hour},
 	}
 	if len(onAttempt) > 0 {
 		config.OnAttempt = onAttempt[0]
@@ -144,7 +144,7 @@ func TestRecordedTrafficIsNotThrottled(t *testing.T) {
 				func(_ context.Context, a okta.Attempt) {
 					switch {
 					case a.Throttled == 0:
-					case a.ThrottleReason == okta.ThrottlePace || time.Now().Before(judged):
+					case a.ThrottleReason == okta.ThrottleFairShare || time.Now().Before(judged):
 						spread++
 						if a.Throttled > onTime {
 							judged = time.Now().Add(time.Minute)

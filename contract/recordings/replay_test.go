@@ -52,7 +52,7 @@ func newReplay(t *testing.T, exchanges ...exchange) (*replay, *okta.Client) {
 	client, err := okta.NewClient(okta.Config{
 		OrgURL:      server.URL,
 		Credentials: okta.APIToken("00replay"),
-		Retry:       okta.Retry{MaxRetries: -1},
+		Retry:       okta.RetryOptions{MaxRetries: -1},
 		OnAttempt: func(_ context.Context, a okta.Attempt) {
 			r.lock.Lock()
 			defer r.lock.Unlock()

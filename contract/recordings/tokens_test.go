@@ -84,9 +84,9 @@ func (s *tokenServer) call(t *testing.T, dpop bool) error {
 	client, err := okta.NewClient(okta.Config{
 		OrgURL: server.URL,
 		Credentials: okta.ServiceApp{
-			ClientID: "0oaservice", PrivateKey: okta.Signer(key), Scopes: []string{"okta.users.read"}, DPoP: dpop,
+			ClientID: "0oaservice", PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: []string{"okta.users.read"}, DPoP: dpop,
 		},
-		Retry: okta.Retry{MaxRetries: -1},
+		Retry: okta.RetryOptions{MaxRetries: -1},
 	})
 	require.NoError(t, err)
 	return client.Do(t.Context(), okta.Request{Path: []string{"api", "v1", "users", "me"}}, nil)

@@ -68,7 +68,7 @@ func (b *bucket) checkUsedUp() verdict {
 	case w.usedUp(open):
 		return verdict{reason: Window, at: w.ends, final: w.header.Remaining == 0}
 	case w.used+open >= maxUse:
-		return verdict{reason: Share, at: w.ends, final: w.used >= maxUse && (w.state == headerRead || open == 0)}
+		return verdict{reason: MaxUse, at: w.ends, final: w.used >= maxUse && (w.state == headerRead || open == 0)}
 	}
 	return proceed
 }
@@ -84,7 +84,7 @@ func (b *bucket) checkPace(now time.Time) verdict {
 	}
 	next := b.fairShare.next(w, latest, open, b.maxUse()-w.used-open)
 	if next.After(now) {
-		return verdict{reason: Pace, at: soonest(next, w.ends)}
+		return verdict{reason: FairShare, at: soonest(next, w.ends)}
 	}
 	return proceed
 }

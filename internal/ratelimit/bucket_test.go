@@ -102,3 +102,29 @@ func TestDeadlinesOfWaiters(t *testing.T) {
 	require.NoError(t, b.tooLate(w, 2, verdict{reason: Window, at: b.window.ends}), "a response may change it")
 	require.NoError(t, b.tooLate(&waiter{}, 2, full), "it has no deadline")
 }
+
+// What MaxUse allows is used up for good unless a response may show that the requests in flight were not counted.
+func TestUsedUpMayChange(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for name, c := range map[string]struct {
+		state          windowState
+		used, inFlight int
+		want           bool
+	}{
+		"used":                             {headerRead, 5, 0, true},
+		"used, others are in flight":       {headerRead, 5, 1, true},
+		"some in flight":                   {headerRead, 4, 1, false},
+		"used without a header":            {headerUnknown, 5, 0, true},
+		"without a header, some in flight": {headerUnknown, 5, 1, false},
+	} {
+		b := newBucket(New(0.5), "b", now)
+		b.window = window{limit: limited, state: c.state, header: Header{Limit: 10, Remaining: 5}, used: c.used}
+		for range c.inFlight {
+			b.inFlight.send(now)
+		}
+		v := b.checkUsedUp()
+		assert.False(t, v.ok, name)
+		assert.Equal(t, c.want, v.final, name)
+	}
+}

@@ -27,8 +27,8 @@ func New(maxUse float64) *Limiter {
 // Reasons for which a request is throttled.
 const (
 	Window      = "window"      // nothing remains of the window
-	Share       = "share"       // the client's share of the window, MaxUse, is used up
-	Pace        = "pace"        // other clients use the window, and this one spreads its fair share over it
+	MaxUse      = "max_use"     // the client's share of the window, MaxUse, is used up
+	FairShare   = "fair_share"  // other clients use the window, and this one spreads its fair share over it
 	Probe       = "probe"       // nothing is known of the window, and another request is finding out
 	Concurrency = "concurrency" // Okta refused to serve so many requests at once
 	Refusal     = "refusal"     // Okta refused a request and did not credibly say until when

@@ -524,7 +524,7 @@ func TestLostResponseCountsAsUsed(t *testing.T) {
 		assert.Equal(t, 3, g.States()[users].Used)
 		assert.Equal(t, 7, g.States()[users].Remaining)
 		assert.Equal(t, 2, goes(ask(t.Context(), g, 5)))
-		assert.Equal(t, ratelimit.Share, g.States()[users].Reason)
+		assert.Equal(t, ratelimit.MaxUse, g.States()[users].Reason)
 	})
 }
 
@@ -906,7 +906,7 @@ func TestStates(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		callers := ask(ctx, g, 5)
 		assert.Equal(t, map[string]ratelimit.State{
-			users: {Header: a.Header, Used: 1, InFlight: 2, Waiting: 3, Reason: ratelimit.Share},
+			users: {Header: a.Header, Used: 1, InFlight: 2, Waiting: 3, Reason: ratelimit.MaxUse},
 		}, g.States())
 		stop()
 		synctest.Wait()

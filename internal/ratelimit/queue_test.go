@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,18 +59,29 @@ func TestQueueWakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		woken := 0
 		var q queue
-		q.wake = func() { woken++; q.woken() }
+		var mu sync.Mutex // the limiter's
+		q.wake = func() {
+			mu.Lock()
+			defer mu.Unlock()
+			woken++
+			q.woken()
+		}
+		wakeAt := func(at time.Time) {
+			mu.Lock()
+			defer mu.Unlock()
+			q.wakeAt(at, time.Now())
+		}
 		at := time.Now().Add(time.Second)
-		q.wakeAt(at, time.Now())
-		q.wakeAt(at, time.Now())
+		wakeAt(at)
+		wakeAt(at)
 		time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
 		synctest.Wait()
 		assert.Equal(t, 1, woken)
-		q.wakeAt(at, time.Now())
+		wakeAt(at)
 		synctest.Wait()
 		assert.Equal(t, 2, woken, "the same time, though it is over")
-		q.wakeAt(time.Now().Add(time.Minute), time.Now())
-		q.wakeAt(time.Now().Add(time.Second), time.Now())
+		wakeAt(time.Now().Add(time.Minute))
+		wakeAt(time.Now().Add(time.Second))
 		time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
 		synctest.Wait()
 		assert.Equal(t, 3, woken, "earlier")

@@ -97,7 +97,7 @@ func TestOthersHaveAClientSpreadItsPart(t *testing.T) {
 		askOne(t, l).done(says(200, 100, 60, 10*time.Second))
 		callers := ask(t.Context(), l, 60)
 		assert.Zero(t, goes(callers))
-		assert.Equal(t, ratelimit.Pace, l.States()[users].Reason)
+		assert.Equal(t, ratelimit.FairShare, l.States()[users].Reason)
 		for range 5 {
 			pass(time.Second)
 			for i, c := range callers {
@@ -210,7 +210,7 @@ func TestCancelledTicketDoesNotCountForThePace(t *testing.T) {
 		require.True(t, sent.back())
 		next := askOne(t, l)
 		require.False(t, next.back(), "one that was sent does count")
-		assert.Equal(t, ratelimit.Pace, l.States()[users].Reason)
+		assert.Equal(t, ratelimit.FairShare, l.States()[users].Reason)
 		sent.ticket().Cancel()
 		synctest.Wait()
 		assert.True(t, next.back())

@@ -172,6 +172,7 @@ func TestReading(t *testing.T) {
 		"some are left":           {reading{Header: Header{Remaining: 1}}, false, 1},
 		"refused":                 {reading{Header: Header{Date: date}, endKnown: true, refused: true}, false, 0},
 		"refused, without a Date": {reading{endKnown: true, refused: true}, true, 0},
+		"served, without a Date":  {reading{endKnown: true}, false, 1},
 	} {
 		assert.Equal(t, c.unsure, c.x.needsPause(), name)
 		assert.Equal(t, c.own, c.x.own(), name)

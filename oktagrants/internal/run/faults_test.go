@@ -181,7 +181,7 @@ func TestRateLimitIsWaitedFor(t *testing.T) {
 	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(10)...)
 	c.workers = 1
 	impatient := func(config *okta.Config) {
-		config.Retry, config.RateLimiter = okta.RetryOptions{MaxRetries: -1}, okta.RateLimiter{Disabled: true}
+		config.Retry, config.RateLimiter = okta.RetryOptions{MaxRetries: -1}, okta.RateLimiterOptions{Disabled: true}
 	}
 	c.change = impatient
 	org.Next(append([]oktatest.Fault{nil, nil, nil}, repeat(oktaError(429, "E0000047"), 5)...)...)

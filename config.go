@@ -334,11 +334,10 @@ func normalHost(u *url.URL) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name, zone, zoned := strings.Cut(strings.ToLower(host), "%")
-	if zoned {
-		_, zone, _ = strings.Cut(host, "%") // of an IPv6 address: its case counts
-		return name + "%" + zone, nil
+	if address, zone, zoned := strings.Cut(host, "%"); zoned { // of an IPv6 address: the zone's case counts
+		return strings.ToLower(address) + "%" + zone, nil
 	}
+	name := strings.ToLower(host)
 	switch port := u.Port(); {
 	case port == "", port == "443" && u.Scheme == "https", port == "80" && u.Scheme == "http":
 		return strings.TrimSuffix(name, ":"+port), nil

@@ -442,14 +442,14 @@ func TestNonceRotatesWithEachResponse(t *testing.T) {
 					return reply(200, `{"access_token":"abcdefgh","token_type":"DPoP","expires_in":3600}`)(req)
 				}
 				_, claims := decodeJWT(t, req.Header.Get("DPoP"))
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 				mu.Lock()
 				requests++
 				good := claims["nonce"] == latest
 				latest = sprint("n%d", requests)
 				nonce := "DPoP-Nonce: " + latest
 				mu.Unlock()
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 				if good {
 					return reply(200, grantJSON, nonce)(req)
 				}

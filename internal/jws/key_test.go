@@ -157,10 +157,10 @@ func TestParseJWKInTheFormsOfOtherTools(t *testing.T) {
 		}
 	}
 	short := newEC(t, elliptic.P256())
-	for short.X.BitLen() > 248 { //nolint:staticcheck // a coordinate that begins with a zero
+	for short.X.BitLen() > 248 { // a coordinate that begins with a zero
 		short = newEC(t, elliptic.P256())
 	}
-	noZeros := func(all map[string]any) { all["x"] = base64.RawURLEncoding.EncodeToString(short.X.Bytes()) } //nolint:staticcheck // as above
+	noZeros := func(all map[string]any) { all["x"] = base64.RawURLEncoding.EncodeToString(short.X.Bytes()) }
 	for name, c := range map[string]struct {
 		key    crypto.Signer
 		change func(map[string]any)

@@ -23,11 +23,9 @@ deactivate the users.`,
 			if len(args) == 0 && from == "" {
 				return wrong("offboard: no users are given: name some by ID or login%s, or give --from FILE", c.someUsers())
 			}
-			list, err := c.fromList(cmd.Context(), j, from)
-			if err != nil {
+			if err := c.fromList(cmd.Context(), j, from); err != nil {
 				return err
 			}
-			defer list.done()
 			if j.args.Users = args; len(args) > 0 {
 				j.input = named(args)
 			}

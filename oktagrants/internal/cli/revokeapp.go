@@ -51,6 +51,8 @@ func setUsers(j *job, users string) error {
 	switch {
 	case isReview && review == "":
 		return wrong("--users: review: is not followed by the file of a review")
+	case isReview && ledger.CheckTarget(review) != nil:
+		return wrong("--users: review: %w", ledger.CheckTarget(review))
 	case isReview && sameFile(review, j.run):
 		return wrong("--run and --users name the same file, %s", shownTarget(j.run))
 	case isReview:

@@ -21,9 +21,10 @@ type querier interface {
 // storage is the database of a ledger.
 type storage struct {
 	database
-	target  string // as messages name it
-	mode    Mode
-	dialect dialect
+	target   string // as messages name it
+	mode     Mode
+	dialect  dialect
+	warnings []string
 }
 
 // database runs functions on connections. A function may run several times, if a connection is lost meanwhile.

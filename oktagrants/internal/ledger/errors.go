@@ -22,6 +22,8 @@ var (
 	// ErrStorage means that the storage failed: it is full, read-only or broken. Nothing can be kept until a person
 	// helps.
 	ErrStorage = errors.New("the storage of the ledger failed")
+	// ErrPart means that a part of the ledger is missing.
+	ErrPart = errors.New("a part of the ledger is missing")
 	// ErrGone means that the file of an open ledger was deleted, moved or replaced. What is written to it is lost.
 	ErrGone = errors.New("the ledger is gone")
 )

@@ -208,30 +208,40 @@ func (l *Ledger) runID(ctx context.Context) (int64, error) {
 }
 
 // SetPhase takes the run from one phase to another. It is an error if the run is in neither. Ended is now if it goes
-// to phase Ended, and zero otherwise.
+// to phase Ended, and zero otherwise. In a file, what was written before is then in the file itself, as far as nobody
+// reads it meanwhile.
 func (l *Ledger) SetPhase(ctx context.Context, from, to Phase) error {
+	what := fmt.Sprintf("go from phase %s to %s", from, to)
+	err := l.writeRun(ctx, what, func(ctx context.Context, q querier, id int64) error {
+		return l.setPhase(ctx, q, id, from, to)
+	})
+	if err != nil {
+		return err
+	}
+	_ = l.settle(ctx) // it is durable already
+	return nil
+}
+
+func (l *Ledger) setPhase(ctx context.Context, q querier, id int64, from, to Phase) error {
 	var ended time.Time
 	if to == Ended {
 		ended = l.now()
 	}
-	what := fmt.Sprintf("go from phase %s to %s", from, to)
-	return l.writeRun(ctx, what, func(ctx context.Context, q querier, id int64) error {
-		n, err := exec(ctx, q, `UPDATE ledger_runs SET phase = $1, ended = $2 WHERE run_id = $3 AND phase = $4`,
-			to, millis(ended), id, from)
-		if err != nil || n > 0 {
-			return err
-		}
-		run, _, err := l.readRun(ctx, q, "")
-		switch {
-		case err != nil:
-			return err
-		case run.ID != id:
-			return errAnew
-		case run.Phase == to:
-			return nil
-		}
-		return fmt.Errorf("the run is in phase %s", run.Phase)
-	})
+	n, err := exec(ctx, q, `UPDATE ledger_runs SET phase = $1, ended = $2 WHERE run_id = $3 AND phase = $4`,
+		to, millis(ended), id, from)
+	if err != nil || n > 0 {
+		return err
+	}
+	run, _, err := l.readRun(ctx, q, "")
+	switch {
+	case err != nil:
+		return err
+	case run.ID != id:
+		return errAnew
+	case run.Phase == to:
+		return nil
+	}
+	return fmt.Errorf("the run is in phase %s", run.Phase)
 }
 
 // SetStop keeps why the process stops before the end of the run, empty for no reason.

@@ -272,4 +272,6 @@ func (p *postgres) reason(err error) error {
 	return err
 }
 
+func (p *postgres) settle(context.Context) error { return nil }
+
 func (p *postgres) close() error { return p.db.Close() }

@@ -31,7 +31,8 @@ type storage struct {
 type database interface {
 	transact(ctx context.Context, do func(ctx context.Context, q querier) error) error
 	query(ctx context.Context, do func(ctx context.Context, q querier) error) error
-	reason(err error) error // the error, so that it matches this package's
+	settle(ctx context.Context) error // brings what was written to its place, if that is another one
+	reason(err error) error           // the error, so that it matches this package's
 	close() error
 }
 

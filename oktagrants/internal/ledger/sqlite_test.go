@@ -348,6 +348,10 @@ func TestMissingWALOfLongRunIsNoticed(t *testing.T) {
 		_, err := ledger.Open(t.Context(), part, ledger.Read)
 		require.ErrorIs(t, err, ledger.ErrPart, i)
 	}
+	last := filepath.Join(folder, "last.db")
+	copyFile(t, path, last)
+	execute(t, last, "PRAGMA application_id = 0x6f6b7467")
+	assert.Len(t, all(t, open(t, last, ledger.Read)), 1, "what is older is in the file itself")
 }
 
 func TestPlanIsInTheFileItself(t *testing.T) {

@@ -195,6 +195,14 @@ func TestReviewThatDoesNotFit(t *testing.T) {
 	require.ErrorContains(t, try(begun.path), "has not ended")
 
 	require.ErrorContains(t, try(filepath.Join(t.TempDir(), "none.db")), "cannot be read")
+
+	all := newCommand(t, org, ledger.Review, steps.Arguments{})
+	all.run(t)
+	args := steps.Arguments{
+		Client: "0oanotes", UsersOf: steps.Reviewed, Review: all.path, Reviewed: time.Now().Add(-time.Hour),
+	}
+	_, err = newCommand(t, org, ledger.RevokeApp, args).try(t.Context(), t)
+	require.ErrorContains(t, err, "has become another review since the run was begun")
 }
 
 func TestUserGivenTwice(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -129,7 +130,7 @@ func TestListThatChangesWhileItIsRead(t *testing.T) {
 	line := len(crowdID(0)) + 1
 	other := crowd(users, users+10) + one[10*line:]
 	list := m.write("list.txt", one)
-	file, err := os.OpenFile(list, os.O_WRONLY, 0)
+	file, err := os.OpenFile(list, os.O_WRONLY, 0) //nolint:gosec // a file of the test
 	require.NoError(t, err)
 	defer file.Close() //nolint:errcheck // the test is over
 	var ended atomic.Bool
@@ -178,7 +179,7 @@ func TestListThatIsNotTheCopyAnyMore(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	path := m.write("list.txt", crowd(0, 10))
-	file, err := os.Open(path)
+	file, err := os.Open(path) //nolint:gosec // a file of the test
 	require.NoError(t, err)
 	defer file.Close() //nolint:errcheck // nothing is written to it
 	list, err := newUserList(path, file)
@@ -331,7 +332,7 @@ func TestPlanThatIsCorrected(t *testing.T) {
 	m.run(append(args, "--users", "review:"+m.path("reviw.db"), "--yes")...).fails(t, 2, "reviw.db")
 	m.run(append(args, "--users", "review:"+m.path("review.db"), "--dry-run")...).succeeds(t)
 
-	corrected := append(args, "--users", "review:"+m.path("review.db"), "--deactivate")
+	corrected := slices.Concat(args, []string{"--users", "review:" + m.path("review.db"), "--deactivate"})
 	o := m.run(append(corrected, "--dry-run")...)
 	o.succeeds(t)
 	assert.Contains(t, o.err, "the list and the plan in "+m.path("run.db")+" are replaced, for nothing of it was revoked: "+

@@ -53,11 +53,11 @@ func child() bool {
 func sayWarnings(target string) {
 	l, err := ledger.Open(context.Background(), target, ledger.Write)
 	if err != nil {
-		_, _ = fmt.Println(err)
+		_, _ = fmt.Fprintln(os.Stdout, err)
 		return
 	}
 	for _, warning := range l.Warnings() {
-		_, _ = fmt.Println("warning:", warning)
+		_, _ = fmt.Fprintln(os.Stdout, "warning:", warning)
 	}
 	_ = l.Close()
 }

@@ -228,7 +228,7 @@ func headerID(path string) (uint32, error) {
 	defer file.Close() //nolint:errcheck // nothing is written to it
 	var id [4]byte
 	if _, err := file.ReadAt(id[:], offset); err != nil {
-		return 0, nil //nolint:nilerr // it is too short to have one
+		return 0, nil // it is too short to have one
 	}
 	return binary.BigEndian.Uint32(id[:]), nil
 }
@@ -387,7 +387,7 @@ func (f *sqliteFile) settle(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	f.settling.Lock()
 	defer f.settling.Unlock()
-	if err := f.writer.keepWAL(true); err != nil {
+	if err := f.writer.keepWAL(ctx, true); err != nil {
 		return err
 	}
 	for _, step := range []func() error{
@@ -399,7 +399,7 @@ func (f *sqliteFile) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.writer.keepWAL(false)
+	return f.writer.keepWAL(ctx, false)
 }
 
 func (f *sqliteFile) mark(ctx context.Context, id int) error {
@@ -490,8 +490,8 @@ func (w *sqliteWriter) alone(ctx context.Context, do func(ctx context.Context) e
 }
 
 // keepWAL says whether the -wal file stays when the file is closed.
-func (w *sqliteWriter) keepWAL(keep bool) error {
-	return w.alone(context.Background(), func(context.Context) error {
+func (w *sqliteWriter) keepWAL(ctx context.Context, keep bool) error {
+	return w.alone(ctx, func(context.Context) error {
 		return w.conn.Raw(func(connection any) error {
 			control, ok := connection.(sqlite.FileControl)
 			if !ok {

@@ -379,9 +379,9 @@ func kill(t *testing.T, path string) {
 
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
-	content, err := os.ReadFile(from)
+	content, err := os.ReadFile(from) //nolint:gosec // a file of the test
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(to, content, 0o600))
+	require.NoError(t, os.WriteFile(to, content, 0o600)) //nolint:gosec // a file of the test
 }
 
 func TestFileThatIsDeletedOrReplaced(t *testing.T) {

@@ -71,9 +71,9 @@ type cli struct {
 	atExit func()
 }
 
-// say writes one line for people to standard error.
+// say writes one line for people to standard error, without the passwords of databases that the command line names.
 func (c *cli) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.err, "oktagrants: "+format+"\n", args...)
+	_, _ = fmt.Fprintln(c.err, "oktagrants: "+c.withoutAddresses(fmt.Sprintf(format, args...)))
 }
 
 func (c *cli) root() *cobra.Command {
@@ -131,7 +131,7 @@ func (c *cli) orgCommands() []*cobra.Command {
 }
 
 func (c *cli) maxUseFlag(command *cobra.Command) {
-	command.PersistentFlags().Float64Var(&c.maxUse, "max-use", 0, "use this `share` of the org's rate limits, such as 0.5")
+	command.PersistentFlags().Var((*share)(&c.maxUse), "max-use", "use this `share` of the org's rate limits, such as 0.5")
 }
 
 // machineCommands are the commands for runs of several machines.

@@ -17,6 +17,7 @@ import (
 type consent struct {
 	dryRun, yes bool
 	listOnStdin bool // standard input holds a list, so nobody can type there
+	replaced    bool // the plan is another one than that of the last time, which --yes may have meant
 }
 
 func (f *consent) flags(cmd *cobra.Command) {
@@ -31,17 +32,18 @@ func (c *cli) asks(given consent) bool {
 }
 
 // goesAhead reports whether a command that has shown its plan may revoke. On a terminal, a person has to type the org's
-// name for it. It is an error if that person types something else.
+// name for it. It is an error if that person types something else, or if nobody was asked and nobody has said yes.
 func (c *cli) goesAhead(ctx context.Context, given consent, host string) (bool, error) {
 	switch {
+	case given.yes && given.replaced:
+		return false, wrong("nothing was revoked: this plan has replaced another one; if it is right, give the command again")
 	case given.yes:
 		return true, nil
 	case given.dryRun:
 		c.say("nothing was revoked: this is the plan; --yes revokes")
 		return false, nil
 	case !c.asks(given):
-		c.say("nothing was revoked: there is no terminal to ask at; this is the plan, and --yes revokes")
-		return false, nil
+		return false, wrong("nothing was revoked: there is no terminal to ask at; --yes revokes, --dry-run only shows the plan")
 	}
 	_, _ = fmt.Fprintf(c.err, "Type %s to revoke this: ", host)
 	typed, err := unlessDone(ctx, func() (string, error) { return readLine(c.in) })

@@ -18,12 +18,15 @@ func TestPlanAlone(t *testing.T) {
 	want := func(m *machine) string {
 		return "Would revoke all grants of the user ann@example.com (00uann) in " + m.host() + ".\n"
 	}
-	for name, args := range map[string][]string{"no terminal": revokeAll, "dry run": append(revokeAll, "--dry-run")} {
+	for name, c := range map[string]struct {
+		args []string
+		code int
+	}{"no terminal": {revokeAll, 2}, "dry run": {append(revokeAll, "--dry-run"), 0}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newMachine(t)
-			o := m.run(args...)
-			o.succeeds(t)
+			o := m.run(c.args...)
+			o.fails(t, c.code)
 			assert.Equal(t, want(m), o.out)
 			assert.Contains(t, o.err, "nothing was revoked")
 			assert.Contains(t, o.err, "--yes")
@@ -41,7 +44,7 @@ func TestPlanAlone(t *testing.T) {
 		t.Parallel()
 		m := newMachine(t)
 		m.onTerminal(m.host() + "\n").env.TerminalErr = false
-		m.run(revokeAll...).succeeds(t)
+		m.run(revokeAll...).fails(t, 2, "no terminal")
 		assert.Zero(t, m.count(http.MethodDelete), "nobody has seen the question")
 	})
 }
@@ -49,7 +52,7 @@ func TestPlanAlone(t *testing.T) {
 func TestPlanAsJSON(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	o := m.run("tokens", "revoke", "ann@example.com", calendar, "oarann1", "--json")
+	o := m.run("tokens", "revoke", "ann@example.com", calendar, "oarann1", "--json", "--dry-run")
 	o.succeeds(t)
 	want := map[string]any{
 		"org": m.host(), "what": "the refresh token oarann1", "user": ann, "login": "ann@example.com",

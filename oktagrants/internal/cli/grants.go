@@ -35,7 +35,7 @@ func (c *cli) grantsCommand() *cobra.Command {
 		Short: "List and revoke the consent grants of a user",
 		Long:  "List and revoke the consent grants of a user: which app may do what on the user's behalf.",
 		Example: `  oktagrants grants list ada.archer@acme.example
-  oktagrants grants revoke-all ada.archer@acme.example --client 0oafreepdf`,
+  oktagrants grants revoke-all ada.archer@acme.example --client 0oafreepdf --dry-run`,
 	}, c.grantsList(), c.grantsGet(), c.grantsRevoke(), c.grantsRevokeAll())
 }
 

@@ -27,6 +27,7 @@ type job struct {
 	kind    ledger.Kind
 	args    steps.Arguments
 	input   iter.Seq2[string, error] // users whom the caller gave; nil if they are read from the org
+	ignored []string                 // the columns of the caller's list that have no meaning here
 	consent consent
 
 	run     string // the ledger
@@ -57,6 +58,9 @@ func (c *cli) carryOut(ctx context.Context, j *job) error {
 	if err := checkOutputs(j.run, c.demoPage(j)); err != nil {
 		return err
 	}
+	if err := readReview(ctx, j, t.config.OrgURL); err != nil {
+		return err
+	}
 	work, err := steps.New(t.client, t.config.OrgURL, j.kind, j.args, j.input)
 	if err != nil {
 		return err
@@ -64,6 +68,9 @@ func (c *cli) carryOut(ctx context.Context, j *job) error {
 	l, err := c.begin(ctx, t, j)
 	if err != nil {
 		return err
+	}
+	if len(j.ignored) > 0 && !work.Revokes() { // otherwise the plan says it
+		c.say("ignored columns of the list: %s; all access of its users is read", quotedList(j.ignored))
 	}
 	r := &run.Runner{
 		Ledger: l, Job: work, Client: t.client, Meter: t.meter,
@@ -76,10 +83,13 @@ func (c *cli) carryOut(ctx context.Context, j *job) error {
 	return err
 }
 
-// chooseLedger sees to it that a job has a ledger: in the demo, one of its own.
+// chooseLedger sees to it that a job has a ledger that can be: in the demo, one of its own.
 func (c *cli) chooseLedger(j *job) error {
 	switch {
 	case j.run != "":
+		if err := ledger.CheckTarget(j.run); err != nil {
+			return wrong("--run: %w", err)
+		}
 		return nil
 	case c.demo == nil:
 		return wrong("%s: --run is missing: name a file that keeps the run, such as --run %s.db", j.kind, j.kind)
@@ -94,15 +104,16 @@ func (c *cli) chooseLedger(j *job) error {
 
 // begin opens the ledger, and begins the run or goes on with it.
 func (c *cli) begin(ctx context.Context, t *target, j *job) (*ledger.Ledger, error) {
-	args := j.args
-	args.Review = shownTarget(args.Review)
-	arguments, err := json.Marshal(args)
+	arguments, err := json.Marshal(kept(j.args))
 	if err != nil {
 		return nil, fmt.Errorf("the arguments: %w", err)
 	}
 	l, err := ledger.Open(ctx, j.run, ledger.Write)
 	if err != nil {
 		return nil, unusable(j.run, err)
+	}
+	for _, warning := range l.Warnings() {
+		c.say("%s: %s", shownTarget(j.run), warning)
 	}
 	begun, resumed, err := l.Begin(ctx, ledger.Spec{Kind: j.kind, Org: t.config.OrgURL, Arguments: string(arguments)})
 	if err != nil {
@@ -112,7 +123,55 @@ func (c *cli) begin(ctx context.Context, t *target, j *job) (*ledger.Ledger, err
 		c.say("going on with the run of %s in %s, which is %s",
 			begun.Created.UTC().Format(minute), shownTarget(j.run), begun.Phase)
 	}
+	if begun.Replaced != nil {
+		j.consent.replaced = true
+		c.say("the list and the plan in %s are replaced, for nothing of it was revoked: %s",
+			shownTarget(j.run), begun.Replaced.Named(argumentNames).Changes())
+	}
 	return l, nil
+}
+
+// kept are arguments as the ledger keeps them: without passwords.
+func kept(args steps.Arguments) steps.Arguments {
+	args.Review = shownTarget(args.Review)
+	return args
+}
+
+// readReview notes when the review of a job was begun. A run that is past its list does not need the review any more:
+// there, what was noted then counts.
+func readReview(ctx context.Context, j *job, org string) error {
+	if j.args.Review == "" {
+		return nil
+	}
+	reviewed, err := steps.ReadReview(ctx, j.args.Review, org)
+	if noted, working := notedReview(ctx, j); !noted.IsZero() && (working || err != nil) {
+		j.args.Reviewed = noted
+		return nil //nolint:nilerr // the review is not needed any more
+	}
+	j.args.Reviewed = reviewed
+	if err != nil {
+		return wrong("--users: %w", err)
+	}
+	return nil
+}
+
+// notedReview is what the run of a job has noted of the same review, if it has listed its users, and whether it is past
+// its plan.
+func notedReview(ctx context.Context, j *job) (noted time.Time, working bool) {
+	l, err := ledger.Open(ctx, j.run, ledger.Read)
+	if err != nil {
+		return time.Time{}, false // there is none yet, or to begin the run fails for the same reason
+	}
+	defer l.Close() //nolint:errcheck // nothing is written to it
+	begun, err := l.Run(ctx)
+	var args steps.Arguments
+	if err != nil || !begun.Listed || json.Unmarshal([]byte(begun.Arguments), &args) != nil {
+		return time.Time{}, false
+	}
+	if args.Review != kept(j.args).Review {
+		return time.Time{}, false
+	}
+	return args.Reviewed, begun.Phase != ledger.Listing && begun.Phase != ledger.Planned
 }
 
 const minute = "2006-01-02 15:04 MST"
@@ -123,12 +182,8 @@ func unusable(path string, err error) error {
 		return err
 	}
 	if mismatch, ok := errors.AsType[*ledger.MismatchError](err); ok {
-		for i, difference := range mismatch.Differences {
-			if name := argumentNames[difference.Name]; name != "" {
-				mismatch.Differences[i].Name = name
-			}
-		}
-		return wrong("%s: %w; give the arguments of that run, or another file to --run", shownTarget(path), err)
+		return wrong("%s: %w; give the arguments of that run, or another file to --run",
+			shownTarget(path), mismatch.Named(argumentNames))
 	}
 	if errors.Is(err, ledger.ErrLocked) {
 		return wrong("%w; wait until it ends, or give another file to --run", err)
@@ -138,10 +193,11 @@ func unusable(path string, err error) error {
 
 // argumentNames are what people give, by the names that the ledger has for it.
 var argumentNames = map[string]string{
-	"--user":   "the users",
-	"--client": "the app",
-	"--review": "the review of --users",
-	"--from":   "the content of --from (its SHA-256)",
+	"--user":     "the users",
+	"--client":   "the app",
+	"--review":   "the review of --users",
+	"--reviewed": "when that review was begun",
+	"--from":     "the content of --from (its SHA-256)",
 }
 
 // prepareAndRun lists what is to be done, shows the plan of a job that revokes, carries it out if it may, and shows
@@ -200,7 +256,7 @@ func (c *cli) engine(t *target, j *job, r *run.Runner) engine {
 func (c *cli) showResult(ctx context.Context, j *job, r *run.Runner, summary *run.Summary) error {
 	result := newResult(j.run, summary.Run, summary.Counts)
 	result.Calls, result.Seconds = summary.Calls, (j.prepared + summary.Ended.Sub(summary.Began)).Seconds()
-	result.Blind = r.Job.Blind(summary.Run.Ended)
+	result.Blind, result.Ignored = r.Job.Blind(summary.Run.Ended), j.ignored
 	if path := c.demoPage(j); path != "" && summary.Err == nil {
 		result.Report = path
 		page := func(w io.Writer) error { return report.HTML(ctx, w, r.Ledger, report.Options{Blind: result.Blind}) }

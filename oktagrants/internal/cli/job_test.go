@@ -117,7 +117,7 @@ func TestOffboardPlan(t *testing.T) {
 	m.org.LimitRate(oktatest.BucketUsers, 600, time.Minute)
 	args := []string{"offboard", "--run", m.path("run.db"), "ann@example.com", bob}
 	o := m.run(args...)
-	o.succeeds(t)
+	o.fails(t, 2, "nothing was revoked", "no terminal", "--yes", "--dry-run")
 	for _, line := range []string{
 		"Plan: offboard in " + m.host() + "\n",
 		"  Users     2 users\n",
@@ -127,7 +127,6 @@ func TestOffboardPlan(t *testing.T) {
 	} {
 		assert.Contains(t, o.out, line)
 	}
-	o.fails(t, 0, "nothing was revoked", "no terminal", "--yes")
 	assert.Zero(t, m.count(http.MethodDelete))
 
 	plan := m.run(append(args, "--json", "--dry-run")...).object(t)
@@ -176,8 +175,9 @@ func TestOffboardFromStandardInputOnTerminal(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	o := m.onTerminal("ann@example.com\n").run("offboard", "--run", m.path("run.db"), "--from", "-")
-	o.succeeds(t)
-	assert.Contains(t, o.err, "--yes revokes")
+	assert.Equal(t, 2, o.code, o.err)
+	assert.Contains(t, o.err, "no terminal to ask at; --yes revokes")
+	assert.Contains(t, o.out, "Plan: offboard")
 	assert.Zero(t, m.count(http.MethodDelete))
 }
 
@@ -309,7 +309,7 @@ func TestInterruptWhileListing(t *testing.T) {
 func TestOtherArguments(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	m.run("offboard", "--run", m.path("run.db"), ann).succeeds(t)
+	m.run("offboard", "--run", m.path("run.db"), ann, "--yes").succeeds(t)
 	for _, c := range []struct {
 		args []string
 		says string
@@ -451,7 +451,7 @@ func TestConfiguration(t *testing.T) {
 	}
 	broken.run("doctor").fails(t, 2, "okta.yaml:3")
 
-	for _, share := range []string{"-1", "1.5", "x"} {
+	for _, share := range []string{"-1", "0", "0.0", "1.5", "x", ""} {
 		newMachine(t).run("doctor", "--max-use", share).fails(t, 2, "max-use")
 	}
 	for _, workers := range []string{"-1", "0"} {
@@ -494,7 +494,7 @@ func TestUsage(t *testing.T) {
 		"grants list 00uann --limit -1": "Limit is -1",
 		"review x":                      `it takes no arguments, such as "x"`,
 		"reviw":                         "did you mean review?",
-		"review --max-use NaN":          "--max-use is NaN",
+		"review --max-use NaN":          "--max-use",
 		"grants list 00uann --client a --scope b": "--client and --scope do not go together",
 		"review --search a --group b":             "--search and --group do not go together",
 		"review --search a --from b":              "--search and --from do not go together",

@@ -15,7 +15,7 @@ func (c *cli) offboardCommand() *cobra.Command {
 		Long: `End the sessions of users, revoke their refresh tokens and access tokens, and their grants.
 
 It takes two calls for each user, and one to verify. With --keep-sessions it takes one call more for each app. It does not
-deactivate the users.`,
+deactivate the users. A list with a column for apps, grants or decisions is refused: all access of its users ends.`,
 		Example: `  oktagrants offboard --run ada.db ada.archer@acme.example --dry-run
   oktagrants offboard --run january.db --from leavers.csv --yes
   oktagrants offboard --run kept.db ada.archer@acme.example ben.baker@acme.example --keep-sessions --yes`,
@@ -23,11 +23,9 @@ deactivate the users.`,
 			if len(args) == 0 && from == "" {
 				return wrong("offboard: no users are given: name some by ID or login%s, or give --from FILE", c.someUsers())
 			}
-			list, err := c.fromList(cmd.Context(), j, from)
-			if err != nil {
+			if err := c.fromList(cmd.Context(), j, from); err != nil {
 				return err
 			}
-			defer list.done()
 			if j.args.Users = args; len(args) > 0 {
 				j.input = named(args)
 			}

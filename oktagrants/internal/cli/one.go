@@ -124,13 +124,12 @@ func (r *revoking) flags(cmd *cobra.Command) {
 func (c *cli) revoke(ctx context.Context, flags revoking, plan *revocation, call func() error) error {
 	if flags.consent.yes || c.asks(flags.consent) {
 		_, _ = fmt.Fprintf(c.err, "This revokes %s.\n", plan)
+	} else if err := c.showRevocation(flags, "Would revoke", plan); err != nil {
+		return fmt.Errorf("write the plan: %w", err)
 	}
 	goes, err := c.goesAhead(ctx, flags.consent, plan.Org)
-	if err != nil {
+	if err != nil || !goes {
 		return err
-	}
-	if !goes {
-		return c.showRevocation(flags, "Would revoke", plan)
 	}
 	if err := call(); err != nil {
 		return err

@@ -21,6 +21,7 @@ type planned struct {
 	Ledger      string         `json:"run"`
 	App         string         `json:"app,omitempty"`
 	AppName     string         `json:"appName,omitempty"`
+	Ignored     []string       `json:"ignoredColumns,omitempty"` // of the list of users
 	Users       int            `json:"users"`
 	Unknown     int            `json:"unknown"` // users who do not exist
 	Again       int            `json:"again"`   // of these, those who are looked up again
@@ -29,16 +30,19 @@ type planned struct {
 	VerifyCalls int            `json:"verifyCalls"`
 	Limits      map[string]int `json:"limits,omitempty"`  // calls in a window, by rate limit bucket
 	Seconds     float64        `json:"seconds,omitempty"` // that it takes at least
-	Listed      time.Time      `json:"listed"`
-	Revoked     bool           `json:"revoked"` // false: this is the plan
+	Listed      time.Time      `json:"listed"`            // when the list of users was begun, or the review that it is taken from
+	UsersOf     string         `json:"usersOf,omitempty"` // of an app: assigned, all or review
+	Revoked     bool           `json:"revoked"`           // false: this is the plan
 }
 
 // showPlan shows what a run is going to revoke, and reports whether it may.
 func (c *cli) showPlan(ctx context.Context, t *target, j *job, plan *run.Plan) (bool, error) {
 	p := newPlanned(t, j, plan)
 	var err error
-	switch goesAhead := j.consent.yes || c.asks(j.consent); {
-	case goesAhead:
+	switch {
+	case j.consent.yes:
+		_ = p.write(c.err, t.window) // nobody needs to read it
+	case c.asks(j.consent):
 		err = p.write(c.err, t.window)
 	case j.json:
 		err = writeJSON(c.out, p)
@@ -55,7 +59,13 @@ func newPlanned(t *target, j *job, plan *run.Plan) *planned {
 	p := &planned{
 		Kind: j.kind, Org: t.host, Ledger: shownTarget(j.run), Users: plan.Users(), Unknown: plan.Unknown(), Again: plan.Again,
 		Revokes: revokes(j.kind, j.args), WorkCalls: plan.Work.Total(), VerifyCalls: plan.Verify.Total(),
-		Limits: plan.Limits, Seconds: plan.Duration.Seconds(), Listed: plan.Run.Created,
+		Limits: plan.Limits, Seconds: plan.Duration.Seconds(), Listed: plan.Run.Created, Ignored: j.ignored,
+	}
+	if j.kind == ledger.RevokeApp {
+		p.UsersOf = j.args.UsersOf
+	}
+	if j.args.UsersOf == steps.Reviewed {
+		p.Listed = j.args.Reviewed
 	}
 	if plan.App != nil {
 		p.App, p.AppName = plan.App.ID, plan.App.Name
@@ -85,7 +95,13 @@ func (p *planned) write(out io.Writer, window time.Duration) error {
 	case p.Unknown > 0:
 		users += fmt.Sprintf(", and %s who cannot be found", count(p.Unknown))
 	}
+	if p.Kind == ledger.RevokeApp && p.Users+p.Unknown == 0 {
+		users += ": only the refresh tokens of the app are revoked"
+	}
 	facts := []fact{{"Users", users}}
+	if len(p.Ignored) > 0 {
+		facts = append(facts, fact{"Ignored", "columns of the list: " + quotedList(p.Ignored)})
+	}
 	if p.App != "" {
 		facts = append(facts, fact{"App", fmt.Sprintf("%s (%s)", p.AppName, p.App)})
 	}
@@ -94,11 +110,10 @@ func (p *planned) write(out io.Writer, window time.Duration) error {
 		fact{"How many", "all that there are: they are not counted before, which would take as many calls again"},
 		fact{"Calls", fmt.Sprintf("%s to revoke and %s to verify, at least", count(p.WorkCalls), count(p.VerifyCalls))},
 		fact{"Time", p.time(window)},
-		fact{"List", "of users, begun at " + p.Listed.UTC().Format(minute)},
+		fact{"List", p.list()},
 	)
-	if days := int(time.Since(p.Listed).Hours() / 24); p.Kind == ledger.RevokeApp && days > 0 {
-		facts = append(facts, fact{"Old list", "The list of users was read " + plural(days, "day") +
-			" ago: users assigned since are not in it; another --run reads it anew"})
+	if old := p.old(); old != "" {
+		facts = append(facts, fact{"Old list", old})
 	}
 	facts = append(facts, fact{"Ledger", p.Ledger})
 	return writeFacts(out, fmt.Sprintf("Plan: %s in %s", p.Kind, p.Org), facts)
@@ -118,4 +133,26 @@ func (p *planned) time(window time.Duration) string {
 	}
 	took := duration(max(time.Second, time.Duration(p.Seconds*float64(time.Second))))
 	return fmt.Sprintf("at least %s at the org's limits (%s)", took, strings.Join(limits, ", "))
+}
+
+// list says of what age the list of users is.
+func (p *planned) list() string {
+	if p.UsersOf == steps.Reviewed {
+		return "of a review, begun at " + p.Listed.UTC().Format(minute)
+	}
+	return "of users, begun at " + p.Listed.UTC().Format(minute)
+}
+
+// old says what an old list of an app's users lacks; nothing if it is not old.
+func (p *planned) old() string {
+	days := int(time.Since(p.Listed).Hours() / 24)
+	switch {
+	case p.Kind != ledger.RevokeApp || days == 0:
+		return ""
+	case p.UsersOf == steps.Reviewed:
+		return "The review was begun " + plural(days, "day") +
+			" ago: users who have consented since are not in it; another review finds them"
+	}
+	return "The list of users was read " + plural(days, "day") +
+		" ago: users assigned since are not in it; another --run reads it anew"
 }

@@ -29,6 +29,9 @@ written. A report of a run that has not ended says so.`,
   oktagrants report review.db --html access.html --csv access.csv --json access.json`,
 		Args: takes("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := ledger.CheckTarget(args[0]); err != nil {
+				return unreadable(err)
+			}
 			if err := files.complete(args[0]); err != nil {
 				return err
 			}
@@ -114,6 +117,9 @@ func checkOutputs(ledgerPath string, paths ...string) error {
 }
 
 func checkOutput(ledgerPath, path string) error {
+	if ledger.IsAddress(path) {
+		return wrong("the report cannot be written: its name looks like the address of a database")
+	}
 	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
 		if sameFile(path, ledgerPath+suffix) {
 			return wrong("%s is the run itself: the report needs another file", path)

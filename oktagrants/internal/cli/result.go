@@ -28,9 +28,10 @@ type result struct {
 	Grants     int                       `json:"grants"`  // found
 	Tokens     int                       `json:"tokens"`  // found
 	Revoked    map[string]int            `json:"revoked"`
-	Calls      int                       `json:"calls,omitempty"`   // by this process
-	Seconds    float64                   `json:"seconds,omitempty"` // of this process
-	Blind      []string                  `json:"blind"`             // what the run cannot see
+	Calls      int                       `json:"calls,omitempty"`          // by this process
+	Seconds    float64                   `json:"seconds,omitempty"`        // of this process
+	Blind      []string                  `json:"blind"`                    // what the run cannot see
+	Ignored    []string                  `json:"ignoredColumns,omitempty"` // of the list of users
 	Report     string                    `json:"report,omitempty"`
 }
 
@@ -99,6 +100,8 @@ func (r *result) facts() []fact {
 	for _, kind := range []ledger.TaskKind{ledger.User, ledger.App, ledger.Server} {
 		if states := r.Tasks[string(kind)]; len(states) > 0 {
 			facts = append(facts, fact{kindNames[kind], numbers(forPeople(states))})
+		} else if kind == ledger.User && r.Phase != ledger.Listing {
+			facts = append(facts, fact{kindNames[kind], "0: there are none to deal with"})
 		}
 	}
 	add := func(name, value string) {

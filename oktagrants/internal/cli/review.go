@@ -22,11 +22,9 @@ app and for each client of each custom authorization server.`,
   oktagrants review --run some.db --from users.csv`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			list, err := c.fromList(cmd.Context(), j, from)
-			if err != nil {
+			if err := c.fromList(cmd.Context(), j, from); err != nil {
 				return err
 			}
-			defer list.done()
 			return c.carryOut(cmd.Context(), j)
 		},
 	}

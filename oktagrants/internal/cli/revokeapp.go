@@ -19,7 +19,7 @@ func (c *cli) revokeAppCommand() *cobra.Command {
 
 It takes a call for all tokens, one or two for each custom authorization server, and one for each user; and as many to
 verify. --users says whose grants are revoked: of the users who are assigned to the app, of all, or of those for whom
-a review has found some (review:FILE).`,
+a review of all users has found some (review:FILE).`,
 		Example: `  oktagrants revoke-app --run incident.db 0oafreepdf --dry-run
   oktagrants revoke-app --run incident.db 0oafreepdf --yes
   oktagrants revoke-app --run all.db 0oafreepdf --users all --deactivate --yes`,
@@ -51,6 +51,8 @@ func setUsers(j *job, users string) error {
 	switch {
 	case isReview && review == "":
 		return wrong("--users: review: is not followed by the file of a review")
+	case isReview && ledger.CheckTarget(review) != nil:
+		return wrong("--users: review: %w", ledger.CheckTarget(review))
 	case isReview && sameFile(review, j.run):
 		return wrong("--run and --users name the same file, %s", shownTarget(j.run))
 	case isReview:

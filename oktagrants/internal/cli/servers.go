@@ -43,7 +43,7 @@ func (c *cli) serverTokensCommand() *cobra.Command {
 		Use:   "server-tokens",
 		Short: "List and revoke the refresh tokens that an app has of a custom authorization server",
 		Example: `  oktagrants server-tokens list default 0oafreepdf
-  oktagrants server-tokens revoke-all default 0oafreepdf`,
+  oktagrants server-tokens revoke-all default 0oafreepdf --dry-run`,
 	}, c.serverTokensList(), c.serverTokensGet(), c.serverTokensRevoke(), c.serverTokensRevokeAll())
 }
 

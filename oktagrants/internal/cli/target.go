@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -47,9 +48,6 @@ func (c *cli) connect(changes ...func(*okta.Config)) (*target, error) {
 
 // connectTo is connect with a configuration.
 func (c *cli) connectTo(config okta.Config, window time.Duration, changes ...func(*okta.Config)) (*target, error) {
-	if !(c.maxUse >= 0 && c.maxUse <= 1) { // also not a number
-		return nil, wrong("--max-use is %v: it must be above 0 and at most 1", c.maxUse)
-	}
 	if c.maxUse > 0 {
 		config.RateLimiter.MaxUse = c.maxUse
 	}
@@ -72,6 +70,22 @@ func (c *cli) connectTo(config okta.Config, window time.Duration, changes ...fun
 	}
 	t.host = parsed.Host
 	return t, nil
+}
+
+// share is the value of --max-use; 0 if it is not given.
+type share float64
+
+func (s *share) String() string { return strconv.FormatFloat(float64(*s), 'g', -1, 64) }
+
+func (s *share) Type() string { return "float64" }
+
+func (s *share) Set(text string) error {
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(value > 0 && value <= 1) { // also not a number
+		return errors.New("it must be above 0 and at most 1")
+	}
+	*s = share(value)
+	return nil
 }
 
 // loadConfig returns the configuration of the org, and the window of its rate limits if that is not Okta's.

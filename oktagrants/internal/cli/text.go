@@ -3,7 +3,10 @@ package cli
 import (
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
 )
 
 // plainWord matches what a shell takes as it is.
@@ -17,9 +20,13 @@ func shellQuoted(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// shownTarget is where a ledger is, without the passwords of a database.
+// shownTarget is where a ledger is, without the passwords of a database. Of what may be a database, but is none that can
+// be used, nothing is shown.
 func shownTarget(target string) string {
-	if !strings.Contains(target, "://") {
+	switch {
+	case ledger.CheckTarget(target) != nil:
+		return "the database"
+	case !ledger.IsPostgres(target):
 		return target
 	}
 	parsed, err := url.Parse(target)
@@ -38,12 +45,36 @@ func shownTarget(target string) string {
 
 // shownWord is a word of a command line, without the passwords of a database that it names.
 func shownWord(word string) string {
-	at := strings.Index(word, "postgres://")
-	if at < 0 {
-		at = strings.Index(word, "postgresql://")
+	before, target := targetIn(word)
+	return before + shownTarget(target)
+}
+
+// targetIn splits a word of a command line into a flag and its like, as in "--run=" and "review:", and what may name a
+// ledger.
+func targetIn(word string) (before, target string) {
+	target = word
+	if strings.HasPrefix(word, "--") {
+		if _, value, ok := strings.Cut(word, "="); ok {
+			target = value
+		}
 	}
-	if at < 0 {
-		return word
+	target = strings.TrimPrefix(target, "review:")
+	return strings.TrimSuffix(word, target), target
+}
+
+// withoutAddresses is a text without those words of the command line that look like the address of a database, for
+// they may contain a password: an error that quotes an argument must not show it.
+func (c *cli) withoutAddresses(text string) string {
+	for _, word := range c.args {
+		_, target := targetIn(word)
+		if !ledger.IsAddress(target) || shownTarget(target) == target {
+			continue
+		}
+		for _, form := range []string{word, target} {
+			quoted := strconv.Quote(form)
+			text = strings.ReplaceAll(text, form, shownWord(form))
+			text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], shownWord(form))
+		}
 	}
-	return word[:at] + shownTarget(word[at:])
+	return text
 }

@@ -26,7 +26,7 @@ func (c *cli) tokensCommand() *cobra.Command {
 		Use:   "tokens",
 		Short: "List and revoke the refresh tokens that an app has for a user",
 		Example: `  oktagrants tokens list ada.archer@acme.example 0oafreepdf
-  oktagrants tokens revoke-all ada.archer@acme.example 0oafreepdf`,
+  oktagrants tokens revoke-all ada.archer@acme.example 0oafreepdf --dry-run`,
 	}, c.tokensList(), c.tokensGet(), c.tokensRevoke(), c.tokensRevokeAll())
 }
 

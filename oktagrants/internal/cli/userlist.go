@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
@@ -18,29 +19,36 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
 )
 
 const (
-	maxLine  = 64 << 10  // bytes of a line in a list
-	maxStdin = 512 << 20 // bytes of a list that can be read only once
+	maxLine = 64 << 10  // bytes of a line in a list
+	maxList = 512 << 20 // bytes of a list, which is kept in memory
 )
 
-// userList is a list of users in a file: CSV with one column "id" or "login", or one user a line.
+// userList is a list of users: CSV with one column "id" or "login", or one user a line. It is a copy in memory, so that
+// what is read of it is what its hash stands for, whatever becomes of the file.
 type userList struct {
-	name  string // for people
-	file  io.ReadSeeker
-	close func() error
-	hash  string // the SHA-256 of its content
+	name    string // for people
+	text    []byte
+	hash    string   // the SHA-256 of text
+	header  int      // the line with the names of the columns
+	ignored []string // the columns that have no meaning here
 }
 
-// openList opens the list at a path, or that on standard input if path is "-", and reads it to its end once.
+// openList reads the list at a path, or that on standard input if path is "-".
 func (c *cli) openList(ctx context.Context, path string) (*userList, error) {
+	if ledger.IsAddress(path) {
+		return nil, wrong("--from is no file: it looks like the address of a database")
+	}
 	l, err := unlessDone(ctx, func() (*userList, error) { return c.listAt(path) })
+	if err == nil {
+		err = l.check()
+	}
 	if err != nil {
 		return nil, unlisted(err)
-	}
-	if err := l.check(); err != nil {
-		return nil, unlisted(errors.Join(err, l.close()))
 	}
 	return l, nil
 }
@@ -53,93 +61,103 @@ func unlisted(err error) error {
 	return wrong("--from: %w", err)
 }
 
-// listAt opens a list. One that can be read only once, such as a pipe, is kept in memory.
 func (c *cli) listAt(path string) (*userList, error) {
 	if path == "-" {
-		return inMemory("standard input", c.in)
+		return newUserList("standard input", c.in)
 	}
 	file, err := os.Open(path) //nolint:gosec // the caller's choice
 	if err != nil {
 		return nil, err
 	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	if info.Mode().IsRegular() {
-		return &userList{name: path, file: file, close: file.Close}, nil
-	}
 	defer file.Close() //nolint:errcheck // nothing is written to it
-	return inMemory(path, file)
+	l, err := newUserList(path, file)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.unchanged(file)
 }
 
-func inMemory(name string, from io.Reader) (*userList, error) {
-	text, err := io.ReadAll(io.LimitReader(from, maxStdin+1))
+func newUserList(name string, from io.Reader) (*userList, error) {
+	text, err := io.ReadAll(io.LimitReader(from, maxList+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if len(text) > maxStdin {
-		return nil, fmt.Errorf("%s is longer than %d MiB: give it as a file", name, maxStdin>>20)
+	if len(text) > maxList {
+		return nil, fmt.Errorf("%s is longer than %d MiB: this is no list of users", name, maxList>>20)
 	}
-	return &userList{name: name, file: bytes.NewReader(text), close: func() error { return nil }}, nil
+	sum := sha256.Sum256(text)
+	return &userList{name: name, text: text, hash: hex.EncodeToString(sum[:])}, nil
 }
 
-// check reads the list once, and notes its hash.
+// unchanged is an error if a file is not the copy any more: lines that were written while it was read may be half of one
+// user and half of another. What can be read only once, such as a pipe, is not compared.
+func (l *userList) unchanged(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	sum := sha256.New()
+	if _, err = file.Seek(0, io.SeekStart); err == nil {
+		_, err = io.Copy(sum, file)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.name, err)
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != l.hash {
+		return fmt.Errorf("%s has changed while it was read: give it when it is whole", l.name)
+	}
+	return nil
+}
+
+// check reads the list to its end, and notes the columns that it ignores.
 func (l *userList) check() error {
 	users := 0
-	for _, err := range l.read(func(sum string) error {
-		l.hash = sum
-		return nil
-	}) {
+	rows := newRows(bytes.NewReader(l.text))
+	for {
+		_, err := rows.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", l.name, err)
 		}
 		users++
 	}
 	if users == 0 {
 		return fmt.Errorf("%s: it names no users", l.name)
 	}
+	l.header, l.ignored = rows.header, rows.ignored
 	return nil
 }
 
-// users yields the users. It is an error if the list has changed since it was opened.
+// users yields the users.
 func (l *userList) users() iter.Seq2[string, error] {
-	return l.read(func(sum string) error {
-		if sum != l.hash {
-			return errors.New("it has changed while it was read")
-		}
-		return nil
-	})
-}
-
-// read yields the users in the list, and passes the hash of all of it to end.
-func (l *userList) read(end func(sum string) error) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		_, err := l.file.Seek(0, io.SeekStart)
-		sum := sha256.New()
-		rows := newRows(io.TeeReader(l.file, sum))
-		for err == nil {
-			var user string
-			if user, err = rows.next(); err == nil && !yield(user, nil) {
+		rows := newRows(bytes.NewReader(l.text))
+		for {
+			user, err := rows.next()
+			if errors.Is(err, io.EOF) {
 				return
 			}
-		}
-		if errors.Is(err, io.EOF) {
-			err = end(hex.EncodeToString(sum.Sum(nil)))
-		}
-		if err != nil {
-			yield("", fmt.Errorf("%s: %w", l.name, err))
+			if err != nil {
+				err = fmt.Errorf("%s: %w", l.name, err)
+			}
+			if !yield(user, err) || err != nil {
+				return
+			}
 		}
 	}
 }
 
 // rows reads the users from CSV.
 type rows struct {
-	csv    *csv.Reader
-	begun  bool
-	column int  // of the users
-	ids    bool // the column has IDs alone
-	width  int  // cells of the first row
+	csv     *csv.Reader
+	begun   bool
+	column  int      // of the users
+	ids     bool     // the column has IDs alone
+	width   int      // cells of the first row
+	header  int      // the line of the first row
+	ignored []string // the other columns
 }
 
 func newRows(from io.Reader) *rows {
@@ -184,6 +202,7 @@ var userID = regexp.MustCompile(`^00u[0-9A-Za-z]+$`)
 // the login of somebody else.
 func (r *rows) begin(first []string) (header bool, err error) {
 	r.width = len(first)
+	r.header, _ = r.csv.FieldPos(0)
 	var columns []int
 	for i, cell := range first {
 		if strings.EqualFold(cell, "id") || strings.EqualFold(cell, "login") {
@@ -195,6 +214,7 @@ func (r *rows) begin(first []string) (header bool, err error) {
 		return false, fmt.Errorf(`%d columns are named "id" or "login": keep one of them`, len(columns))
 	case len(columns) == 1:
 		r.column, r.ids = columns[0], strings.EqualFold(first[columns[0]], "id")
+		r.ignored = otherColumns(first, r.column)
 		return true, nil
 	case len(first) == 1 && (strings.Contains(first[0], "@") || userID.MatchString(first[0])):
 		return false, nil
@@ -221,6 +241,17 @@ func (r *rows) user(row []string) (string, error) {
 		return "", fmt.Errorf("line %d: the user %q has a control character", line, user)
 	}
 	return user, nil
+}
+
+// otherColumns are the names of all columns but one.
+func otherColumns(header []string, column int) []string {
+	var others []string
+	for i, name := range header {
+		if i != column {
+			others = append(others, cmp.Or(name, fmt.Sprintf("column %d", i+1)))
+		}
+	}
+	return others
 }
 
 func quotedList(cells []string) string {

@@ -22,6 +22,7 @@ import (
 
 const (
 	childTarget = "OKTAGRANTS_TEST_CHILD" // the ledger that a child process writes
+	childOpens  = "OKTAGRANTS_TEST_OPENS" // it only opens that ledger
 	crashUsers  = 2000
 	crashPage   = 20
 )
@@ -33,6 +34,10 @@ func child() bool {
 	if target == "" {
 		return false
 	}
+	if os.Getenv(childOpens) != "" {
+		sayWarnings(target)
+		return true
+	}
 	var mu sync.Mutex
 	say := func(what string, n int64) {
 		mu.Lock()
@@ -43,6 +48,18 @@ func child() bool {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 	}
 	return true
+}
+
+func sayWarnings(target string) {
+	l, err := ledger.Open(context.Background(), target, ledger.Write)
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stdout, err)
+		return
+	}
+	for _, warning := range l.Warnings() {
+		_, _ = fmt.Fprintln(os.Stdout, "warning:", warning)
+	}
+	_ = l.Close()
 }
 
 func work(ctx context.Context, target string, say func(what string, n int64)) error {
@@ -201,6 +218,23 @@ func TestPostgresCrashIsWaitedFor(t *testing.T) {
 	wg.Wait()
 	assert.Equal(t, map[ledger.State]int{ledger.Done: 400}, counts(t, l).Tasks[ledger.User])
 	assertCounts(t, l)
+}
+
+// asNobody opens a ledger to write as another user, in a child process, and returns what that says.
+func asNobody(t *testing.T, target string) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "ledger") //nolint:usetesting // the other user must be able to enter it
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(folder)) })
+	require.NoError(t, os.Chmod(folder, 0o755)) //nolint:gosec // for the other user
+	binary := filepath.Join(folder, "test")
+	require.NoError(t, os.Link(os.Args[0], binary))
+	cmd := exec.CommandContext(t.Context(), "setpriv", //nolint:gosec // this binary
+		"--reuid", "65534", "--regid", "65534", "--clear-groups", binary)
+	cmd.Env = []string{childTarget + "=" + target, childOpens + "=1"}
+	output, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	return string(output)
 }
 
 // asOther runs a test in a child process of a user whom permissions bind, where this one is root's.

@@ -22,6 +22,8 @@ var (
 	// ErrStorage means that the storage failed: it is full, read-only or broken. Nothing can be kept until a person
 	// helps.
 	ErrStorage = errors.New("the storage of the ledger failed")
+	// ErrPart means that a part of the ledger is missing.
+	ErrPart = errors.New("a part of the ledger is missing")
 	// ErrGone means that the file of an open ledger was deleted, moved or replaced. What is written to it is lost.
 	ErrGone = errors.New("the ledger is gone")
 )
@@ -39,16 +41,35 @@ type Difference struct {
 }
 
 // Error names every difference.
-func (e *MismatchError) Error() string {
+func (e *MismatchError) Error() string { return "the run was begun for something else: " + e.Changes() }
+
+// Changes names every difference.
+func (e *MismatchError) Changes() string {
 	texts := make([]string, len(e.Differences))
 	for i, d := range e.Differences {
 		texts[i] = fmt.Sprintf("%s was %s, is %s", d.Name, d.Was, d.Is)
 	}
-	return "the run was begun for something else: " + strings.Join(texts, "; ")
+	return strings.Join(texts, "; ")
+}
+
+// Named returns the error with other names for differences.
+func (e *MismatchError) Named(names map[string]string) *MismatchError {
+	named := &MismatchError{Differences: slices.Clone(e.Differences)}
+	for i, d := range named.Differences {
+		if name := names[d.Name]; name != "" {
+			named.Differences[i].Name = name
+		}
+	}
+	return named
+}
+
+// ofRun reports whether the runs differ in more than their arguments.
+func (e *MismatchError) ofRun() bool {
+	return slices.ContainsFunc(e.Differences, func(d Difference) bool { return !strings.HasPrefix(d.Name, "--") })
 }
 
 // mismatch compares a run with what is asked for. It is nil if they agree.
-func mismatch(run Run, version int, spec Spec) error {
+func mismatch(run Run, version int, spec Spec) (*MismatchError, error) {
 	var all []Difference
 	add := func(name, was, is string) {
 		if was != is {
@@ -60,11 +81,11 @@ func mismatch(run Run, version int, spec Spec) error {
 	add("org", NormalOrg(run.Org), spec.Org)
 	was, err := members(run.Arguments)
 	if err != nil {
-		return fmt.Errorf("arguments of the run: %w", err)
+		return nil, fmt.Errorf("arguments of the run: %w", err)
 	}
 	is, err := members(spec.Arguments)
 	if err != nil {
-		return fmt.Errorf("arguments: %w", err)
+		return nil, fmt.Errorf("arguments: %w", err)
 	}
 	for _, name := range sortedKeys(was, is) {
 		if !reflect.DeepEqual(was[name], is[name]) {
@@ -72,9 +93,9 @@ func mismatch(run Run, version int, spec Spec) error {
 		}
 	}
 	if all == nil {
-		return nil
+		return nil, nil //nolint:nilnil // documented
 	}
-	return &MismatchError{Differences: all}
+	return &MismatchError{Differences: all}, nil
 }
 
 func members(object string) (map[string]any, error) {

@@ -35,8 +35,12 @@ type Ledger struct {
 // Postgres. A file has a lock file beside it, which stays when it is closed.
 //
 // Errors match [ErrLocked], [ErrNoRun] (mode Read, and nothing is there), [ErrVersion] or [ErrStorage] where one of
-// these is the reason. They name the target without its password.
+// these is the reason. They name the target without its password, and show nothing of one that looks like the address of
+// a database and is none of these.
 func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
+	if err := CheckTarget(target); err != nil {
+		return nil, err
+	}
 	l := &Ledger{now: time.Now}
 	var err error
 	if IsPostgres(target) {
@@ -57,6 +61,9 @@ func Open(ctx context.Context, target string, mode Mode) (*Ledger, error) {
 // Target is where the ledger is, as messages name it: without a password.
 func (l *Ledger) Target() string { return l.target }
 
+// Warnings are what a person should know of a ledger that was opened, although it can be used.
+func (l *Ledger) Warnings() []string { return l.warnings }
+
 // Close waits for the writes that have begun and closes the ledger.
 func (l *Ledger) Close() error {
 	if l.queue != nil {
@@ -74,18 +81,19 @@ type Spec struct {
 
 // Begin creates the run, or returns the one that exists (resumed). If that was begun with another [Spec], the error
 // is a [*MismatchError], unless nothing of it was listed yet: then it is begun anew, and what others do for the run as
-// it was fails.
+// it was fails. A run that is at its list or its plan is begun anew, too, with other arguments: its list is dropped, and
+// [Run.Replaced] says what is different. Once an intent to revoke is on record, it is never replaced.
 func (l *Ledger) Begin(ctx context.Context, spec Spec) (run Run, resumed bool, err error) {
 	if _, err := members(spec.Arguments); err != nil {
 		return Run{}, false, fmt.Errorf("arguments of the run: %w", err)
 	}
 	spec.Org = NormalOrg(spec.Org)
-	var differs error
+	var differs *MismatchError
 	err = l.write(ctx, "begin the run", func(ctx context.Context, q querier) error {
 		run, resumed, differs, err = l.begin(ctx, q, spec)
 		return err
 	})
-	if err == nil {
+	if err == nil && differs != nil {
 		err = differs
 	}
 	if err != nil {
@@ -96,7 +104,7 @@ func (l *Ledger) Begin(ctx context.Context, spec Spec) (run Run, resumed bool, e
 }
 
 // begin does what Begin does. differs says how an existing run is another one.
-func (l *Ledger) begin(ctx context.Context, q querier, spec Spec) (run Run, resumed bool, differs, err error) {
+func (l *Ledger) begin(ctx context.Context, q querier, spec Spec) (run Run, resumed bool, differs *MismatchError, err error) {
 	made, err := exec(ctx, q, `INSERT INTO ledger_runs
 		(run_id, name, version, kind, org, arguments, phase, created)
 		SELECT COALESCE(MAX(run_id), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM ledger_runs WHERE 1 = 1
@@ -112,26 +120,47 @@ func (l *Ledger) begin(ctx context.Context, q querier, spec Spec) (run Run, resu
 	if err != nil {
 		return Run{}, false, nil, err
 	}
-	differs = mismatch(run, version, spec)
-	if differs == nil || version != formatVersion {
-		return run, made == 0, differs, nil
+	differs, err = mismatch(run, version, spec)
+	if err != nil || differs == nil {
+		return run, made == 0, nil, err
+	}
+	if version != formatVersion {
+		return Run{}, false, differs, nil
+	}
+	listed := run.Cursor != "" || run.Listed
+	if listed && (differs.ofRun() || !replaceable(run.Phase)) {
+		return Run{}, false, differs, nil
 	}
 	anew, err := l.beginAnew(ctx, q, run.ID, spec)
 	if err != nil || !anew {
 		return Run{}, false, differs, err
 	}
-	run, _, err = l.readRun(ctx, q, "")
+	if run, _, err = l.readRun(ctx, q, ""); listed {
+		run.Replaced = differs
+	}
 	return run, false, nil, err
 }
 
-// beginAnew makes a locked run another one, unless something of it was listed. It gets a new ID, so that a process that
-// still lists the run as it was cannot add its tasks.
+// replaceable reports whether nothing was done for a run in a phase, so that another list may take the place of its own.
+func replaceable(phase Phase) bool { return phase == Listing || phase == Planned }
+
+// beginAnew makes a locked run another one, with an empty list, unless something of it was begun. It gets a new ID, so
+// that a process that still lists the run as it was cannot add its tasks.
 func (l *Ledger) beginAnew(ctx context.Context, q querier, id int64, spec Spec) (bool, error) {
 	n, err := exec(ctx, q, `UPDATE ledger_runs SET run_id = (SELECT MAX(run_id) + 1 FROM ledger_runs),
-		kind = $1, org = $2, arguments = $3, created = $4, stop = ''
-		WHERE run_id = $5 AND phase = $6 AND list_cursor = '' AND listed = 0 AND last_seq = 0`,
-		spec.Kind, spec.Org, spec.Arguments, millis(l.now()), id, Listing)
-	return n > 0, err
+		kind = $1, org = $2, arguments = $3, created = $4, phase = $5, list_cursor = '', listed = 0, last_seq = 0, stop = ''
+		WHERE run_id = $6 AND phase IN ($5, $7)
+		AND NOT EXISTS (SELECT 1 FROM ledger_tasks WHERE run_id = $6 AND (tries > 0 OR revoked <> ''))`,
+		spec.Kind, spec.Org, spec.Arguments, millis(l.now()), Listing, id, Planned)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	for _, table := range []string{"ledger_tasks", "ledger_tokens", "ledger_traits", "ledger_counters"} {
+		if _, err := q.ExecContext(ctx, `DELETE FROM `+table+` WHERE run_id = $1`, id); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // errAnew means that the run has become another one since it was begun or read.
@@ -179,30 +208,40 @@ func (l *Ledger) runID(ctx context.Context) (int64, error) {
 }
 
 // SetPhase takes the run from one phase to another. It is an error if the run is in neither. Ended is now if it goes
-// to phase Ended, and zero otherwise.
+// to phase Ended, and zero otherwise. In a file, what was written before is then in the file itself, as far as nobody
+// reads it meanwhile.
 func (l *Ledger) SetPhase(ctx context.Context, from, to Phase) error {
+	what := fmt.Sprintf("go from phase %s to %s", from, to)
+	err := l.writeRun(ctx, what, func(ctx context.Context, q querier, id int64) error {
+		return l.setPhase(ctx, q, id, from, to)
+	})
+	if err != nil {
+		return err
+	}
+	_ = l.settle(ctx) // it is durable already
+	return nil
+}
+
+func (l *Ledger) setPhase(ctx context.Context, q querier, id int64, from, to Phase) error {
 	var ended time.Time
 	if to == Ended {
 		ended = l.now()
 	}
-	what := fmt.Sprintf("go from phase %s to %s", from, to)
-	return l.writeRun(ctx, what, func(ctx context.Context, q querier, id int64) error {
-		n, err := exec(ctx, q, `UPDATE ledger_runs SET phase = $1, ended = $2 WHERE run_id = $3 AND phase = $4`,
-			to, millis(ended), id, from)
-		if err != nil || n > 0 {
-			return err
-		}
-		run, _, err := l.readRun(ctx, q, "")
-		switch {
-		case err != nil:
-			return err
-		case run.ID != id:
-			return errAnew
-		case run.Phase == to:
-			return nil
-		}
-		return fmt.Errorf("the run is in phase %s", run.Phase)
-	})
+	n, err := exec(ctx, q, `UPDATE ledger_runs SET phase = $1, ended = $2 WHERE run_id = $3 AND phase = $4`,
+		to, millis(ended), id, from)
+	if err != nil || n > 0 {
+		return err
+	}
+	run, _, err := l.readRun(ctx, q, "")
+	switch {
+	case err != nil:
+		return err
+	case run.ID != id:
+		return errAnew
+	case run.Phase == to:
+		return nil
+	}
+	return fmt.Errorf("the run is in phase %s", run.Phase)
 }
 
 // SetStop keeps why the process stops before the end of the run, empty for no reason.

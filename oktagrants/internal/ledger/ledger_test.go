@@ -468,3 +468,52 @@ func TestMemoryOfTraitsIsBounded(t *testing.T) {
 		assert.LessOrEqual(t, held, ledger.MaxTraits)
 	}
 }
+
+func TestPlanIsReplaced(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, target string) {
+		l := begin(t, target, 3)
+		require.NoError(t, l.SetPhase(t.Context(), ledger.Listing, ledger.Planned))
+		other := spec
+		other.Arguments = `{"search":"b"}`
+
+		elsewhere := other
+		elsewhere.Kind = ledger.Review
+		_, _, err := l.Begin(t.Context(), elsewhere)
+		require.ErrorContains(t, err, "kind was offboard, is review", "the plan of another job")
+
+		run, resumed, err := l.Begin(t.Context(), other)
+		require.NoError(t, err)
+		assert.False(t, resumed)
+		require.NotNil(t, run.Replaced)
+		assert.Equal(t, `--keep-sessions was true, is not given; --search was "a", is "b"`, run.Replaced.Changes())
+		assert.Equal(t, ledger.Listing, run.Phase)
+		assert.Empty(t, run.Cursor)
+		assert.Empty(t, all(t, l))
+		assertCounts(t, l)
+		require.NoError(t, l.AddTasks(t.Context(), []ledger.Task{{Kind: ledger.User, ID: "00u1"}}, "", true))
+		assert.Len(t, all(t, l), 1)
+
+		run, resumed, err = l.Begin(t.Context(), other)
+		require.NoError(t, err)
+		assert.True(t, resumed)
+		assert.Nil(t, run.Replaced)
+	})
+}
+
+// Whatever phase it is in, a run with an intent to revoke on record is not replaced.
+func TestIntentIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, target string) {
+		l := begin(t, target, 3)
+		require.NoError(t, l.SetPhase(t.Context(), ledger.Listing, ledger.Planned))
+		task := next(t, l)[1]
+		require.NoError(t, l.Start(t.Context(), &task))
+		other := spec
+		other.Arguments = `{"search":"b"}`
+		_, _, err := l.Begin(t.Context(), other)
+		require.ErrorContains(t, err, "the run was begun for something else")
+		assert.Len(t, all(t, l), 3)
+		assertCounts(t, l)
+	})
+}

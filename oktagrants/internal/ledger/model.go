@@ -39,6 +39,8 @@ type Run struct {
 	Created   time.Time
 	Ended     time.Time // zero before
 	Stop      string    // why the last process stopped before the end, empty for none
+
+	Replaced *MismatchError // of [Ledger.Begin]: how the run differs from the one whose list it has replaced; nil for none
 }
 
 // TaskKind is what a task is about.

@@ -29,11 +29,6 @@ const (
 // errRace means that a transaction lost a race with one of another process: a repeat succeeds.
 var errRace = errors.New("another process was faster")
 
-// IsPostgres reports whether the ledger at target is in a Postgres database, and not in a file.
-func IsPostgres(target string) bool {
-	return strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://")
-}
-
 // postgres is a ledger in a Postgres database.
 type postgres struct {
 	db          *sql.DB
@@ -91,11 +86,16 @@ func ParsePostgres(target string) (*pgx.ConnConfig, string, error) {
 }
 
 // separate says whether it is clear where the password ends: at the only @, before the first / or ?. Otherwise a part
-// of it could be taken for the host or the database, and shown.
+// of it could be taken for the host or the database, and shown. Without @ and /, what looks like HOST:PORT may be
+// USER:PASSWORD, cut off at a # in the password.
 func separate(dsn string) bool {
 	_, rest, _ := strings.Cut(dsn, "://")
-	path := strings.IndexAny(rest+"/", "/?")
-	return strings.Count(rest, "@") <= 1 && strings.Index(rest, "@") < path
+	path := strings.IndexAny(rest, "/?")
+	at := strings.Index(rest, "@")
+	if path < 0 {
+		return strings.Count(rest, "@") == 1
+	}
+	return strings.Count(rest, "@") <= 1 && at < path
 }
 
 // sessionDefaults are settings of each connection, unless the URL has others.
@@ -271,5 +271,7 @@ func (p *postgres) reason(err error) error {
 	}
 	return err
 }
+
+func (p *postgres) settle(context.Context) error { return nil }
 
 func (p *postgres) close() error { return p.db.Close() }

@@ -284,6 +284,7 @@ func TestRunBegunAnewIsNotTheOldOne(t *testing.T) {
 	assert.Empty(t, all(t, second))
 }
 
+// Each may replace the list of another one, of which nothing was done. The run is always one of them, whole.
 func TestRunIsBegunAnewByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -303,7 +304,7 @@ func TestRunIsBegunAnewByManyAtOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	assert.EqualValues(t, 1, added.Load())
+	assert.Positive(t, added.Load())
 	l := open(t, target, ledger.Read)
 	run, err := l.Run(ctx)
 	require.NoError(t, err)

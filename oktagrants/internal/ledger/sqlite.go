@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,14 +11,24 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/gofrs/flock"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// applicationID marks a SQLite file as a ledger.
-const applicationID = 0x6f6b7467
+// The application IDs of ledgers, in the header of a SQLite file. In a file that is written, partID stands in the file
+// itself and applicationID, which overrules it, in the -wal file beside it: whoever has the file alone sees that a part
+// is missing, and once SQLite has brought all of the -wal file into the file, it says again that it is whole.
+const (
+	applicationID = 0x6f6b7467 // "oktg"
+	partID        = 0x6f6b7470 // "oktp"
+)
+
+// settleEvery is after how many commits what stands in the -wal file is brought into the file.
+const settleEvery = 64
 
 // sqliteFile is a ledger in a file.
 type sqliteFile struct {
@@ -26,6 +37,9 @@ type sqliteFile struct {
 	reader *sql.DB
 	writer *sqliteWriter // nil in mode Read
 	lock   *flock.Flock  // nil in mode Read
+
+	commits  atomic.Int64 // since the file was opened
+	settling sync.Mutex
 }
 
 func openSQLite(ctx context.Context, target string, mode Mode) (storage, error) {
@@ -37,7 +51,7 @@ func openSQLite(ctx context.Context, target string, mode Mode) (storage, error) 
 	if mode == Read {
 		s.database, err = readFile(ctx, path)
 	} else {
-		s.database, err = writeFile(ctx, path)
+		s.database, s.warnings, err = writeFile(ctx, path)
 	}
 	if err != nil {
 		return s, fmt.Errorf("%s: %w", target, err)
@@ -103,13 +117,15 @@ func readFile(ctx context.Context, path string) (*sqliteFile, error) {
 	if info == nil {
 		return nil, fmt.Errorf("%w: there is no such file", ErrNoRun)
 	}
-	f := &sqliteFile{}
-	if f.reader, err = openDB(path, url.Values{"mode": {"ro"}}); err != nil {
+	if err := checkWAL(path); err != nil {
 		return nil, err
 	}
-	made, err := checkFormat(ctx, f.reader)
-	if err == nil && !made {
-		err = ErrNoRun
+	f := &sqliteFile{}
+	err = f.openReader(ctx, path, url.Values{"mode": {"ro"}})
+	if cannotOpen(err) && isWhole(path) {
+		// SQLite needs a file of its own beside the ledger, even to read. Where none can be made, no process can
+		// write the ledger either.
+		err = f.openReader(ctx, path, url.Values{"mode": {"ro"}, "immutable": {"1"}})
 	}
 	if err != nil {
 		return nil, errors.Join(f.reason(err), f.close())
@@ -117,21 +133,34 @@ func readFile(ctx context.Context, path string) (*sqliteFile, error) {
 	return f, nil
 }
 
-func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
+func (f *sqliteFile) openReader(ctx context.Context, path string, query url.Values) error {
+	if err := f.closeDB(); err != nil {
+		return err
+	}
+	var err error
+	if f.reader, err = openDB(path, query); err != nil {
+		return err
+	}
+	made, err := checkFormat(ctx, f.reader)
+	if err == nil && !made {
+		err = ErrNoRun
+	}
+	return err
+}
+
+// writeFile also returns what a person should know of the file.
+func writeFile(ctx context.Context, path string) (*sqliteFile, []string, error) {
 	info, err := statFile(path)
 	if err != nil {
-		return nil, err
-	}
-	if info != nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("others can read it (mode %04o): chmod 600 makes it yours alone", info.Mode().Perm())
+		return nil, nil, err
 	}
 	f := &sqliteFile{path: path, lock: flock.New(path + ".lock")}
 	locked, err := f.lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("%w: its lock file: %w", ErrStorage, withoutPath(err))
+		return nil, nil, fmt.Errorf("%w: its lock file: %w", ErrStorage, withoutPath(err))
 	}
 	if !locked {
-		return nil, fmt.Errorf("%w: another process writes it", ErrLocked)
+		return nil, nil, fmt.Errorf("%w: another process writes it", ErrLocked)
 	}
 	made := info == nil
 	if made {
@@ -141,12 +170,84 @@ func writeFile(ctx context.Context, path string) (*sqliteFile, error) {
 		f.info, err = statFile(path)
 	}
 	if err == nil {
+		err = checkWAL(path)
+	}
+	if err == nil {
 		err = f.open(ctx, path)
 	}
 	if err != nil {
-		return nil, errors.Join(f.reason(err), f.abandon(made))
+		return nil, nil, errors.Join(f.reason(err), f.abandon(made))
 	}
-	return f, nil
+	return f, makePrivate(path), nil
+}
+
+// makePrivate makes the files of a ledger readable by their owner alone, as they were made: a volume of Kubernetes with
+// an fsGroup gives them to the group. It returns which of them others can still read.
+func makePrivate(path string) (warnings []string) {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if !othersRead(path + suffix) {
+			continue
+		}
+		_ = os.Chmod(path+suffix, 0o600) // what counts is what it has led to
+		if othersRead(path + suffix) {
+			warnings = append(warnings, fmt.Sprintf("others can read %s, and its mode cannot be changed",
+				filepath.Base(path+suffix)))
+		}
+	}
+	return warnings
+}
+
+func othersRead(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0
+}
+
+// checkWAL is an error if the -wal file of a ledger is gone: what was written last stood in it.
+func checkWAL(path string) error {
+	id, err := headerID(path)
+	if err != nil || id != partID {
+		return err
+	}
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("%w: the file %s-wal is missing, and with it what was written last: put it back beside the ledger; "+
+		"without it, begin another run", ErrPart, filepath.Base(path))
+}
+
+// headerID is the application ID in the file itself, 0 if it has none yet.
+func headerID(path string) (uint32, error) {
+	const offset = 68
+	file, err := os.Open(path) //nolint:gosec // the user names it
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrStorage, withoutPath(err))
+	}
+	defer file.Close() //nolint:errcheck // nothing is written to it
+	var id [4]byte
+	if _, err := file.ReadAt(id[:], offset); err != nil {
+		return 0, nil // it is too short to have one
+	}
+	return binary.BigEndian.Uint32(id[:]), nil
+}
+
+// isWhole reports whether nothing of a ledger stands in a -wal file.
+func isWhole(path string) bool {
+	id, err := headerID(path)
+	info, missing := os.Stat(path + "-wal")
+	return err == nil && id == applicationID && (errors.Is(missing, fs.ErrNotExist) || missing == nil && info.Size() == 0)
+}
+
+// cannotOpen reports whether SQLite could not open a file or one beside it.
+func cannotOpen(err error) bool {
+	e := (*sqlite.Error)(nil)
+	if !errors.As(err, &e) {
+		return false
+	}
+	code := e.Code() & 0xff
+	return code == sqlite3.SQLITE_CANTOPEN || code == sqlite3.SQLITE_READONLY
 }
 
 // abandon closes a file that could not be opened, and removes it if it was made for that and is empty.
@@ -171,7 +272,7 @@ func createFile(path string) error {
 func (f *sqliteFile) open(ctx context.Context, path string) error {
 	db, err := openDB(path, url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"synchronous(FULL)", "wal_autocheckpoint(4000)"}, // pages, 16 MB: a list changes many
+		"_pragma": {"synchronous(FULL)", "wal_autocheckpoint(0)"}, // see settle
 	})
 	if err != nil {
 		return err
@@ -191,10 +292,15 @@ func (f *sqliteFile) open(ctx context.Context, path string) error {
 	}
 	err = f.writer.transact(ctx, func(ctx context.Context, q querier) error {
 		if !made {
-			return createSchema(ctx, q)
+			if err := createSchema(ctx, q); err != nil {
+				return err
+			}
 		}
-		return mark(ctx, q) // it changes nothing, but shows at once whether the file can be written
+		return mark(ctx, q, applicationID) // it changes nothing, but shows at once whether the file can be written
 	})
+	if err == nil {
+		err = f.settle(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -214,12 +320,12 @@ func createSchema(ctx context.Context, q querier) error {
 			return err
 		}
 	}
-	return mark(ctx, q)
+	return nil
 }
 
 // mark marks the file as a ledger of this format.
-func mark(ctx context.Context, q querier) error {
-	if _, err := q.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+func mark(ctx context.Context, q querier, id int) error {
+	if _, err := q.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", id)); err != nil {
 		return err
 	}
 	_, err := q.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", formatVersion))
@@ -234,10 +340,11 @@ func checkFormat(ctx context.Context, q querier) (made bool, err error) {
 	if err := scanOne(rows, err, &id, &version, &tables); err != nil {
 		return false, err
 	}
+	ours := id == applicationID || id == partID
 	switch {
-	case id == applicationID && version == formatVersion:
+	case ours && version == formatVersion:
 		return true, nil
-	case id == applicationID:
+	case ours:
 		return false, fmt.Errorf("%w: its format is %d, and this program's is %d", ErrVersion, version, formatVersion)
 	case id == 0 && version == 0 && tables == 0:
 		return false, nil
@@ -249,6 +356,9 @@ func checkFormat(ctx context.Context, q querier) (made bool, err error) {
 func (f *sqliteFile) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
 	if err := f.writer.transact(ctx, do); err != nil {
 		return err
+	}
+	if f.commits.Add(1)%settleEvery == 0 {
+		_ = f.settle(ctx) // what was written is durable already
 	}
 	return f.present()
 }
@@ -269,6 +379,38 @@ func (f *sqliteFile) present() error {
 
 func (f *sqliteFile) query(ctx context.Context, do func(ctx context.Context, q querier) error) error {
 	return do(ctx, f.reader)
+}
+
+// settle brings what stands in the -wal file into the file itself, as far as nobody reads it meanwhile, and notes there
+// that what follows is in the -wal file.
+func (f *sqliteFile) settle(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	f.settling.Lock()
+	defer f.settling.Unlock()
+	if err := f.writer.keepWAL(ctx, true); err != nil {
+		return err
+	}
+	for _, step := range []func() error{
+		func() error { return f.mark(ctx, partID) },
+		func() error { return f.checkpoint(ctx) },
+		func() error { return f.mark(ctx, applicationID) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return f.writer.keepWAL(ctx, false)
+}
+
+func (f *sqliteFile) mark(ctx context.Context, id int) error {
+	return f.writer.transact(ctx, func(ctx context.Context, q querier) error { return mark(ctx, q, id) })
+}
+
+func (f *sqliteFile) checkpoint(ctx context.Context) error {
+	return f.writer.alone(ctx, func(ctx context.Context) error {
+		_, err := f.writer.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		return err
+	})
 }
 
 func (f *sqliteFile) close() error {
@@ -319,6 +461,21 @@ type sqliteWriter struct {
 }
 
 func (w *sqliteWriter) transact(ctx context.Context, do func(ctx context.Context, q querier) error) error {
+	return w.alone(ctx, func(ctx context.Context) error {
+		tx, err := w.conn.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+		if err := do(ctx, w); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// alone has the connection for do alone.
+func (w *sqliteWriter) alone(ctx context.Context, do func(ctx context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -329,16 +486,21 @@ func (w *sqliteWriter) transact(ctx context.Context, do func(ctx context.Context
 	}
 	defer func() { <-w.turn }()
 	// A transaction is short. It is not interrupted, as that would cost a goroutine for each statement.
-	ctx = context.WithoutCancel(ctx)
-	tx, err := w.conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	if err := do(ctx, w); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return do(context.WithoutCancel(ctx))
+}
+
+// keepWAL says whether the -wal file stays when the file is closed.
+func (w *sqliteWriter) keepWAL(ctx context.Context, keep bool) error {
+	return w.alone(ctx, func(context.Context) error {
+		return w.conn.Raw(func(connection any) error {
+			control, ok := connection.(sqlite.FileControl)
+			if !ok {
+				return errors.New("the SQLite driver cannot keep the -wal file")
+			}
+			_, err := control.FileControlPersistWAL("main", number(keep))
+			return err
+		})
+	})
 }
 
 func (w *sqliteWriter) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -81,15 +82,12 @@ func TestWhatIsNoLedger(t *testing.T) {
 	execute(t, in("marked"), "PRAGMA application_id = 77")
 	require.NoError(t, os.Chmod(in("other"), 0o600))
 	require.NoError(t, os.Chmod(in("marked"), 0o600))
-	require.NoError(t, os.WriteFile(in("open"), nil, 0o600))
-	require.NoError(t, os.Chmod(in("open"), 0o640)) //nolint:gosec // the case
 	require.NoError(t, os.Symlink(in("loop"), in("loop")))
 	require.NoError(t, os.Symlink(in("nothing"), in("dangling")))
 	for name, want := range map[string]string{
 		"text":           "it is not a ledger",
 		"other":          "it is a SQLite file of another application",
 		"marked":         "it is a SQLite file of another application",
-		"open":           "others can read it (mode 0640): chmod 600 makes it yours alone",
 		"loop":           "its path cannot be followed: EvalSymlinks: too many links",
 		"dangling":       "it is a symbolic link to a file that does not exist",
 		"missing/run.db": "its folder cannot be found: no such file or directory",
@@ -208,9 +206,182 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 	_, err = ledger.Open(t.Context(), filepath.Join(closed, "new.db"), ledger.Write)
 	require.ErrorIs(t, err, ledger.ErrStorage)
 	require.ErrorContains(t, err, "permission denied")
-	_, err = ledger.Open(t.Context(), filepath.Join(closed, "run.db"), ledger.Read)
-	require.ErrorIs(t, err, ledger.ErrStorage)
-	require.ErrorContains(t, err, "the file or its folder cannot be written")
+}
+
+// A read-only folder is what a read-only mount is to a program: nothing can be made in it.
+func TestReadOnlyStorageIsRead(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" || !asOther(t) {
+		return
+	}
+	for name, crash := range map[string]bool{"closed": false, "killed": true} {
+		folder := t.TempDir()
+		path := filepath.Join(folder, "run.db")
+		l, err := ledger.Open(t.Context(), path, ledger.Write)
+		require.NoError(t, err)
+		_, _, err = l.Begin(t.Context(), spec)
+		require.NoError(t, err)
+		require.NoError(t, l.AddTasks(t.Context(), []ledger.Task{{Kind: ledger.User, ID: "00u1"}}, "", true))
+		if crash {
+			defer l.Close() //nolint:errcheck // in a folder in which nothing can be changed
+		} else {
+			require.NoError(t, l.Close())
+		}
+		require.NoError(t, os.Chmod(folder, 0o500))                      //nolint:gosec // the case
+		t.Cleanup(func() { assert.NoError(t, os.Chmod(folder, 0o700)) }) //nolint:gosec // a folder
+		require.NoError(t, os.Chmod(path, 0o400))
+		reader, err := ledger.Open(t.Context(), path, ledger.Read)
+		require.NoError(t, err, name)
+		assert.Len(t, all(t, reader), 1, name)
+		require.NoError(t, reader.Close())
+	}
+}
+
+// As the volumes of Kubernetes do, that belong to a group.
+func TestModesAreSetBack(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		return
+	}
+	path := filepath.Join(t.TempDir(), "run.db")
+	kill(t, path)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		require.NoError(t, os.Chmod(path+suffix, 0o664)) //nolint:gosec // the case
+	}
+	l := open(t, path, ledger.Write)
+	assert.Empty(t, l.Warnings())
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode(), suffix)
+	}
+	assert.Len(t, all(t, l), 1)
+}
+
+// A file that is no ledger is left as it is.
+func TestModeOfAnotherFileIsKept(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "text")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("no database\n", 1000)), 0o600))
+	require.NoError(t, os.Chmod(path, 0o644)) //nolint:gosec // the case
+	_, err := ledger.Open(t.Context(), path, ledger.Write)
+	require.ErrorContains(t, err, "it is not a ledger")
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o644), info.Mode())
+}
+
+// Where the mode cannot be changed, as of a file of somebody else, the run goes on with a warning.
+func TestModesThatCannotBeSetBack(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		return
+	}
+	path := filepath.Join(t.TempDir(), "run.db")
+	l, err := ledger.Open(t.Context(), path, ledger.Write)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	require.NoError(t, os.Chmod(path+".lock", 0o666))                     //nolint:gosec // the case
+	require.NoError(t, os.Chmod(path, 0o666))                             //nolint:gosec // the case
+	require.NoError(t, os.Chmod(filepath.Dir(path), 0o777))               //nolint:gosec // the case
+	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755)) //nolint:gosec // the case
+	output := asNobody(t, path)
+	assert.Contains(t, output, "warning: others can read run.db, and its mode cannot be changed")
+}
+
+// Copied without its -wal file, or with that deleted, the ledger of a killed process lacks what was written last.
+func TestMissingWALIsNoticed(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "run.db")
+	kill(t, path)
+	part := filepath.Join(folder, "part.db")
+	copyFile(t, path, part)
+	for _, mode := range []ledger.Mode{ledger.Read, ledger.Write} {
+		_, err := ledger.Open(t.Context(), part, mode)
+		require.ErrorIs(t, err, ledger.ErrPart)
+		require.ErrorContains(t, err, "part.db-wal is missing")
+	}
+	l := open(t, path, ledger.Write)
+	assert.Len(t, all(t, l), 1, "with it, nothing is lost")
+}
+
+// Status and report may be the last to have the ledger of a killed process.
+func TestReadersKeepTheWAL(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "run.db")
+	kill(t, path)
+	reader, err := ledger.Open(t.Context(), path, ledger.Read)
+	require.NoError(t, err)
+	assert.Len(t, all(t, reader), 1)
+	require.NoError(t, reader.Close())
+	assert.FileExists(t, path+"-wal")
+	assert.Len(t, all(t, open(t, path, ledger.Write)), 1)
+}
+
+// Another program that opens the ledger of a killed process brings the -wal file into it, and removes that.
+func TestWALThatAnotherProgramHasBroughtIn(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "run.db")
+	kill(t, path)
+	execute(t, path, "UPDATE ledger_runs SET stop = 'seen'")
+	require.NoFileExists(t, path+"-wal")
+	l := open(t, path, ledger.Write)
+	run, err := l.Run(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "seen", run.Stop)
+}
+
+// However many commits there were, of which SQLite has brought some into the file, the missing rest is noticed.
+func TestMissingWALOfLongRunIsNoticed(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "run.db")
+	l := begin(t, path, 1)
+	for i := range 200 {
+		require.NoError(t, l.SetStop(t.Context(), strings.Repeat("x", i)))
+		if i%20 > 0 {
+			continue
+		}
+		part := filepath.Join(folder, fmt.Sprintf("part%d.db", i))
+		copyFile(t, path, part)
+		_, err := ledger.Open(t.Context(), part, ledger.Read)
+		require.ErrorIs(t, err, ledger.ErrPart, i)
+	}
+	last := filepath.Join(folder, "last.db")
+	copyFile(t, path, last)
+	execute(t, last, "PRAGMA application_id = 0x6f6b7467")
+	assert.Len(t, all(t, open(t, last, ledger.Read)), 1, "what is older is in the file itself")
+}
+
+func TestPlanIsInTheFileItself(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "run.db")
+	l := begin(t, path, 1)
+	require.NoError(t, l.SetPhase(t.Context(), ledger.Listing, ledger.Planned))
+	alone := filepath.Join(folder, "alone.db")
+	copyFile(t, path, alone)
+	execute(t, alone, "PRAGMA application_id = 0x6f6b7467") // without it, the copy would be refused for its missing part
+	assert.Len(t, all(t, open(t, alone, ledger.Read)), 1)
+}
+
+// kill has a ledger written by a process that never closes it: a copy of its files is what a kill leaves.
+func kill(t *testing.T, path string) {
+	t.Helper()
+	folder := t.TempDir()
+	written := filepath.Join(folder, "run.db")
+	begin(t, written, 1)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		copyFile(t, written+suffix, path+suffix)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from) //nolint:gosec // a file of the test
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(to, content, 0o600)) //nolint:gosec // a file of the test
 }
 
 func TestFileThatIsDeletedOrReplaced(t *testing.T) {

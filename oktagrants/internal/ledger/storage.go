@@ -21,16 +21,18 @@ type querier interface {
 // storage is the database of a ledger.
 type storage struct {
 	database
-	target  string // as messages name it
-	mode    Mode
-	dialect dialect
+	target   string // as messages name it
+	mode     Mode
+	dialect  dialect
+	warnings []string
 }
 
 // database runs functions on connections. A function may run several times, if a connection is lost meanwhile.
 type database interface {
 	transact(ctx context.Context, do func(ctx context.Context, q querier) error) error
 	query(ctx context.Context, do func(ctx context.Context, q querier) error) error
-	reason(err error) error // the error, so that it matches this package's
+	settle(ctx context.Context) error // brings what was written to its place, if that is another one
+	reason(err error) error           // the error, so that it matches this package's
 	close() error
 }
 

@@ -160,23 +160,6 @@ func TestPlanOfWhatWasLeft(t *testing.T) {
 	assert.GreaterOrEqual(t, gone.Users(), 0)
 }
 
-// Users whom a review could not even find may have a consent, too.
-func TestRevokeAppOfReviewWithUnresolvedLogin(t *testing.T) {
-	t.Parallel()
-	org := newOrg(t, 3)
-	review := newCommand(t, org, ledger.Review, steps.Arguments{}, logins(3)...)
-	review.workers = 1
-	org.Next(repeat(oktaError(503, "E0000009"), 2)...)
-	assert.Equal(t, run.ExitFailed, review.exit(t))
-	require.Equal(t, map[ledger.State]int{ledger.Done: 2, ledger.Failed: 1}, review.states(t))
-	org.ClearRequests()
-
-	args := steps.Arguments{Client: "0oanotes", UsersOf: steps.Reviewed, Review: review.path}
-	c := newCommand(t, org, ledger.RevokeApp, args)
-	assert.Equal(t, run.ExitDone, c.exit(t))
-	assert.Equal(t, 3, count(org)["DELETE users/x/clients/x/grants"])
-}
-
 func TestReviewThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 1)
@@ -185,6 +168,15 @@ func TestReviewThatDoesNotFit(t *testing.T) {
 		summary, err := newCommand(t, org, ledger.RevokeApp, args).try(t.Context(), t)
 		assert.Equal(t, run.ExitUsage, summary.ExitCode())
 		return err
+	}
+
+	for says, args := range map[string]steps.Arguments{
+		"is a review of the search":            {Search: `profile.login sw "user"`},
+		"is a review of a list of users alone": {Users: []string{userID(0)}},
+	} {
+		some := newCommand(t, org, ledger.Review, args, args.Users...)
+		some.run(t)
+		require.ErrorContains(t, try(some.path), says)
 	}
 
 	other := newCommand(t, newOrg(t, 1), ledger.Review, steps.Arguments{})
@@ -203,6 +195,14 @@ func TestReviewThatDoesNotFit(t *testing.T) {
 	require.ErrorContains(t, try(begun.path), "has not ended")
 
 	require.ErrorContains(t, try(filepath.Join(t.TempDir(), "none.db")), "cannot be read")
+
+	all := newCommand(t, org, ledger.Review, steps.Arguments{})
+	all.run(t)
+	args := steps.Arguments{
+		Client: "0oanotes", UsersOf: steps.Reviewed, Review: all.path, Reviewed: time.Now().Add(-time.Hour),
+	}
+	_, err = newCommand(t, org, ledger.RevokeApp, args).try(t.Context(), t)
+	require.ErrorContains(t, err, "has become another review since the run was begun")
 }
 
 func TestUserGivenTwice(t *testing.T) {

@@ -1,13 +1,16 @@
 package steps
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/org"
@@ -104,14 +107,50 @@ func (j *Job) listUsers(ctx context.Context, after string, add func([]ledger.Tas
 		opts.After = after
 		return org.ListUsers(ctx, j.client, &opts)
 	}
-	return pages(ctx, first, after, userTask, add)
+	return pages(ctx, first, after, userTask, j.unlessNone(ctx, after, add))
 }
 
 func (j *Job) listGroup(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
 	first := func(after string) (*okta.Page[org.User], error) {
 		return org.ListGroupUsers(ctx, j.client, j.args.Group, &org.ListGroupUsersOptions{After: after})
 	}
-	return pages(ctx, first, after, userTask, add)
+	return pages(ctx, first, after, userTask, j.unlessNone(ctx, after, add))
+}
+
+// unlessNone is add for a list of users that must not be taken for empty if the org shows no users at all. A cursor is
+// passed on once there was a user before it, so that a list that is resumed is not empty.
+func (j *Job) unlessNone(
+	ctx context.Context, after string, add func([]ledger.Task, string) error,
+) func([]ledger.Task, string) error {
+	found := after != ""
+	return func(tasks []ledger.Task, next string) error {
+		found = found || len(tasks) > 0
+		if found {
+			return add(tasks, next)
+		}
+		if next != "" {
+			return nil
+		}
+		if err := j.showsUsers(ctx); err != nil {
+			return err
+		}
+		return add(tasks, next)
+	}
+}
+
+// showsUsers is an error if the org lists no users: it returns an empty list, not an error, to a service app without an
+// administrator role.
+func (j *Job) showsUsers(ctx context.Context) error {
+	page, err := org.ListUsers(ctx, j.client, &org.ListUsersOptions{Limit: 1, Filter: everyone})
+	if err != nil {
+		return err
+	}
+	for page, err := range page.Pages(ctx) {
+		if err != nil || len(page.Items) > 0 {
+			return err
+		}
+	}
+	return &fault{ClassForbidden, fmt.Errorf("%s lists no users at all, as it does for credentials that may see none", j.org)}
 }
 
 func userTask(user *org.User) (ledger.Task, bool) {
@@ -269,13 +308,13 @@ func (j *Job) listApp(ctx context.Context, _ string, add func([]ledger.Task, str
 
 // listReviewed lists the users for whom a review found a consent to the app, and those whom it could not read.
 func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task, string) error) error {
-	review, err := ledger.Open(ctx, j.args.Review, ledger.Read)
+	review, began, err := openReview(ctx, j.args.Review, j.org)
 	if err != nil {
-		return &fault{ClassInvalid, fmt.Errorf("the review cannot be read: %w", err)}
+		return err
 	}
 	defer review.Close() //nolint:errcheck // nothing is written to it
-	if err := j.checkReview(ctx, review); err != nil {
-		return err
+	if !j.args.Reviewed.IsZero() && !began.Equal(j.args.Reviewed) {
+		return &fault{ClassInvalid, fmt.Errorf("%s has become another review since the run was begun", review.Target())}
 	}
 	var tasks []ledger.Task
 	for task, err := range review.Tasks(ctx) {
@@ -285,11 +324,9 @@ func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task
 		if task.Kind != ledger.User || !j.mayHaveConsent(&task) {
 			continue
 		}
-		user := ledger.Task{Kind: ledger.User, ID: task.ID, Login: task.Login, Name: task.Name, Status: task.Status}
-		if user.ID == "" { // the review could not resolve the login
-			user.Given = task.Given
-		}
-		tasks = append(tasks, user)
+		tasks = append(tasks, ledger.Task{
+			Kind: ledger.User, ID: task.ID, Login: task.Login, Name: task.Name, Status: task.Status,
+		})
 		if len(tasks) < batch {
 			continue
 		}
@@ -301,23 +338,63 @@ func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task
 	return add(tasks, "")
 }
 
-func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
-	run, err := review.Run(ctx)
+// ReadReview returns when a review was begun. It is an error unless that is an ended review of all users of the org.
+func ReadReview(ctx context.Context, target, org string) (began time.Time, err error) {
+	review, began, err := openReview(ctx, target, org)
 	if err != nil {
-		return &fault{ClassInvalid, fmt.Errorf("the review cannot be read: %w", err)}
+		return time.Time{}, err
 	}
-	wrong := ""
+	return began, review.Close()
+}
+
+// openReview opens a review of all users of an org that has ended.
+func openReview(ctx context.Context, target, org string) (*ledger.Ledger, time.Time, error) {
+	review, err := ledger.Open(ctx, target, ledger.Read)
+	if err != nil {
+		return nil, time.Time{}, &fault{ClassInvalid, fmt.Errorf("the review cannot be read: %w", err)}
+	}
+	run, err := review.Run(ctx)
+	if err == nil {
+		err = checkReview(review.Target(), run, org)
+	} else {
+		err = fmt.Errorf("the review cannot be read: %w", err)
+	}
+	if err != nil {
+		return nil, time.Time{}, &fault{ClassInvalid, errors.Join(err, review.Close())}
+	}
+	return review, run.Created, nil
+}
+
+func checkReview(target string, run ledger.Run, org string) error {
+	var args Arguments
+	if err := json.Unmarshal([]byte(cmp.Or(run.Arguments, "{}")), &args); err != nil {
+		return fmt.Errorf("the arguments of the review %s: %w", target, err)
+	}
 	switch {
 	case run.Kind != ledger.Review:
-		wrong = fmt.Sprintf("is no review: it is of the kind %s", run.Kind)
-	case ledger.NormalOrg(run.Org) != ledger.NormalOrg(j.org):
-		wrong = fmt.Sprintf("is of another org: of %s, not %s", run.Org, j.org)
+		return fmt.Errorf("%s is no review: it is of the kind %s", target, run.Kind)
+	case ledger.NormalOrg(run.Org) != ledger.NormalOrg(org):
+		return fmt.Errorf("%s is of another org: of %s, not %s", target, run.Org, org)
 	case run.Phase != ledger.Ended:
-		wrong = fmt.Sprintf("has not ended: it is %s; run it again to its end", run.Phase)
-	default:
-		return nil
+		return fmt.Errorf("%s has not ended: it is %s; run it again to its end", target, run.Phase)
+	case args.bound() != "":
+		return fmt.Errorf("%s is a review of %s alone: it does not say who else has consented to the app; "+
+			"give a review of all users, or --users all or assigned", target, args.bound())
 	}
-	return &fault{ClassInvalid, fmt.Errorf("%s %s", review.Target(), wrong)}
+	return nil
+}
+
+// bound says to whom a review is limited; nothing for one of all users.
+func (a Arguments) bound() string {
+	switch {
+	case a.Group != "":
+		return fmt.Sprintf("the group %q", a.Group)
+	case a.Search != "":
+		return fmt.Sprintf("the search %q", a.Search)
+	case a.listed():
+		return "a list of users"
+	}
+	return ""
 }
 
 // mayHaveConsent reports whether a review found a consent to the app, or does not know.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/grantkit/okta"
 
@@ -28,6 +29,8 @@ type Arguments struct {
 	Client  string `json:"client,omitempty"` // revoke-app: the ID of the app
 	UsersOf string `json:"users,omitempty"`  // revoke-app: whose consents, default Assigned
 	Review  string `json:"review,omitempty"` // revoke-app: the ledger of a review, for Reviewed
+
+	Reviewed time.Time `json:"reviewed,omitzero"` // revoke-app: when that review was begun, see ReadReview
 }
 
 // listed reports whether the caller gives the users.

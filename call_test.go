@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
 
 	"github.com/grantkit/okta"
 )
@@ -197,5 +198,101 @@ func TestRevokeThatWasDoneBeforeIsObservedAsSuccess(t *testing.T) {
 		require.Len(t, seen, 2)
 		require.ErrorIs(t, seen[0].Err, errReset)
 		require.NoError(t, seen[1].Err)
+	})
+}
+
+// Several calls may share a context whose cause is the error of one of them, as those of an errgroup do.
+func TestCauseOfTheContextIsNotTheCallsOwnError(t *testing.T) {
+	t.Parallel()
+	missing := revoke(t.Context(), newClient(t, play(reply(404, notFoundJSON))))
+	require.ErrorIs(t, missing, okta.ErrNotFound)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(missing)
+
+	err := revoke(ctx, newClient(t, refuse(t)))
+
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, okta.ErrNotFound, "nobody knows whether this one exists")
+	_, ok := errors.AsType[*okta.Error](err)
+	assert.False(t, ok)
+	require.ErrorContains(t, err, "404 E0000007", "but it is shown")
+}
+
+func TestCauseOfTheContextIsOneLine(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("stop\n\x1b[31mnow"))
+	require.ErrorContains(t, get(ctx, newClient(t, refuse(t))), "context canceled: stop  [31mnow")
+	err := get(ctx, newClient(t, refuse(t)))
+	for ; err != nil; err = errors.Unwrap(err) {
+		assert.NotContains(t, err.Error(), "\n")
+	}
+}
+
+// ownTimeout is what a transport returns after a timeout of its own: net.Dialer's and net/http's match
+// context.DeadlineExceeded.
+type ownTimeout struct{ context.Context }
+
+func (ownTimeout) Error() string   { return "dial timeout" }
+func (ownTimeout) Timeout() bool   { return true }
+func (ownTimeout) Temporary() bool { return true }
+func (ownTimeout) Is(target error) bool {
+	return target == context.DeadlineExceeded || target == context.Canceled
+}
+
+func TestTimeoutOfATransportIsNotTheEndOfTheContext(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]responder{
+		"no response": lose(&net.OpError{Op: "dial", Net: "tcp", Err: ownTimeout{}}),
+		"in the body": func(req *http.Request) (*http.Response, error) {
+			return response(req, 200, io.NopCloser(io.MultiReader(strings.NewReader("{"), errorReader{ownTimeout{}}))), nil
+		},
+	} {
+		err := get(t.Context(), newClient(t, play(fail), noRetries))
+		require.NotErrorIs(t, err, context.DeadlineExceeded, name)
+		require.NotErrorIs(t, err, context.Canceled, name)
+		timeout, ok := errors.AsType[net.Error](err)
+		require.True(t, ok, name)
+		assert.True(t, timeout.Timeout(), name)
+
+		ctx, cancel := context.WithCancel(t.Context())
+		err = get(ctx, newClient(t, play(func(req *http.Request) (*http.Response, error) {
+			cancel()
+			return fail(req)
+		}), noRetries))
+		require.ErrorIs(t, err, context.Canceled, name)
+	}
+	source := withCredentials(okta.TokenSource(tokenFunc(func() (*oauth2.Token, error) { return nil, ownTimeout{} })))
+	err := get(t.Context(), newClient(t, refuse(t), source))
+	require.ErrorIs(t, err, okta.ErrAuthentication)
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
+}
+
+type errorReader struct{ error }
+
+func (r errorReader) Read([]byte) (int, error) { return 0, r.error }
+
+func TestResponseHeaderTimeout(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	address := rawServer(t, func(int, net.Conn, string) { <-done })
+	transport := &http.Transport{ResponseHeaderTimeout: 20 * time.Millisecond}
+	err := get(t.Context(), newClient(t, transport, atURL(address), noRetries))
+	require.ErrorContains(t, err, "timeout awaiting response headers")
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// A 401 that led to another token is routine: it must not stop a batch when the connection is lost afterwards.
+func TestRoutine401BeforeALostConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		token := reply(200, `{"access_token":"token-of-the-app","token_type":"Bearer","expires_in":3600}`)
+		app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(keys()["P-256"]), Scopes: []string{usersRead}}
+		server := play(token, reply(401, invalidTokenJSON), token, lose(errReset))
+		err := get(t.Context(), newClient(t, server, withCredentials(app)))
+		require.ErrorIs(t, err, syscall.ECONNRESET)
+		require.NotErrorIs(t, err, okta.ErrUnauthorized)
+		require.ErrorContains(t, err, "before: okta: GET /api/v1/users/u/grants/g: 401 E0000011")
 	})
 }

@@ -106,6 +106,56 @@ func TestDoFailures(t *testing.T) {
 	}
 }
 
+func TestRequestThatDescribesItsOperation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var seen []okta.Attempt
+		req := okta.Request{
+			Method: http.MethodDelete, Path: []string{"api", "v1", "apps", "0oa1", "tokens", "oar1"},
+			Operation: "revokeOAuth2TokenForApplication", Route: "/api/v1/apps/{appId}/tokens/{tokenId}",
+			Success: http.StatusNoContent, Single: true,
+		}
+		gone := reply(404, `{"errorCode":"E0000007",`+
+			`"errorSummary":"Not found: Resource not found: 0oa1.oar1 (OAuth2RefreshTokenTx)"}`)
+		require.NoError(t, newClient(t, play(reply(503, ""), gone), observe(&seen)).Do(t.Context(), req, nil))
+		require.Len(t, seen, 2)
+		for _, a := range seen {
+			assert.Equal(t, req.Operation, a.Operation)
+			assert.Equal(t, req.Route, a.Route)
+			assert.Equal(t, "/api/v1/apps", a.Bucket)
+			assert.False(t, a.TokenRequest)
+		}
+		require.ErrorIs(t, newClient(t, play(gone)).Do(t.Context(), req, nil), okta.ErrNotFound)
+		for _, status := range []int{200, 202} {
+			err := newClient(t, play(reply(status, "{}"))).Do(t.Context(), req, nil)
+			assert.Equal(t, status, requireError(t, err).StatusCode, "only a 204 is success")
+		}
+		req.Single = false
+		require.ErrorIs(t, newClient(t, play(reply(503, ""), gone)).Do(t.Context(), req, nil), okta.ErrNotFound)
+	})
+}
+
+func TestRequestThatContradictsItself(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, refuse(t))
+	path := []string{"api", "v1", "apps", "0oa1"}
+	for name, req := range map[string]okta.Request{
+		"route of another path": {Path: path, Route: "/api/v1/users/{userId}"},
+		"shorter route":         {Path: path, Route: "/api/v1/apps"},
+		"route with a query":    {Path: path, Route: "/api/v1/apps/{appId}?x"},
+		"failure as success":    {Path: path, Success: 404},
+		"part as success":       {Path: path, Success: 206},
+		"single read":           {Path: path, Single: true},
+		"single POST":           {Method: http.MethodPost, Path: path, Single: true},
+	} {
+		require.ErrorIs(t, client.Do(t.Context(), req, nil), okta.ErrInvalidArgument, name)
+		_, err := okta.List[struct{}](t.Context(), client, req)
+		require.ErrorIs(t, err, okta.ErrInvalidArgument, name)
+	}
+	single := okta.Request{Method: http.MethodDelete, Path: path, Single: true}
+	require.ErrorIs(t, client.Do(t.Context(), single, &struct{}{}), okta.ErrInvalidArgument)
+}
+
 func TestDoIsRetriedLikeAnyCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -59,6 +59,16 @@ func TestErrorMatchesTheSentinelOfItsStatus(t *testing.T) {
 	}
 }
 
+// A feature that the org does not have is no fault of the credentials.
+func TestFeatureNotEnabledIsForbidden(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403} {
+		err := failedGet(t, reply(status, `{"errorCode":"E0000015","errorSummary":"You do not have permission"}`))
+		require.ErrorIs(t, err, okta.ErrForbidden)
+		require.NotErrorIs(t, err, okta.ErrUnauthorized)
+	}
+}
+
 func TestErrorNamesTheMissingScope(t *testing.T) {
 	t.Parallel()
 	err := failedGet(t, reply(http.StatusForbidden, "", "X-Okta-Request-Id: req-1",

@@ -72,6 +72,7 @@ func TestAttemptsNameTheirOperationAndRoute(t *testing.T) {
 		assert.Equal(t, op.id, seen.Operation)
 		assert.Equal(t, "/api/v1/"+op.route, seen.Route)
 		assert.Equal(t, op.path("ID1", "ID2", "ID3"), seen.Path)
+		assert.Contains(t, client.RateLimits(), seen.Bucket, op.id)
 	}
 	for route, path := range map[string][]string{
 		"/api/v1/users/{userId}/grants":                    {"api", "v1", "users", "ID", "grants"},
@@ -103,6 +104,8 @@ func TestAttemptsAtTheTokenEndpointNameARouteWithoutIDs(t *testing.T) {
 		require.ErrorIs(t, getGrant(t.Context(), client), okta.ErrAuthentication)
 		assert.Equal(t, route, seen[0].Route)
 		assert.Equal(t, path, seen[0].Path)
+		assert.Equal(t, route, seen[0].Bucket)
+		assert.True(t, seen[0].TokenRequest)
 	}
 }
 

@@ -3,6 +3,7 @@ package okta_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -211,4 +212,65 @@ func TestShortCredentialsAreNotRedacted(t *testing.T) {
 	apiErr := requireError(t, get(t.Context(), client))
 	assert.Equal(t, okta.CodeAccessDenied, apiErr.Code)
 	assert.JSONEq(t, deniedJSON, string(apiErr.Body))
+}
+
+// Whoever unwraps an error must not find what its text hides.
+func TestEveryErrorInTheChainIsScrubbed(t *testing.T) {
+	t.Parallel()
+	server := rawServer(t, func(_ int, conn net.Conn, request string) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 "+strings.ReplaceAll(request, "\r\n", " ")+"\r\n\r\n")
+	})
+	_, err := newClient(t, nil, atURL(server), noRetries).UserGrants.List(t.Context(), "u",
+		&okta.ListUserGrantsOptions{After: "SECRET-CURSOR"})
+	require.ErrorContains(t, err, "malformed HTTP status code")
+	broken := play(func(req *http.Request) (*http.Response, error) {
+		return nil, &url.Error{Op: "Get", URL: "https://proxy/?x", Err: &url.Error{Op: "Get", URL: req.URL.String(), Err: io.EOF}}
+	})
+	_, wrapped := newClient(t, broken, noRetries).UserGrants.List(t.Context(), "u",
+		&okta.ListUserGrantsOptions{After: "SECRET-CURSOR"})
+	require.ErrorIs(t, wrapped, io.EOF)
+	for _, err := range []error{err, wrapped} {
+		for _, link := range chain(err) {
+			assert.NotContains(t, link.Error(), apiToken, "%T", link)
+			assert.NotContains(t, link.Error(), "SECRET-CURSOR", "%T", link)
+		}
+		_, ok := errors.AsType[*url.Error](err)
+		assert.False(t, ok)
+	}
+}
+
+// chain returns an error and all that it wraps.
+func chain(err error) []error {
+	links := []error{err}
+	switch err := err.(type) { //nolint:errorlint // each link by itself
+	case interface{ Unwrap() error }:
+		if inner := err.Unwrap(); inner != nil {
+			links = append(links, chain(inner)...)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range err.Unwrap() {
+			links = append(links, chain(inner)...)
+		}
+	}
+	return links
+}
+
+// A server may echo the query as it was, or decoded.
+func TestDecodedEchoOfTheQueryIsScrubbed(t *testing.T) {
+	t.Parallel()
+	for _, echoed := range []func(*http.Request) string{
+		func(req *http.Request) string { return "?" + req.URL.RawQuery },
+		func(req *http.Request) string {
+			plain, _ := url.QueryUnescape(req.URL.RawQuery)
+			return strings.ReplaceAll(plain, `"`, "`")
+		},
+	} {
+		server := play(func(req *http.Request) (*http.Response, error) {
+			return reply(400, `{"errorCode":"E0000001","errorSummary":"bad query `+echoed(req)+` here"}`)(req)
+		})
+		query := url.Values{"filter": {"profile.lastName eq `Smith & Sons`"}}
+		_, err := okta.List[struct{}](t.Context(), newClient(t, server),
+			okta.Request{Path: []string{"api", "v1", "users"}, Query: query})
+		assert.Equal(t, "bad query [redacted] here", requireError(t, err).Summary)
+	}
 }

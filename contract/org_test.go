@@ -78,7 +78,11 @@ var orgRequests = map[string][]string{
 		"/api/v1/apps/0oacalendar/lifecycle/deactivate", "/api/v1/apps/x/lifecycle/deactivate",
 	},
 	"listAuthorizationServers": {"/api/v1/authorizationServers", "/api/v1/authorizationServers?limit=1"},
-	"listGroupUsers":           {"/api/v1/groups/00geveryone/users?limit=3", "/api/v1/groups/x/users"},
+	"getAuthorizationServer":   {"/api/v1/authorizationServers/auspartners", "/api/v1/authorizationServers/x"},
+	"listOAuth2Scopes": {
+		"/api/v1/authorizationServers/auspartners/scopes?limit=3", "/api/v1/authorizationServers/x/scopes",
+	},
+	"listGroupUsers": {"/api/v1/groups/00geveryone/users?limit=3", "/api/v1/groups/x/users"},
 }
 
 func newOrgWithMore(t *testing.T) *oktatest.Org {
@@ -97,7 +101,7 @@ func TestResponsesOfTheOrgAreValid(t *testing.T) {
 	require.NoError(t, err)
 	skipIfPart(t, doc)
 	c := responseCheck{doc, newExceptions(emptyForbidden, emptyUnauthorized, nullClientURI, nullLogoURI, clientLink,
-		tokensHints, grantsHints, embeddedUser)}
+		tokensHints, grantsHints, embeddedUser, nullDescription, emptyObject)}
 	t.Run("operations", func(t *testing.T) {
 		t.Parallel()
 		t.Cleanup(func() { assert.Empty(t, c.known.unmet()) })

@@ -39,6 +39,8 @@ var orgFunctions = map[string]any{
 	"RevokeApplicationTokens":  org.RevokeApplicationTokens,
 	"DeactivateApplication":    org.DeactivateApplication,
 	"ListAuthorizationServers": org.ListAuthorizationServers,
+	"GetAuthorizationServer":   org.GetAuthorizationServer,
+	"ListScopes":               org.ListScopes,
 }
 
 // notSent are the documented query parameters that package org has no option for.
@@ -49,6 +51,7 @@ var notSent = map[string][]string{
 	"getApplication":           {"expand"},
 	"listApplicationUsers":     {"expand", "q"},
 	"listAuthorizationServers": {"q"},
+	"listOAuth2Scopes":         {"filter", "q"},
 }
 
 // orgFunction is a function of package org with its operation.

@@ -1,24 +1,40 @@
 package oktatest
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
-// Client is an OAuth client, that is, an app.
+// Client is an OAuth client, that is, an app. Routes below apps/{appId} know it by its ID, grants and tokens and the
+// routes below clients/{clientId} by its ClientID.
 type Client struct {
-	ID      string // By default 0oa and a number.
-	Name    string // By default made from the ID.
-	URI     string // Null in the API when empty.
-	LogoURI string // Null in the API when empty.
-	Status  string // ACTIVE or INACTIVE, by default ACTIVE.
+	ID          string    // Of the app; by default 0oa and a number.
+	ClientID    string    // Of the OAuth client; by default the ID. Okta lets whoever creates an app choose another.
+	Name        string    // By default made from the ID.
+	URI         string    // Null in the API when empty.
+	LogoURI     string    // Null in the API when empty.
+	Status      string    // ACTIVE or INACTIVE, by default ACTIVE.
+	Created     time.Time // By default now.
+	LastUpdated time.Time // By default Created. A deactivation changes it.
 }
 
-// AddClient adds a client and returns it with its empty fields filled in. It panics when the ID is taken.
+// AddClient adds a client and returns it with its empty fields filled in. It panics when the ID or the ClientID is
+// taken.
 func (o *Org) AddClient(client Client) Client {
+	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
 	client.ID = o.clients.freeID(client.ID)
+	client.ClientID = cmp.Or(client.ClientID, client.ID)
+	if _, taken := o.appIDs[client.ClientID]; taken {
+		mistake("the OAuth client ID %q is taken", client.ClientID)
+	}
 	client.Name = cmp.Or(client.Name, "App "+client.ID)
 	client.Status = cmp.Or(client.Status, statusActive)
+	client.Created = timestamp(client.Created, now)
+	client.LastUpdated = timestamp(client.LastUpdated, client.Created)
+	o.appIDs[client.ClientID] = client.ID
 	o.clients.add(client.ID, client)
 	return client
 }
@@ -30,24 +46,34 @@ func (o *Org) Clients() []Client {
 	return o.clients.all()
 }
 
-// AssignUsers assigns users to a client, which is what GET /api/v1/apps/{appId}/users lists. A user who is assigned
-// already stays so. It panics when the client or a user is unknown.
-func (o *Org) AssignUsers(clientID string, userIDs ...string) {
+// client returns the client with a client ID, and the zero value when there is none.
+func (o *Org) client(clientID string) Client { return o.clients.get(o.appIDs[clientID]) }
+
+// requireClient panics unless an app has the client ID.
+func (o *Org) requireClient(clientID string) {
+	if _, known := o.appIDs[clientID]; !known {
+		mistake("there is no client with the ID %q", clientID)
+	}
+}
+
+// AssignUsers assigns users to an app, which is what GET /api/v1/apps/{appId}/users lists. A user who is assigned
+// already stays so. It panics when the app or a user is unknown.
+func (o *Org) AssignUsers(appID string, userIDs ...string) {
 	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	o.clients.require(clientID)
-	o.addMembers(listKey{client: clientID}, userIDs, now)
+	o.clients.require(appID)
+	o.addMembers(listKey{app: appID}, userIDs, now)
 }
 
-// appID returns the ID of the app that a call below apps/{appId} is about.
-func (o *Org) appID(c *call) (string, *problem) {
+// app returns the app that a call below apps/{appId} is about.
+func (o *Org) app(c *call) (Client, *problem) {
 	id := c.params["appId"]
 	if !o.clients.has(id) {
-		return "", notFound("AppInstance", id)
+		return Client{}, notFound("AppInstance", id)
 	}
-	return id, nil
+	return o.clients.get(id), nil
 }
 
 // listApps lists the active apps, and with a filter or includeNonDeleted the inactive ones too.
@@ -87,29 +113,29 @@ func (o *Org) getApp(c *call) (any, *problem) {
 	if failure := c.refuse("expand"); failure != nil {
 		return nil, failure
 	}
-	id, failure := o.appID(c)
+	app, failure := o.app(c)
 	if failure != nil {
 		return nil, failure
 	}
-	return o.appJSON(o.clients.get(id), false), nil
+	return o.appJSON(app, false), nil
 }
 
 // deactivateApp ends the app's consents and tokens too.
 func (o *Org) deactivateApp(c *call) (any, *problem) {
-	id, failure := o.appID(c)
+	app, failure := o.app(c)
 	if failure != nil {
 		return nil, failure
 	}
-	app := o.clients.get(id)
 	app.Status = statusInactive
-	o.clients.replace(id, app)
-	o.grants.removeList(listKey{client: id})
-	o.tokens.removeList(listKey{client: id})
-	return noContent{}, nil
+	app.LastUpdated = timestamp(c.now, c.now)
+	o.clients.replace(app.ID, app)
+	o.grants.removeList(listKey{client: app.ClientID})
+	o.tokens.removeList(listKey{client: app.ClientID})
+	return struct{}{}, nil
 }
 
 func (o *Org) listAppUsers(c *call) (any, *problem) {
-	id, failure := o.appID(c)
+	app, failure := o.app(c)
 	if failure != nil {
 		return nil, failure
 	}
@@ -118,7 +144,7 @@ func (o *Org) listAppUsers(c *call) (any, *problem) {
 	}
 	return list(c, listing[membership, appUserJSON]{
 		of:     o.memberships,
-		key:    listKey{client: id},
+		key:    listKey{app: app.ID},
 		limits: appUserLimits,
 		expand: "user",
 		render: o.appUserJSON,
@@ -126,34 +152,34 @@ func (o *Org) listAppUsers(c *call) (any, *problem) {
 }
 
 func (o *Org) listAppTokens(c *call) (any, *problem) {
-	id, failure := o.appID(c)
+	app, failure := o.app(c)
 	if failure != nil {
 		return nil, failure
 	}
-	return o.listTokens(c, listKey{client: id}, defaultLimits, o.appTokenJSON)
+	return o.listTokens(c, listKey{client: app.ClientID}, defaultLimits, o.appTokenJSON)
 }
 
 func (o *Org) revokeAppTokens(c *call) (any, *problem) {
-	id, failure := o.appID(c)
+	app, failure := o.app(c)
 	if failure != nil {
 		return nil, failure
 	}
-	o.tokens.removeList(listKey{client: id})
+	o.tokens.removeList(listKey{client: app.ClientID})
 	return nil, nil
 }
 
 func (o *Org) getAppToken(c *call) (any, *problem) {
-	id, failure := o.appID(c)
+	app, failure := o.app(c)
 	if failure != nil {
 		return nil, failure
 	}
-	return o.getToken(c, listKey{client: id}, o.appTokenJSON)
+	return o.getToken(c, listKey{client: app.ClientID}, o.appTokenJSON)
 }
 
 func (o *Org) revokeAppToken(c *call) (any, *problem) {
-	id, failure := o.appID(c)
+	app, failure := o.app(c)
 	if failure != nil {
 		return nil, failure
 	}
-	return o.revokeToken(c, listKey{client: id})
+	return o.revokeToken(c, listKey{client: app.ClientID})
 }

@@ -20,6 +20,8 @@ func TestGetApp(t *testing.T) {
 		"name": "oidc_client",
 		"label": "Calendar",
 		"status": "ACTIVE",
+		"created": "2026-05-04T09:30:00.000Z",
+		"lastUpdated": "2026-05-04T10:30:00.000Z",
 		"signOnMode": "OPENID_CONNECT",
 		"credentials": {"oauthClient": {"client_id": "0oa1", "token_endpoint_auth_method": "client_secret_basic"}},
 		"settings": {"oauthClient": {
@@ -133,7 +135,7 @@ func TestDeactivateApp(t *testing.T) {
 	for range 2 {
 		got := do(t, org, http.MethodPost, "/api/v1/apps/c1/lifecycle/deactivate")
 		assert.Equal(t, http.StatusOK, got.status)
-		assert.Empty(t, got.body)
+		assert.Equal(t, "{}", got.body)
 	}
 	assert.Equal(t, []string{"g-u1c2", "g-u2c2"}, grantIDs(org))
 	assert.Equal(t, []string{"t-u1c2s1", "t-u1c2s2", "t-u2c2s1", "t-u2c2s2"}, tokenIDs(org))
@@ -190,8 +192,17 @@ func TestListAuthorizationServers(t *testing.T) {
 		"audiences": ["api://aus1"],
 		"issuer": "https://acme.okta.com/oauth2/aus1",
 		"status": "ACTIVE",
-		"_links": {"self": {
-			"href": "https://acme.okta.com/api/v1/authorizationServers/aus1", "hints": {"allow": ["GET", "DELETE", "PUT"]}
-		}}
+		"created": "2026-05-04T09:30:00.000Z",
+		"lastUpdated": "2026-05-04T10:30:00.000Z",
+		"_links": {
+			"scopes": {
+				"href": "https://acme.okta.com/api/v1/authorizationServers/aus1/scopes",
+				"hints": {"allow": ["GET", "POST"]}
+			},
+			"self": {
+				"href": "https://acme.okta.com/api/v1/authorizationServers/aus1",
+				"hints": {"allow": ["GET", "DELETE", "PUT"]}
+			}
+		}
 	}]`, get(t, org, path+"?after="+cursor).body)
 }

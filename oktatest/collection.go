@@ -10,7 +10,7 @@ import (
 
 // listKey names one of the lists that the API pages through, such as the grants of a user and a client. The zero key
 // is the list of all.
-type listKey struct{ user, server, client, group string }
+type listKey struct{ user, server, client, app, group string }
 
 // item is a member of a collection. Sequence numbers grow in the order of creation and are never used twice, so a
 // cursor that holds one stays valid when items are removed.

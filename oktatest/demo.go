@@ -28,6 +28,19 @@ const (
 	// DemoRefreshTokenID is the ID of the first of Ann's refresh tokens, issued by "default" to "Calendar".
 	DemoRefreshTokenID = "oarann1"
 
+	// DemoPartnerAppID is the ID of the app "Partner Portal", whose client ID is DemoPartnerClientID. Cid has two
+	// grants and a refresh token for it, all from the authorization server "Partners".
+	DemoPartnerAppID = "0oapartner"
+
+	// DemoPartnerClientID is the client ID of "Partner Portal".
+	DemoPartnerClientID = "partner-portal"
+
+	// DemoPartnerServerID is the ID of the authorization server "Partners".
+	DemoPartnerServerID = "auspartners"
+
+	// DemoScopeID is the ID of the scope invoices.read of "Partners". Consents call it "Supplier invoices".
+	DemoScopeID = "scp7qk3fWm1XtB8Ru5d7"
+
 	// DemoGroupID is the ID of the group of all users.
 	DemoGroupID = "00geveryone"
 )
@@ -38,7 +51,8 @@ const (
 //     0oanotes and 0oareports. Every fifth grant comes from an admin. Her five refresh tokens belong to 0oacalendar
 //     and 0oanotes; four were issued by the authorization server "default", one by auspartners.
 //   - Bob, 00ubob, with three grants and two refresh tokens.
-//   - Cid, 00ucid, the admin, with one grant and no refresh token.
+//   - Cid, 00ucid, the admin, with one grant for 0oareports. He also has two grants and a refresh token for the app
+//     0oapartner, whose client ID is partner-portal: they are from auspartners, so their scopes are opaque IDs.
 //   - Dee, 00udee, who has neither.
 //
 // Their logins are ann@example.com and so on. All of them are active and in the group 00geveryone, and assigned to the
@@ -46,7 +60,7 @@ const (
 func NewDemo() *Org {
 	org := New(Options{})
 	org.AcceptAPIToken(DemoToken)
-	org.AddAuthorizationServer(AuthorizationServer{ID: "auspartners", Name: "Partners"})
+	org.addDemoServer()
 	org.AddUser(User{ID: DemoUserID, Login: DemoLogin, Name: "Ann Archer", Created: demoTime(0)})
 	org.AddUser(User{ID: "00ubob", Login: "bob@example.com", Name: "Bob Baker", Created: demoTime(0)})
 	org.AddUser(User{ID: "00ucid", Login: "cid@example.com", Name: "Cid Cooper", Created: demoTime(0)})
@@ -57,15 +71,33 @@ func NewDemo() *Org {
 		Name:    "Calendar",
 		URI:     "https://calendar.example.com",
 		LogoURI: "https://calendar.example.com/logo.png",
+		Created: demoTime(0),
 	})
-	org.AddClient(Client{ID: "0oanotes", Name: "Notes"})
-	org.AddClient(Client{ID: "0oareports", Name: "Reports", URI: "https://reports.example.com"})
+	org.AddClient(Client{ID: "0oanotes", Name: "Notes", Created: demoTime(0)})
+	org.AddClient(Client{ID: "0oareports", Name: "Reports", URI: "https://reports.example.com", Created: demoTime(0)})
+	org.AddClient(Client{
+		ID: DemoPartnerAppID, ClientID: DemoPartnerClientID, Name: "Partner Portal", Created: demoTime(0),
+	})
 	org.AssignUsers(DemoClientID, DemoUserID, "00ubob")
 	org.AssignUsers("0oanotes", DemoUserID, "00ubob")
 	org.AssignUsers("0oareports", DemoUserID, "00ucid")
+	org.AssignUsers(DemoPartnerAppID, "00ucid")
 	org.addDemoGrants()
 	org.addDemoRefreshTokens()
 	return org
+}
+
+func (o *Org) addDemoServer() {
+	o.AddAuthorizationServer(AuthorizationServer{ID: DemoPartnerServerID, Name: "Partners", Created: demoTime(0)})
+	for _, scope := range []Scope{
+		{ID: "scp2hn9vKc4LpE6Yz1d7", Name: "openid", System: true, Consent: "IMPLICIT"},
+		{ID: "scp4ug8sDx0JmQ2Vb9d7", Name: "offline_access", System: true, Consent: "IMPLICIT"},
+		{ID: DemoScopeID, Name: "invoices.read", DisplayName: "Supplier invoices"},
+		{ID: "scp1ta6rGy5ZnH3Wk8d7", Name: "phone", System: true},
+	} {
+		scope.AuthorizationServerID = DemoPartnerServerID
+		o.AddScope(scope)
+	}
 }
 
 func (o *Org) addDemoGrants() {
@@ -89,6 +121,10 @@ func (o *Org) addDemoGrants() {
 	o.addDemoGrant(Grant{ID: "oagbob2", UserID: "00ubob", ClientID: DemoClientID, ScopeID: "calendar.read"}, 47)
 	o.addDemoGrant(Grant{ID: "oagbob3", UserID: "00ubob", ClientID: "0oanotes", ScopeID: "openid"}, 48)
 	o.addDemoGrant(Grant{ID: "oagcid1", UserID: "00ucid", ClientID: "0oareports", ScopeID: "reports.read"}, 49)
+	portal := Grant{ID: "oagcid2", UserID: "00ucid", ClientID: DemoPartnerClientID, ScopeID: DemoScopeID}
+	o.addDemoGrant(portal, 50)
+	portal.ID, portal.ScopeID = "oagcid3", "scp1ta6rGy5ZnH3Wk8d7"
+	o.addDemoGrant(portal, 50)
 }
 
 func (o *Org) addDemoGrant(grant Grant, hour int) {
@@ -104,12 +140,16 @@ func (o *Org) addDemoRefreshTokens() {
 		{ID: "oarann2", UserID: DemoUserID, ClientID: DemoClientID, Scopes: calendar},
 		{
 			ID: "oarann3", UserID: DemoUserID, ClientID: DemoClientID, Scopes: offline,
-			AuthorizationServerID: "auspartners",
+			AuthorizationServerID: DemoPartnerServerID,
 		},
 		{ID: "oarann4", UserID: DemoUserID, ClientID: "0oanotes", Scopes: offline},
 		{ID: "oarann5", UserID: DemoUserID, ClientID: "0oanotes", Scopes: offline},
 		{ID: "oarbob1", UserID: "00ubob", ClientID: DemoClientID, Scopes: calendar},
-		{ID: "oarbob2", UserID: "00ubob", ClientID: "0oanotes", Scopes: offline, AuthorizationServerID: "auspartners"},
+		{ID: "oarbob2", UserID: "00ubob", ClientID: "0oanotes", Scopes: offline, AuthorizationServerID: DemoPartnerServerID},
+		{
+			ID: "oarcid1", UserID: "00ucid", ClientID: DemoPartnerClientID,
+			Scopes: []string{"invoices.read", "offline_access"}, AuthorizationServerID: DemoPartnerServerID,
+		},
 	} {
 		token.Created = demoTime(hour)
 		token.LastUpdated = demoTime(hour + 24)

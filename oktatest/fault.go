@@ -24,6 +24,59 @@ func (o *Org) Next(faults ...Fault) {
 	o.faults = append(o.faults, faults...)
 }
 
+// NextTo is [Org.Next] for one route: the faults serve the next requests to it, and no other requests. The pattern is
+// one of [Org.Handle]. So a test changes the org at a given call of a program, here before the second list of grants:
+//
+//	org.NextTo("GET /api/v1/users/{userId}/grants", nil, func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+//		org.RemoveUser("00uann")
+//		h.ServeHTTP(w, r)
+//	})
+//
+// A request that a fault of Next serves takes none of these. NextTo panics when the pattern has no path.
+func (o *Org) NextTo(pattern string, faults ...Fault) {
+	method, path := readPattern(pattern)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.routeFaults = append(o.routeFaults, &routeFaults{method, segmentsOf(path), faults})
+}
+
+// Always has a fault serve every request that no fault of [Org.Next] or [Org.NextTo] serves, until the next call of
+// Always. With nil, the org serves them again.
+func (o *Org) Always(fault Fault) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.always = fault
+}
+
+// routeFaults are the faults of one call of NextTo that are left.
+type routeFaults struct {
+	method  string // Any method when empty.
+	pattern []string
+	faults  []Fault
+}
+
+// takeFault takes the fault that is to serve a request. It is nil when the org is to serve it.
+func (o *Org) takeFault(method string, segments []string) Fault {
+	if len(o.faults) > 0 {
+		return takeFirst(&o.faults)
+	}
+	for _, route := range o.routeFaults {
+		if len(route.faults) == 0 || route.method != "" && route.method != method {
+			continue
+		}
+		if _, ok := match(route.pattern, segments); ok {
+			return takeFirst(&route.faults)
+		}
+	}
+	return o.always
+}
+
+func takeFirst(faults *[]Fault) Fault {
+	first := (*faults)[0]
+	*faults = (*faults)[1:]
+	return first
+}
+
 // Reply responds with a status, headers and a body of your own; nothing is carried out. A header without values
 // removes one that the org sets: http.Header{"X-Okta-Request-Id": nil} makes it the response of a proxy.
 func Reply(status int, header http.Header, body string) Fault {

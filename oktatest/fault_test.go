@@ -278,3 +278,77 @@ func TestLongList(t *testing.T) {
 	assert.Equal(t, grantIDs(org), seen)
 	assert.True(t, strings.HasSuffix(seen[grants-1], "19999"))
 }
+
+func TestFaultsOfARoute(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{BasePath: "/base"})
+	twoOfEach(org)
+	org.NextTo("GET /api/v1/users/{userId}/grants", nil, oktatest.Reply(503, nil, "a"))
+	org.NextTo("/api/v1/users/u1/grants", oktatest.Reply(504, nil, "b"))
+	org.Next(nil, nil)
+
+	statuses := []int{}
+	for _, path := range []string{
+		usersPath, usersPath, // These take the faults of Next.
+		"/api/v1/users/u1", usersPath, "/api/v1/users/u2/grants", usersPath, usersPath,
+	} {
+		statuses = append(statuses, get(t, org, path).status)
+	}
+	assert.Equal(t, []int{200, 200, 200, 200, 503, 504, 200}, statuses)
+	assert.PanicsWithValue(t, `oktatest: the pattern "GET" has no path`, func() { org.NextTo("GET") })
+}
+
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{})
+	twoOfEach(org)
+	org.Always(oktatest.Reply(503, nil, ""))
+	org.NextTo("GET "+usersPath, oktatest.Reply(502, nil, ""))
+	org.Next(nil)
+
+	statuses := []int{}
+	for range 4 {
+		statuses = append(statuses, get(t, org, usersPath).status)
+	}
+	org.Always(nil)
+	statuses = append(statuses, get(t, org, usersPath).status)
+	assert.Equal(t, []int{200, 502, 503, 503, 200}, statuses)
+}
+
+// The user is listed, and gone when the grants are read.
+func TestUserIsRemovedAtAGivenCall(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{})
+	twoOfEach(org)
+	org.AddGroup(oktatest.Group{ID: "g", UserIDs: []string{"u1", "u2"}})
+	org.AssignUsers("c1", "u1", "u2")
+	org.NextTo("GET "+usersPath, func(w http.ResponseWriter, r *http.Request, served http.Handler) {
+		org.RemoveUser("u1")
+		served.ServeHTTP(w, r)
+	})
+
+	assert.Equal(t, []string{"u1", "u2"}, get(t, org, "/api/v1/users").ids(t))
+	get(t, org, usersPath).assertError(t, 404, "E0000007", "Not found: Resource not found: u1 (User)")
+	for _, path := range []string{"/api/v1/users", "/api/v1/groups/g/users", "/api/v1/apps/c1/users"} {
+		assert.Equal(t, []string{"u2"}, get(t, org, path).ids(t), path)
+	}
+	assert.Equal(t, []string{"g-u2c1", "g-u2c2"}, grantIDs(org))
+	assert.Equal(t, []string{"t-u2c1s1", "t-u2c1s2", "t-u2c2s1", "t-u2c2s2"}, tokenIDs(org))
+	assert.Equal(t, 404, get(t, org, "/api/v1/users/login1").status)
+	org.AddUser(oktatest.User{ID: "u1", Login: "login1"})
+	assert.PanicsWithValue(t, `oktatest: there is no user with the ID "u3"`, func() { org.RemoveUser("u3") })
+}
+
+// An app may stay active although its deactivation was a success.
+func TestDeactivationWithoutEffect(t *testing.T) {
+	t.Parallel()
+	org := start(t, oktatest.Options{})
+	twoOfEach(org)
+	path := "/api/v1/apps/c1/lifecycle/deactivate"
+	org.NextTo("POST "+path, oktatest.Reply(200, nil, "{}"))
+
+	assert.Equal(t, 200, do(t, org, http.MethodPost, path).status)
+	assert.Equal(t, "ACTIVE", get(t, org, "/api/v1/apps/c1").object(t)["status"])
+	assert.Equal(t, 200, do(t, org, http.MethodPost, path).status)
+	assert.Equal(t, "INACTIVE", get(t, org, "/api/v1/apps/c1").object(t)["status"])
+}

@@ -2,16 +2,18 @@ package oktatest
 
 import (
 	"cmp"
+	"strings"
 	"time"
 )
 
-// Grant is a user's consent to one scope of one client.
+// Grant is a user's consent to one scope of one client. The org's own authorization server calls its scopes by their
+// names, such as openid or okta.users.read, and a custom one by opaque IDs: see [Org.AddScope].
 type Grant struct {
 	ID          string    // By default oag and a number.
 	UserID      string    // A known user's ID; has no default.
-	ClientID    string    // A known client's ID; has no default.
-	ScopeID     string    // By default openid.
-	Issuer      string    // By default the org's public URL.
+	ClientID    string    // A known client's ClientID; has no default.
+	ScopeID     string    // By default openid. For a custom authorization server, the ID of one of its scopes.
+	Issuer      string    // By default that of the scope's authorization server, or else the org's public URL.
 	Status      string    // By default ACTIVE.
 	Source      string    // By default END_USER.
 	CreatedBy   string    // The ID of a user, by default UserID.
@@ -23,18 +25,21 @@ func grantLists(g Grant) []listKey {
 	return []listKey{{user: g.UserID}, {client: g.ClientID}, {user: g.UserID, client: g.ClientID}}
 }
 
-// AddGrant adds a grant and returns it with its empty fields filled in. It panics when the ID is taken, or when the
-// user or the client is unknown.
+// AddGrant adds a grant and returns it with its empty fields filled in. It panics when the ID is taken, when the user
+// or the client is unknown, or when the issuer is a custom authorization server that does not have the scope.
 func (o *Org) AddGrant(grant Grant) Grant {
 	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
 	o.users.require(grant.UserID)
-	o.clients.require(grant.ClientID)
+	o.requireClient(grant.ClientID)
 	grant.ID = o.grants.freeID(grant.ID)
 	grant.ScopeID = cmp.Or(grant.ScopeID, "openid")
-	grant.Issuer = cmp.Or(grant.Issuer, o.publicURL)
+	grant.Issuer = cmp.Or(grant.Issuer, o.issuerOf(grant.ScopeID))
+	if server, custom := o.customServer(grant.Issuer); custom && o.scopes.get(grant.ScopeID).AuthorizationServerID != server {
+		mistake("the authorization server %q has no scope with the ID %q", server, grant.ScopeID)
+	}
 	grant.Status = cmp.Or(grant.Status, statusActive)
 	grant.Source = cmp.Or(grant.Source, "END_USER")
 	grant.CreatedBy = cmp.Or(grant.CreatedBy, grant.UserID)
@@ -51,9 +56,23 @@ func (o *Org) Grants() []Grant {
 	return o.grants.all()
 }
 
+// issuerOf returns the issuer of grants to a scope.
+func (o *Org) issuerOf(scopeID string) string {
+	if o.scopes.has(scopeID) {
+		return o.issuer(o.scopes.get(scopeID).AuthorizationServerID)
+	}
+	return o.publicURL
+}
+
+// customServer returns the ID of the custom authorization server that an issuer is.
+func (o *Org) customServer(issuer string) (string, bool) {
+	id, ok := strings.CutPrefix(issuer, o.issuer(""))
+	return id, ok && o.servers.has(id)
+}
+
 func (o *Org) clientID(c *call) (string, *problem) {
 	id := c.params["clientId"]
-	if !o.clients.has(id) {
+	if _, known := o.appIDs[id]; !known && !o.anyClient {
 		return "", notFound("OAuth2Client", id)
 	}
 	return id, nil
@@ -76,7 +95,7 @@ func (o *Org) listUserClients(c *call) (any, *problem) {
 	c.link("self", c.query)
 	clients := []clientJSON{}
 	for _, client := range o.clients.all() {
-		key := listKey{user: userID, client: client.ID}
+		key := listKey{user: userID, client: client.ClientID}
 		if o.grants.any(key) || o.tokens.any(key) {
 			clients = append(clients, o.userClientJSON(userID, client))
 		}

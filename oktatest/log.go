@@ -52,12 +52,8 @@ func (o *Org) receive(r *http.Request) (*Request, Fault) {
 		RequestID: fmt.Sprintf("req%017d", o.requestCount),
 	}
 	o.keep(entry)
-	if len(o.faults) == 0 {
-		return entry, nil
-	}
-	fault := o.faults[0]
-	o.faults = o.faults[1:]
-	return entry, fault
+	_, segments := o.split(r.URL)
+	return entry, o.takeFault(r.Method, segments)
 }
 
 // keep adds a request to the log and drops the oldest one when the log is full.

@@ -18,7 +18,7 @@ type membership struct {
 	since  time.Time
 }
 
-func membershipLists(m membership) []listKey { return []listKey{m.list} }
+func membershipLists(m membership) []listKey { return []listKey{m.list, {user: m.userID}} }
 
 // AddGroup adds a group and returns it with its ID filled in. It panics when the ID is taken or a user is unknown.
 func (o *Org) AddGroup(group Group) Group {
@@ -40,7 +40,7 @@ func (o *Org) addMembers(to listKey, userIDs []string, now time.Time) {
 		o.users.require(id)
 	}
 	for _, userID := range userIDs {
-		id := to.group + to.client + " " + userID
+		id := to.group + to.app + " " + userID
 		if !o.memberships.has(id) {
 			o.memberships.add(id, membership{list: to, userID: userID, since: timestamp(now, now)})
 		}

@@ -37,6 +37,12 @@ type Options struct {
 	// shortname.
 	LoginsAsUserIDs bool
 
+	// UnknownClientsAreEmpty makes the lists below users/{userId}/clients/{clientId} and
+	// authorizationServers/{authServerId}/clients/{clientId} empty for a client ID that no app has, and the responses
+	// to their bulk revokes a 204. This is neither documented nor recorded: by default an unknown client is a 404, as
+	// it was recorded for authorization servers and is documented for users.
+	UnknownClientsAreEmpty bool
+
 	// LogSize bounds the log of [Org.Requests]: each request beyond it drops the oldest one from the log. By default
 	// the log keeps all requests; a negative size keeps none.
 	LogSize int
@@ -53,15 +59,18 @@ type Org struct {
 	publicURL  string
 	now        func() time.Time
 	takeLogins bool
+	anyClient  bool
 	logSize    int
 
 	mu            sync.Mutex
 	users         *collection[User]
 	logins        map[string]string // User IDs by login.
 	clients       *collection[Client]
+	appIDs        map[string]string // By client ID.
 	memberships   *collection[membership]
 	groups        *collection[Group]
 	servers       *collection[AuthorizationServer]
+	scopes        *collection[Scope]
 	grants        *collection[Grant]
 	tokens        *collection[RefreshToken]
 	serviceApps   *collection[ServiceApp]
@@ -74,6 +83,8 @@ type Org struct {
 	limits        map[string]*rateLimit
 	handled       []operation // Of Handle, newest first.
 	faults        []Fault
+	routeFaults   []*routeFaults
+	always        Fault
 	log           []*Request
 	requestCount  int
 }
@@ -85,13 +96,16 @@ func New(opts Options) *Org {
 	org := &Org{
 		now:          opts.Now,
 		takeLogins:   opts.LoginsAsUserIDs,
+		anyClient:    opts.UnknownClientsAreEmpty,
 		logSize:      opts.LogSize,
 		users:        newCollection("user", "00u", inOneList[User]),
 		logins:       map[string]string{},
 		clients:      newCollection("client", "0oa", inOneList[Client]),
+		appIDs:       map[string]string{},
 		memberships:  newCollection("membership", "mem", membershipLists),
 		groups:       newCollection("group", "00g", inNoList[Group]),
 		servers:      newCollection("authorization server", "aus", inOneList[AuthorizationServer]),
+		scopes:       newCollection("scope", "scp", scopeLists),
 		grants:       newCollection("grant", "oag", grantLists),
 		tokens:       newCollection("refresh token", "oar", tokenLists),
 		serviceApps:  newCollection("service app", "0oasvc", inNoList[ServiceApp]),

@@ -28,14 +28,25 @@ func TestAddFillsInWhatIsEmpty(t *testing.T) {
 
 	client := org.AddClient(oktatest.Client{})
 	assert.Equal(t, oktatest.Client{
-		ID: "0oa00000000000000001", Name: "App 0oa00000000000000001", Status: "ACTIVE",
+		ID: "0oa00000000000000001", ClientID: "0oa00000000000000001", Name: "App 0oa00000000000000001", Status: "ACTIVE",
+		Created: now, LastUpdated: now,
 	}, client)
 
 	group := org.AddGroup(oktatest.Group{})
 	assert.Equal(t, oktatest.Group{ID: "00g00000000000000001"}, group)
 
 	server := org.AddAuthorizationServer(oktatest.AuthorizationServer{})
-	assert.Equal(t, oktatest.AuthorizationServer{ID: "aus00000000000000002", Name: "aus00000000000000002"}, server)
+	assert.Equal(t, oktatest.AuthorizationServer{
+		ID: "aus00000000000000002", Name: "aus00000000000000002", Created: now, LastUpdated: now,
+	}, server)
+
+	scope := org.AddScope(oktatest.Scope{})
+	assert.Equal(t, oktatest.Scope{
+		ID:                    "scp00000000000000001",
+		AuthorizationServerID: oktatest.DefaultAuthorizationServerID,
+		Name:                  "scp00000000000000001",
+		Consent:               "REQUIRED",
+	}, scope)
 
 	grant := org.AddGrant(oktatest.Grant{UserID: user.ID, ClientID: client.ID})
 	assert.Equal(t, oktatest.Grant{
@@ -78,13 +89,19 @@ func TestAddKeepsWhatIsGiven(t *testing.T) {
 	user := oktatest.User{ID: "u", Login: "u@example.com", Name: "U", Status: "SUSPENDED", Created: day}
 	assert.Equal(t, user, org.AddUser(user))
 	client := oktatest.Client{
-		ID: "c", Name: "C", URI: "https://c.example.com", LogoURI: "https://c.example.com/c.png", Status: "INACTIVE",
+		ID: "a", ClientID: "c", Name: "C", URI: "https://c.example.com", LogoURI: "https://c.example.com/c.png",
+		Status: "INACTIVE", Created: day, LastUpdated: day.Add(time.Hour),
 	}
 	assert.Equal(t, client, org.AddClient(client))
 	group := oktatest.Group{ID: "g", UserIDs: []string{"u"}}
 	assert.Equal(t, group, org.AddGroup(group))
-	server := oktatest.AuthorizationServer{ID: "s", Name: "S"}
+	server := oktatest.AuthorizationServer{ID: "s", Name: "S", Created: day, LastUpdated: day.Add(time.Hour)}
 	assert.Equal(t, server, org.AddAuthorizationServer(server))
+	scope := oktatest.Scope{
+		ID: "scp", AuthorizationServerID: "s", Name: "n", DisplayName: "N", Description: "D", Consent: "IMPLICIT",
+		System: true,
+	}
+	assert.Equal(t, scope, org.AddScope(scope))
 	grant := oktatest.Grant{
 		ID: "g", UserID: "u", ClientID: "c", ScopeID: "email", Issuer: "https://issuer.example.com", Status: "REVOKED",
 		Source: "ADMIN", CreatedBy: "admin", Created: day, LastUpdated: day.Add(time.Hour),
@@ -122,6 +139,28 @@ func TestAddPanicsOnMistakes(t *testing.T) {
 		"client's ID is taken": {
 			func(o *oktatest.Org) { o.AddClient(oktatest.Client{ID: "c"}) },
 			`oktatest: the client ID "c" is taken`,
+		},
+		"OAuth client ID is taken": {
+			func(o *oktatest.Org) { o.AddClient(oktatest.Client{ID: "a", ClientID: "c"}) },
+			`oktatest: the OAuth client ID "c" is taken`,
+		},
+		"scope's ID is taken": {
+			func(o *oktatest.Org) { o.AddScope(oktatest.Scope{ID: "scp"}) },
+			`oktatest: the scope ID "scp" is taken`,
+		},
+		"scope's name is taken": {
+			func(o *oktatest.Org) { o.AddScope(oktatest.Scope{Name: "n"}) },
+			`oktatest: the authorization server "default" has a scope "n"`,
+		},
+		"scope of an unknown authorization server": {
+			func(o *oktatest.Org) { o.AddScope(oktatest.Scope{AuthorizationServerID: "x"}) },
+			`oktatest: there is no authorization server with the ID "x"`,
+		},
+		"grant of a scope that the issuer does not have": {
+			func(o *oktatest.Org) {
+				o.AddGrant(oktatest.Grant{UserID: "u", ClientID: "c", ScopeID: "n", Issuer: o.URL + "/oauth2/default"})
+			},
+			`oktatest: the authorization server "default" has no scope with the ID "n"`,
 		},
 		"authorization server's ID is taken": {
 			func(o *oktatest.Org) { o.AddAuthorizationServer(oktatest.AuthorizationServer{ID: "default"}) },
@@ -179,6 +218,7 @@ func TestAddPanicsOnMistakes(t *testing.T) {
 			org := start(t, oktatest.Options{})
 			org.AddUser(oktatest.User{ID: "u", Login: "u@example.com"})
 			org.AddClient(oktatest.Client{ID: "c"})
+			org.AddScope(oktatest.Scope{ID: "scp", Name: "n"})
 			org.AddGrant(oktatest.Grant{ID: "g", UserID: "u", ClientID: "c"})
 			org.AddGroup(oktatest.Group{ID: "g"})
 
@@ -205,7 +245,7 @@ func TestDemo(t *testing.T) {
 	org := startDemo(t)
 
 	assert.Len(t, org.Users(), 4)
-	assert.Len(t, org.Clients(), 3)
+	assert.Len(t, org.Clients(), 4)
 	got, err := send(t, org, "GET", "/api/v1/users/"+oktatest.DemoUserID+"/grants/"+oktatest.DemoGrantID,
 		map[string][]string{"Authorization": {"SSWS " + oktatest.DemoToken}})
 	require.NoError(t, err)
@@ -225,6 +265,11 @@ func TestDemo(t *testing.T) {
 	issued := "/api/v1/authorizationServers/" + oktatest.DemoAuthorizationServerID + "/clients/0oanotes/tokens"
 	assert.Equal(t, []string{"oarann4", "oarann5"}, get(t, org, issued).ids(t))
 	assert.Empty(t, get(t, org, "/api/v1/users/00udee/grants").ids(t))
+	portal := "/clients/" + oktatest.DemoPartnerClientID
+	assert.Equal(t, []string{"oagcid2", "oagcid3"}, get(t, org, "/api/v1/users/00ucid"+portal+"/grants").ids(t))
+	assert.Equal(t, []string{"oarcid1"}, get(t, org, "/api/v1/apps/"+oktatest.DemoPartnerAppID+"/tokens").ids(t))
+	scopes := get(t, org, "/api/v1/authorizationServers/"+oktatest.DemoPartnerServerID+"/scopes")
+	assert.Contains(t, scopes.ids(t), oktatest.DemoScopeID)
 }
 
 func TestListener(t *testing.T) {

@@ -13,7 +13,7 @@ const refreshTokenLifetime = 7 * 24 * time.Hour
 type RefreshToken struct {
 	ID                    string    // By default oar and a number.
 	UserID                string    // A known user's ID; has no default.
-	ClientID              string    // A known client's ID; has no default.
+	ClientID              string    // A known client's ClientID; has no default.
 	AuthorizationServerID string    // By default the authorization server "default".
 	Status                string    // By default ACTIVE.
 	Scopes                []string  // By default offline_access alone.
@@ -39,7 +39,7 @@ func (o *Org) AddRefreshToken(token RefreshToken) RefreshToken {
 	defer o.mu.Unlock()
 
 	o.users.require(token.UserID)
-	o.clients.require(token.ClientID)
+	o.requireClient(token.ClientID)
 	token.AuthorizationServerID = cmp.Or(token.AuthorizationServerID, DefaultAuthorizationServerID)
 	o.servers.require(token.AuthorizationServerID)
 	token.ID = o.tokens.freeID(token.ID)

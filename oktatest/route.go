@@ -49,6 +49,8 @@ var operations = []operation{
 	on("GET", "/api/v1/groups/{groupId}/users", scopeGroupsRead, (*Org).listGroupUsers),
 
 	on("GET", "/api/v1/authorizationServers", scopeServersRead, (*Org).listServers),
+	on("GET", "/api/v1/authorizationServers/{authServerId}", scopeServersRead, (*Org).getServer),
+	on("GET", "/api/v1/authorizationServers/{authServerId}/scopes", scopeServersRead, (*Org).listScopes),
 	on("GET", "/api/v1/authorizationServers/{authServerId}/clients", scopeServersRead, (*Org).listServerClients),
 	on("GET", "/api/v1/authorizationServers/{authServerId}/clients/{clientId}/tokens", scopeServersRead,
 		(*Org).listServerTokens),
@@ -79,6 +81,15 @@ func segmentsOf(path string) []string { return strings.Split(path, "/")[1:] }
 // The headers Date and X-Okta-Request-Id and those of the rate limits are set before the handler runs. It may call all
 // methods of the org. Handle panics when the pattern has no path.
 func (o *Org) Handle(pattern string, handler http.Handler) {
+	method, path := readPattern(pattern)
+	serve := func(_ *Org, c *call) (any, *problem) { return withPathValues(handler, c.params), nil }
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.handled = slices.Insert(o.handled, 0, on(method, path, "", serve))
+}
+
+// readPattern reads "GET /path", or "/path" for any method.
+func readPattern(pattern string) (method, path string) {
 	method, path, found := strings.Cut(pattern, " ")
 	if !found {
 		method, path = "", pattern
@@ -86,10 +97,7 @@ func (o *Org) Handle(pattern string, handler http.Handler) {
 	if !strings.HasPrefix(path, "/") {
 		mistake("the pattern %q has no path", pattern)
 	}
-	serve := func(_ *Org, c *call) (any, *problem) { return withPathValues(handler, c.params), nil }
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.handled = slices.Insert(o.handled, 0, on(method, path, "", serve))
+	return method, path
 }
 
 func withPathValues(handler http.Handler, values map[string]string) http.Handler {

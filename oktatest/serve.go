@@ -45,9 +45,6 @@ func (o *Org) setHeaders(header http.Header, requestID string) {
 	header.Set("X-Okta-Request-Id", requestID)
 }
 
-// noContent is the body of a 200 without one.
-type noContent struct{}
-
 func (o *Org) respond(w http.ResponseWriter, r *http.Request, requestID string) {
 	o.setHeaders(w.Header(), requestID)
 	body, failure := o.carryOut(r, w.Header())
@@ -58,8 +55,6 @@ func (o *Org) respond(w http.ResponseWriter, r *http.Request, requestID string) 
 	switch body := body.(type) {
 	case nil:
 		w.WriteHeader(http.StatusNoContent)
-	case noContent:
-		w.WriteHeader(http.StatusOK)
 	case http.Handler:
 		body.ServeHTTP(w, r)
 	default:

@@ -1,24 +1,33 @@
 package oktatest
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // DefaultAuthorizationServerID is the ID of the authorization server that every new org has.
 const DefaultAuthorizationServerID = "default"
 
-// AuthorizationServer is a custom authorization server, which issues refresh tokens.
+// AuthorizationServer is a custom authorization server, which issues refresh tokens and has scopes of its own:
+// [Org.AddScope] adds them.
 type AuthorizationServer struct {
-	ID   string // By default aus and a number.
-	Name string // By default the ID.
+	ID          string    // By default aus and a number.
+	Name        string    // By default the ID.
+	Created     time.Time // By default now.
+	LastUpdated time.Time // By default Created.
 }
 
 // AddAuthorizationServer adds an authorization server and returns it with its empty fields filled in. It panics when
 // the ID is taken.
 func (o *Org) AddAuthorizationServer(server AuthorizationServer) AuthorizationServer {
+	now := o.now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
 	server.ID = o.servers.freeID(server.ID)
 	server.Name = cmp.Or(server.Name, server.ID)
+	server.Created = timestamp(server.Created, now)
+	server.LastUpdated = timestamp(server.LastUpdated, server.Created)
 	o.servers.add(server.ID, server)
 	return server
 }
@@ -40,6 +49,14 @@ func (o *Org) serverAndClient(c *call) (listKey, *problem) {
 	return listKey{server: serverID, client: clientID}, failure
 }
 
+func (o *Org) getServer(c *call) (any, *problem) {
+	id, failure := o.serverID(c)
+	if failure != nil {
+		return nil, failure
+	}
+	return o.serverJSON(o.servers.get(id), false), nil
+}
+
 func (o *Org) listServers(c *call) (any, *problem) {
 	if failure := c.refuse("q"); failure != nil {
 		return nil, failure
@@ -59,7 +76,7 @@ func (o *Org) listServerClients(c *call) (any, *problem) {
 	c.link("self", c.query)
 	clients := []clientJSON{}
 	for _, client := range o.clients.all() {
-		if o.tokens.any(listKey{server: serverID, client: client.ID}) {
+		if o.tokens.any(listKey{server: serverID, client: client.ClientID}) {
 			clients = append(clients, o.serverClientJSON(serverID, client))
 		}
 	}

@@ -44,6 +44,19 @@ func (o *Org) AddUser(user User) User {
 	return user
 }
 
+// RemoveUser deletes a user for good, with the user's grants, refresh tokens, assignments and memberships. It panics
+// when the user is unknown.
+func (o *Org) RemoveUser(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.users.require(id)
+	o.grants.removeList(listKey{user: id})
+	o.tokens.removeList(listKey{user: id})
+	o.memberships.removeList(listKey{user: id})
+	delete(o.logins, o.users.get(id).Login)
+	o.users.remove(id)
+}
+
 // Users returns the users in the order in which they were added.
 func (o *Org) Users() []User {
 	o.mu.Lock()

@@ -1,8 +1,6 @@
 package oktatest
 
 import (
-	"fmt"
-	"hash/fnv"
 	"net/http"
 	"net/url"
 	"strings"
@@ -154,7 +152,7 @@ func (o *Org) grantJSON(grant Grant, expand bool) grantJSON {
 		Links: grantLinks{
 			App:                 o.appLink(grant.ClientID),
 			AuthorizationServer: o.serverLink(serverID),
-			Scope:               o.scopeLink(serverID, grant.ScopeID),
+			Scope:               o.scopeLink(o.grantedScope(grant)),
 			Self:                link{Href: o.href("api", "v1", "users", grant.UserID, "grants", grant.ID)},
 			Client:              o.clientLink(grant.ClientID),
 			User:                o.userLink(grant.UserID),
@@ -168,8 +166,7 @@ func (o *Org) grantJSON(grant Grant, expand bool) grantJSON {
 
 // serverOf returns the ID of the authorization server that a grant's issuer names, or of the default one.
 func (o *Org) serverOf(grant Grant) string {
-	id, ok := strings.CutPrefix(grant.Issuer, o.issuer(""))
-	if ok && o.servers.has(id) {
+	if id, custom := o.customServer(grant.Issuer); custom {
 		return id
 	}
 	return DefaultAuthorizationServerID
@@ -220,12 +217,13 @@ func (o *Org) tokenJSON(token RefreshToken, self string, expand bool) tokenJSON 
 func (o *Org) tokenEmbedded(token RefreshToken) *tokenEmbedded {
 	scopes := make([]tokenScope, len(token.Scopes))
 	for i, name := range token.Scopes {
+		scope := o.scopeCalled(token.AuthorizationServerID, name)
 		scopes[i] = tokenScope{
-			ID:          scopeID(name),
-			Name:        name,
-			DisplayName: name,
-			Description: "The scope " + name,
-			Links:       scopeLinks{Scope: o.scopeLink(token.AuthorizationServerID, name)},
+			ID:          scope.ID,
+			Name:        scope.Name,
+			DisplayName: scope.DisplayName,
+			Description: scope.Description,
+			Links:       scopeLinks{Scope: o.scopeLink(scope)},
 		}
 	}
 	return &tokenEmbedded{Scopes: scopes}
@@ -234,27 +232,27 @@ func (o *Org) tokenEmbedded(token RefreshToken) *tokenEmbedded {
 func (o *Org) userClientJSON(userID string, client Client) clientJSON {
 	wire := o.clientJSON(client)
 	wire.Links.Grants = &link{
-		Href:  o.href("api", "v1", "users", userID, "clients", client.ID, "grants"),
+		Href:  o.href("api", "v1", "users", userID, "clients", client.ClientID, "grants"),
 		Hints: allow(http.MethodGet, http.MethodDelete),
 	}
-	wire.Links.Tokens.Href = o.href("api", "v1", "users", userID, "clients", client.ID, "tokens")
+	wire.Links.Tokens.Href = o.href("api", "v1", "users", userID, "clients", client.ClientID, "tokens")
 	return wire
 }
 
 func (o *Org) serverClientJSON(serverID string, client Client) clientJSON {
 	wire := o.clientJSON(client)
-	wire.Links.Tokens.Href = o.href("api", "v1", "authorizationServers", serverID, "clients", client.ID, "tokens")
+	wire.Links.Tokens.Href = o.href("api", "v1", "authorizationServers", serverID, "clients", client.ClientID, "tokens")
 	return wire
 }
 
 func (o *Org) clientJSON(client Client) clientJSON {
 	return clientJSON{
-		ID:      client.ID,
+		ID:      client.ClientID,
 		Name:    client.Name,
 		URI:     nullable(client.URI),
 		LogoURI: nullable(client.LogoURI),
 		Links: clientLinks{
-			Client: o.clientLink(client.ID),
+			Client: o.clientLink(client.ClientID),
 			Tokens: link{Hints: allow(http.MethodGet, http.MethodDelete)},
 		},
 	}
@@ -268,11 +266,12 @@ func nullable(s string) *string {
 }
 
 func (o *Org) appLink(clientID string) link {
-	return link{Href: o.href("api", "v1", "apps", clientID), Title: o.clients.get(clientID).Name}
+	app := o.client(clientID)
+	return link{Href: o.href("api", "v1", "apps", app.ID), Title: app.Name}
 }
 
 func (o *Org) clientLink(clientID string) link {
-	return link{Href: o.href("oauth2", "v1", "clients", clientID), Title: o.clients.get(clientID).Name}
+	return link{Href: o.href("oauth2", "v1", "clients", clientID), Title: o.client(clientID).Name}
 }
 
 func (o *Org) userLink(userID string) link {
@@ -281,20 +280,6 @@ func (o *Org) userLink(userID string) link {
 
 func (o *Org) serverLink(serverID string) link {
 	return link{Href: o.href("api", "v1", "authorizationServers", serverID), Title: o.servers.get(serverID).Name}
-}
-
-func (o *Org) scopeLink(serverID, name string) link {
-	return link{
-		Href:  o.href("api", "v1", "authorizationServers", serverID, "scopes", scopeID(name)),
-		Title: name,
-	}
-}
-
-// scopeID returns the ID of the scope with a name, the same one each time.
-func scopeID(name string) string {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(name))
-	return fmt.Sprintf("scp%017x", hash.Sum64())
 }
 
 func allow(methods ...string) *linkHints { return &linkHints{Allow: methods} }

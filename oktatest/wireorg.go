@@ -34,6 +34,8 @@ type appJSON struct {
 	Name        string          `json:"name"`
 	Label       string          `json:"label"`
 	Status      string          `json:"status"`
+	Created     string          `json:"created"`
+	LastUpdated string          `json:"lastUpdated"`
 	SignOnMode  string          `json:"signOnMode"`
 	Credentials appCredentials  `json:"credentials"`
 	Settings    appSettings     `json:"settings"`
@@ -87,12 +89,14 @@ type appUserLinks struct {
 }
 
 type serverJSON struct {
-	ID        string          `json:"id"`
-	Name      string          `json:"name"`
-	Audiences []string        `json:"audiences"`
-	Issuer    string          `json:"issuer"`
-	Status    string          `json:"status"`
-	Links     map[string]link `json:"_links"`
+	ID          string          `json:"id"`
+	Name        string          `json:"name"`
+	Audiences   []string        `json:"audiences"`
+	Issuer      string          `json:"issuer"`
+	Status      string          `json:"status"`
+	Created     string          `json:"created"`
+	LastUpdated string          `json:"lastUpdated"`
+	Links       map[string]link `json:"_links"`
 }
 
 func (o *Org) userJSON(user User, _ bool) userJSON {
@@ -118,8 +122,10 @@ func (o *Org) appJSON(app Client, _ bool) appJSON {
 		Name:        appName,
 		Label:       app.Name,
 		Status:      app.Status,
+		Created:     app.Created.Format(timeFormat),
+		LastUpdated: app.LastUpdated.Format(timeFormat),
 		SignOnMode:  "OPENID_CONNECT",
-		Credentials: appCredentials{OAuthClient: appClientID{ID: app.ID, AuthMethod: "client_secret_basic"}},
+		Credentials: appCredentials{OAuthClient: appClientID{ID: app.ClientID, AuthMethod: "client_secret_basic"}},
 		Settings: appSettings{OAuthClient: appClientSettings{
 			URI:        app.URI,
 			LogoURI:    app.LogoURI,
@@ -151,7 +157,7 @@ func (o *Org) appUserJSON(m membership, expand bool) appUserJSON {
 		SyncState:   "DISABLED",
 		Credentials: appUserCredentials{UserName: user.Login},
 		Links: appUserLinks{
-			App:  link{Href: o.href("api", "v1", "apps", m.list.client)},
+			App:  link{Href: o.href("api", "v1", "apps", m.list.app)},
 			User: link{Href: o.href("api", "v1", "users", user.ID)},
 		},
 	}
@@ -162,19 +168,26 @@ func (o *Org) appUserJSON(m membership, expand bool) appUserJSON {
 }
 
 func (o *Org) appTokenJSON(token RefreshToken, expand bool) tokenJSON {
-	wire := o.tokenJSON(token, o.href("api", "v1", "apps", token.ClientID, "tokens", token.ID), expand)
+	app := o.client(token.ClientID)
+	wire := o.tokenJSON(token, o.href("api", "v1", "apps", app.ID, "tokens", token.ID), expand)
 	wire.ClientID = token.ClientID
 	return wire
 }
 
 func (o *Org) serverJSON(server AuthorizationServer, _ bool) serverJSON {
 	return serverJSON{
-		ID:        server.ID,
-		Name:      server.Name,
-		Audiences: []string{"api://" + server.ID},
-		Issuer:    o.issuer(server.ID),
-		Status:    statusActive,
+		ID:          server.ID,
+		Name:        server.Name,
+		Audiences:   []string{"api://" + server.ID},
+		Issuer:      o.issuer(server.ID),
+		Status:      statusActive,
+		Created:     server.Created.Format(timeFormat),
+		LastUpdated: server.LastUpdated.Format(timeFormat),
 		Links: map[string]link{
+			"scopes": {
+				Href:  o.href("api", "v1", "authorizationServers", server.ID, "scopes"),
+				Hints: allow(http.MethodGet, http.MethodPost),
+			},
 			"self": {
 				Href:  o.href("api", "v1", "authorizationServers", server.ID),
 				Hints: allow(http.MethodGet, http.MethodDelete, http.MethodPut),

@@ -16,3 +16,12 @@ func ListAuthorizationServers(
 ) (*okta.Page[AuthorizationServer], error) {
 	return list[AuthorizationServer](ctx, c, opts, "authorizationServers")
 }
+
+// GetAuthorizationServer reads one custom authorization server.
+//
+// GET /api/v1/authorizationServers/{authServerId} (getAuthorizationServer). Scope: okta.authorizationServers.read.
+// Bucket: /api/v1.
+// An unknown server is an error that matches [okta.ErrNotFound].
+func GetAuthorizationServer(ctx context.Context, c *okta.Client, authServerID string) (*AuthorizationServer, error) {
+	return get[AuthorizationServer](ctx, c, noOptions{}, "authorizationServers", authServerID)
+}

@@ -201,4 +201,23 @@ var operations = []operation{
 			}))
 		},
 	},
+	{
+		function: "GetAuthorizationServer", id: "getAuthorizationServer", method: http.MethodGet,
+		route: "/api/v1/authorizationServers/{authServerId}", scope: "okta.authorizationServers.read",
+		bucket: "/api/v1", response: "{}",
+		call: func(ctx context.Context, c *okta.Client, ids ...string) error {
+			return fail(org.GetAuthorizationServer(ctx, c, ids[0]))
+		},
+	},
+	{
+		function: "ListScopes", id: "listOAuth2Scopes", method: http.MethodGet,
+		route: "/api/v1/authorizationServers/{authServerId}/scopes", scope: "okta.authorizationServers.read",
+		bucket: "/api/v1", defaults: "limit=200", query: "after=c%261&limit=7", response: "[]",
+		call: func(ctx context.Context, c *okta.Client, ids ...string) error {
+			return fail(org.ListScopes(ctx, c, ids[0], nil))
+		},
+		callWithAll: func(ctx context.Context, c *okta.Client, ids ...string) error {
+			return fail(org.ListScopes(ctx, c, ids[0], &org.ListScopesOptions{After: "c&1", Limit: 7}))
+		},
+	},
 }

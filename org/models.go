@@ -55,16 +55,31 @@ func (u *User) DisplayName() string {
 	return cmp.Or(p.DisplayName, strings.TrimSpace(p.FirstName+" "+p.LastName), p.Login, u.ID)
 }
 
-// Application is an app of the org. The ID of an app that is an OAuth client is its client ID. Missing members are
-// treated as those of [User].
+// Application is an app of the org. Missing members are treated as those of [User].
 type Application struct {
-	ID          string    `json:"id,omitzero"`
-	Name        string    `json:"name,omitzero"`  // of the app's definition, such as oidc_client
-	Label       string    `json:"label,omitzero"` // what people call it
-	Status      Status    `json:"status,omitzero"`
-	SignOnMode  string    `json:"signOnMode,omitzero"` // such as OPENID_CONNECT
-	Created     time.Time `json:"created,omitzero"`
-	LastUpdated time.Time `json:"lastUpdated,omitzero"`
+	ID          string                 `json:"id,omitzero"`
+	Name        string                 `json:"name,omitzero"`  // of the app's definition, such as oidc_client
+	Label       string                 `json:"label,omitzero"` // what people call it
+	Status      Status                 `json:"status,omitzero"`
+	SignOnMode  string                 `json:"signOnMode,omitzero"` // such as OPENID_CONNECT
+	Created     time.Time              `json:"created,omitzero"`
+	LastUpdated time.Time              `json:"lastUpdated,omitzero"`
+	Credentials ApplicationCredentials `json:"credentials,omitzero"`
+}
+
+// ClientID returns the ID of the app's OAuth client, which the methods of [okta.UserGrants], [okta.UserOAuth] and
+// [okta.AuthorizationServerClients] take, and which grants and refresh tokens name. It is the app's ID, unless another
+// one was chosen when the app was created. The functions of this package take the app's ID.
+func (a *Application) ClientID() string { return cmp.Or(a.Credentials.OAuthClient.ClientID, a.ID) }
+
+// ApplicationCredentials are the credentials of an app, without secrets.
+type ApplicationCredentials struct {
+	OAuthClient ApplicationOAuthClient `json:"oauthClient,omitzero"`
+}
+
+// ApplicationOAuthClient is the OAuth client that an app is, if it is one.
+type ApplicationOAuthClient struct {
+	ClientID string `json:"client_id,omitzero"`
 }
 
 // ApplicationUser is the assignment of a user to an app. Missing members are treated as those of [User].

@@ -39,12 +39,15 @@ const (
 		`"profile":{"login":"ann@example.com","email":"a@example.com","firstName":"Ann","lastName":"Archer",` +
 		`"displayName":"Annie"}}`
 	applicationJSON = `{"id":"0oa1","name":"oidc_client","label":"Calendar","status":"ACTIVE",` +
-		`"signOnMode":"OPENID_CONNECT","created":"2026-03-01T01:02:03.678Z","lastUpdated":"2026-03-02T01:02:03.678Z"}`
+		`"signOnMode":"OPENID_CONNECT","created":"2026-03-01T01:02:03.678Z","lastUpdated":"2026-03-02T01:02:03.678Z",` +
+		`"credentials":{"oauthClient":{"client_id":"portal"}}}`
 	applicationUserJSON = `{"id":"00u1","status":"PROVISIONED","scope":"GROUP","created":"2026-03-01T01:02:03.678Z",` +
 		`"lastUpdated":"2026-03-02T01:02:03.678Z","credentials":{"userName":"ann"}}`
 	serverJSON = `{"id":"aus1","name":"Partners","description":"For partners","audiences":["api://x"],` +
 		`"issuer":"https://acme.okta.com/oauth2/aus1","status":"INACTIVE","created":"2026-03-01T01:02:03.678Z",` +
 		`"lastUpdated":"2026-03-02T01:02:03.678Z"}`
+	scopeJSON = `{"id":"scp1","name":"rating.read","displayName":"Credit rating","description":"Reads it",` +
+		`"consent":"FLEXIBLE","system":true,"default":true,"optional":true}`
 	tokenJSON = `{"id":"oar1","clientId":"0oa1","userId":"00u1","status":"ACTIVE","scopes":["openid"]}`
 )
 
@@ -59,6 +62,7 @@ var (
 	application = org.Application{
 		ID: "0oa1", Name: "oidc_client", Label: "Calendar", Status: org.StatusActive, SignOnMode: "OPENID_CONNECT",
 		Created: date(1), LastUpdated: date(2),
+		Credentials: org.ApplicationCredentials{OAuthClient: org.ApplicationOAuthClient{ClientID: "portal"}},
 	}
 	applicationUser = org.ApplicationUser{
 		ID: "00u1", Status: org.StatusProvisioned, Scope: "GROUP", Created: date(1), LastUpdated: date(2),
@@ -67,6 +71,10 @@ var (
 	authorizationServer = org.AuthorizationServer{
 		ID: "aus1", Name: "Partners", Description: "For partners", Audiences: []string{"api://x"},
 		Issuer: "https://acme.okta.com/oauth2/aus1", Status: org.StatusInactive, Created: date(1), LastUpdated: date(2),
+	}
+	scope = org.OAuth2Scope{
+		ID: "scp1", Name: "rating.read", DisplayName: "Credit rating", Description: "Reads it", Consent: "FLEXIBLE",
+		System: true, Default: true, Optional: true,
 	}
 	refreshToken = okta.OAuth2RefreshToken{
 		ID: "oar1", ClientID: "0oa1", UserID: "00u1", Status: okta.StatusActive, Scopes: []string{"openid"},
@@ -105,6 +113,14 @@ var readers = map[string]struct {
 			return first(org.ListAuthorizationServers(ctx, c, nil))
 		},
 	},
+	"GetAuthorizationServer": {
+		false, serverJSON, authorizationServer, func(ctx context.Context, c *okta.Client) (any, error) {
+			return value(org.GetAuthorizationServer(ctx, c, "s"))
+		},
+	},
+	"ListScopes": {true, scopeJSON, scope, func(ctx context.Context, c *okta.Client) (any, error) {
+		return first(org.ListScopes(ctx, c, "s", nil))
+	}},
 	"ListApplicationTokens": {true, tokenJSON, refreshToken, func(ctx context.Context, c *okta.Client) (any, error) {
 		return first(org.ListApplicationTokens(ctx, c, "a", nil))
 	}},
@@ -135,7 +151,7 @@ func TestModelsRoundTrip(t *testing.T) {
 // nullsJSON has every member of the models, and members that they do not have.
 const nullsJSON = `{"id":null,"status":null,"created":null,"activated":null,"statusChanged":null,"lastLogin":null,` +
 	`"lastUpdated":null,"profile":null,"name":null,"label":null,"signOnMode":null,"scope":null,"credentials":null,` +
-	`"description":null,"audiences":null,"issuer":null,"client_id":null,"clientId":null,"_links":null,"more":{"x":[1]}}`
+	`"displayName":null,"consent":null,"system":null,"default":null,"optional":null,"description":null,"audiences":null,"issuer":null,"client_id":null,"clientId":null,"_links":null,"more":{"x":[1]}}`
 
 func TestModelsWithoutMembers(t *testing.T) {
 	t.Parallel()
@@ -184,6 +200,12 @@ func TestClientOfATokenByEitherName(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, page.Items[0].ClientID)
 	}
+}
+
+func TestClientIDOfAnApplication(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "portal", application.ClientID())
+	assert.Equal(t, "0oa1", (&org.Application{ID: "0oa1"}).ClientID())
 }
 
 func TestDisplayName(t *testing.T) {

@@ -102,7 +102,7 @@ func TestUnknownIDsAreNotFound(t *testing.T) {
 	_, err := org.GetApplicationToken(t.Context(), client, clientID, "unknown", nil)
 	require.ErrorIs(t, err, okta.ErrNotFound)
 	require.ErrorIs(t, org.RevokeApplicationToken(t.Context(), client, clientID, "unknown"), okta.ErrNotFound)
-	assert.Len(t, server.RefreshTokens(), 7)
+	assert.Len(t, server.RefreshTokens(), 8)
 }
 
 func TestHostileIDsAreRefused(t *testing.T) {
@@ -161,6 +161,9 @@ func TestInvalidOptionsAreRefused(t *testing.T) {
 		},
 		"servers": func(n int) error {
 			return fail(org.ListAuthorizationServers(ctx, client, &org.ListAuthorizationServersOptions{Limit: n}))
+		},
+		"scopes": func(n int) error {
+			return fail(org.ListScopes(ctx, client, "s", &org.ListScopesOptions{Limit: n}))
 		},
 		"app users": func(n int) error {
 			if n == 201 {

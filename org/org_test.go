@@ -43,6 +43,7 @@ func TestListsAreReadToTheLastPage(t *testing.T) {
 	assigned := collect(ctx, func(u org.ApplicationUser) string { return u.ID })
 	tokens := collect(ctx, func(t okta.OAuth2RefreshToken) string { return t.ID })
 	servers := collect(ctx, func(s org.AuthorizationServer) string { return s.ID })
+	scopes := collect(ctx, func(s org.OAuth2Scope) string { return s.Name })
 	clients := collect(ctx, func(c okta.OAuth2Client) string { return c.ClientID })
 	everybody := []string{userID, "00ubob", "00ucid", "00udee"}
 	for name, c := range map[string]struct {
@@ -64,7 +65,7 @@ func TestListsAreReadToTheLastPage(t *testing.T) {
 			func() ([]string, error) {
 				return apps(org.ListApplications(ctx, client, &org.ListApplicationsOptions{Limit: 2}))
 			},
-			[]string{clientID, "0oanotes", "0oareports"}, 2,
+			[]string{clientID, "0oanotes", "0oareports", oktatest.DemoPartnerAppID}, 2,
 		},
 		"apps that are not active": {
 			func() ([]string, error) {
@@ -72,7 +73,7 @@ func TestListsAreReadToTheLastPage(t *testing.T) {
 					Limit: 2, IncludeNonDeleted: true,
 				}))
 			},
-			[]string{clientID, "0oanotes", "0oareports", "0oaold"}, 2,
+			[]string{clientID, "0oanotes", "0oareports", oktatest.DemoPartnerAppID, "0oaold"}, 3,
 		},
 		"app users": {
 			func() ([]string, error) {
@@ -91,6 +92,12 @@ func TestListsAreReadToTheLastPage(t *testing.T) {
 				return servers(org.ListAuthorizationServers(ctx, client, &org.ListAuthorizationServersOptions{Limit: 1}))
 			},
 			[]string{"default", "auspartners"}, 2,
+		},
+		"scopes": {
+			func() ([]string, error) {
+				return scopes(org.ListScopes(ctx, client, "auspartners", &org.ListScopesOptions{Limit: 3}))
+			},
+			[]string{"openid", "offline_access", "invoices.read", "phone"}, 2,
 		},
 		"clients": {
 			func() ([]string, error) { return clients(org.ListUserClients(ctx, client, userID)) },
@@ -168,19 +175,59 @@ func TestGetApplication(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &org.Application{
 		ID: clientID, Name: "oidc_client", Label: "Calendar", Status: org.StatusActive, SignOnMode: "OPENID_CONNECT",
+		Created:     time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC),
+		LastUpdated: time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC),
+		Credentials: org.ApplicationCredentials{OAuthClient: org.ApplicationOAuthClient{ClientID: clientID}},
 	}, app)
+}
+
+// Consents and tokens name an app by its client ID, which need not be its ID.
+func TestApplicationWithAClientIDOfItsOwn(t *testing.T) {
+	t.Parallel()
+	_, client := newOrg(t)
+	app, err := org.GetApplication(t.Context(), client, oktatest.DemoPartnerAppID)
+	require.NoError(t, err)
+	assert.Equal(t, oktatest.DemoPartnerClientID, app.ClientID())
+	page, err := client.UserGrants.ListForClient(t.Context(), "00ucid", app.ClientID(), nil)
+	require.NoError(t, err)
+	assert.Len(t, page.Items, 2)
+	_, err = client.UserGrants.ListForClient(t.Context(), "00ucid", app.ID, nil)
+	require.ErrorIs(t, err, okta.ErrNotFound)
+}
+
+// A consent to a custom authorization server names a scope by its ID, and the server's scopes have its name.
+func TestScopesNameWhatConsentsGrant(t *testing.T) {
+	t.Parallel()
+	_, client := newOrg(t)
+	server, err := org.GetAuthorizationServer(t.Context(), client, oktatest.DemoPartnerServerID)
+	require.NoError(t, err)
+	page, err := org.ListScopes(t.Context(), client, server.ID, &org.ListScopesOptions{Limit: 1})
+	require.NoError(t, err)
+	names := map[string]string{}
+	for scope, err := range page.All(t.Context()) {
+		require.NoError(t, err)
+		names[scope.ID] = scope.Name + "=" + scope.DisplayName
+	}
+	grants, err := client.UserGrants.ListForClient(t.Context(), "00ucid", oktatest.DemoPartnerClientID, nil)
+	require.NoError(t, err)
+	var granted []string
+	for _, grant := range grants.Items {
+		assert.Equal(t, server.Issuer, grant.Issuer)
+		granted = append(granted, names[grant.ScopeID])
+	}
+	assert.Equal(t, []string{"invoices.read=Supplier invoices", "phone="}, granted)
 }
 
 func TestRevokeUserSessions(t *testing.T) {
 	t.Parallel()
 	server, client := newOrg(t)
 	require.NoError(t, org.RevokeUserSessions(t.Context(), client, userID, nil))
-	assert.Len(t, server.RefreshTokens(), 7, "tokens are not asked for")
+	assert.Len(t, server.RefreshTokens(), 8, "tokens are not asked for")
 
 	err := org.RevokeUserSessions(t.Context(), client, userID, &org.RevokeUserSessionsOptions{OAuthTokens: true})
 	require.NoError(t, err)
-	assert.Len(t, server.RefreshTokens(), 2, "Bob's")
-	assert.Len(t, server.Grants(), 49, "consents stay")
+	assert.Len(t, server.RefreshTokens(), 3, "Bob's and Cid's")
+	assert.Len(t, server.Grants(), 51, "consents stay")
 	for _, request := range server.Requests() {
 		assert.Equal(t, []string{"false"}, request.Query["forgetDevices"])
 	}
@@ -202,7 +249,7 @@ func TestRevokeApplicationTokens(t *testing.T) {
 	assert.Equal(t, 0, held())
 	require.NoError(t, org.RevokeApplicationTokens(t.Context(), client, clientID), "none are left")
 	assert.Len(t, server.RefreshTokens(), before, "other apps keep theirs")
-	assert.Len(t, server.Grants(), 49, "consents stay")
+	assert.Len(t, server.Grants(), 51, "consents stay")
 }
 
 func TestDeactivateApplication(t *testing.T) {
@@ -253,7 +300,7 @@ func TestRevokeApplicationTokenAfterALostResponse(t *testing.T) {
 	var refusal *okta.Error
 	require.ErrorAs(t, err, &refusal)
 	assert.Equal(t, 2, refusal.Attempts)
-	assert.Len(t, server.RefreshTokens(), 6)
+	assert.Len(t, server.RefreshTokens(), 7)
 }
 
 // Pages of tokens are made from other pages: they must keep what those have.

@@ -55,16 +55,19 @@ func TestTable(t *testing.T) {
 
 	assert.Zero(t, code)
 	want := `
-USER             KIND           ID       CLIENT       SCOPES                               STATUS  CREATED               EXPIRES
-bob@example.com  grant          oagbob1  0oacalendar  openid                               ACTIVE  2026-01-07T07:00:00Z
-bob@example.com  grant          oagbob2  0oacalendar  calendar.read                        ACTIVE  2026-01-07T08:00:00Z
-bob@example.com  grant          oagbob3  0oanotes     openid                               ACTIVE  2026-01-07T09:00:00Z
-bob@example.com  refresh token  oarbob1  0oacalendar  openid calendar.read offline_access  ACTIVE  2026-01-05T14:00:00Z  2026-01-13T14:00:00Z
-bob@example.com  refresh token  oarbob2  0oanotes     openid offline_access                ACTIVE  2026-01-05T15:00:00Z  2026-01-13T15:00:00Z
-00ucid           grant          oagcid1  0oareports   reports.read                         ACTIVE  2026-01-07T10:00:00Z
+USER             KIND           ID       CLIENT          SCOPES                               STATUS  CREATED               EXPIRES
+bob@example.com  grant          oagbob1  0oacalendar     openid                               ACTIVE  2026-01-07T07:00:00Z
+bob@example.com  grant          oagbob2  0oacalendar     calendar.read                        ACTIVE  2026-01-07T08:00:00Z
+bob@example.com  grant          oagbob3  0oanotes        openid                               ACTIVE  2026-01-07T09:00:00Z
+bob@example.com  refresh token  oarbob1  0oacalendar     openid calendar.read offline_access  ACTIVE  2026-01-05T14:00:00Z  2026-01-13T14:00:00Z
+bob@example.com  refresh token  oarbob2  0oanotes        openid offline_access                ACTIVE  2026-01-05T15:00:00Z  2026-01-13T15:00:00Z
+00ucid           grant          oagcid1  0oareports      reports.read                         ACTIVE  2026-01-07T10:00:00Z
+00ucid           grant          oagcid2  partner-portal  scp7qk3fWm1XtB8Ru5d7                 ACTIVE  2026-01-07T11:00:00Z
+00ucid           grant          oagcid3  partner-portal  scp1ta6rGy5ZnH3Wk8d7                 ACTIVE  2026-01-07T11:00:00Z
+00ucid           refresh token  oarcid1  partner-portal  invoices.read offline_access         ACTIVE  2026-01-05T16:00:00Z  2026-01-13T16:00:00Z
 `
 	assert.Equal(t, want, "\n"+strings.ReplaceAll(stdout, "  \n", "\n"))
-	assert.Equal(t, "audit: reading "+org.URL+"\naudit: bob@example.com: 5 found\naudit: 00ucid: 1 found\n", stderr)
+	assert.Equal(t, "audit: reading "+org.URL+"\naudit: bob@example.com: 5 found\naudit: 00ucid: 4 found\n", stderr)
 }
 
 func TestCSV(t *testing.T) {
@@ -80,6 +83,9 @@ user,kind,id,client,scopes,status,created,expires
 00ubob,refresh token,oarbob1,0oacalendar,openid calendar.read offline_access,ACTIVE,2026-01-05T14:00:00Z,2026-01-13T14:00:00Z
 00ubob,refresh token,oarbob2,0oanotes,openid offline_access,ACTIVE,2026-01-05T15:00:00Z,2026-01-13T15:00:00Z
 00ucid,grant,oagcid1,0oareports,reports.read,ACTIVE,2026-01-07T10:00:00Z,
+00ucid,grant,oagcid2,partner-portal,scp7qk3fWm1XtB8Ru5d7,ACTIVE,2026-01-07T11:00:00Z,
+00ucid,grant,oagcid3,partner-portal,scp1ta6rGy5ZnH3Wk8d7,ACTIVE,2026-01-07T11:00:00Z,
+00ucid,refresh token,oarcid1,partner-portal,invoices.read offline_access,ACTIVE,2026-01-05T16:00:00Z,2026-01-13T16:00:00Z
 `
 	assert.Equal(t, want, "\n"+stdout)
 }
@@ -91,7 +97,7 @@ func TestJSON(t *testing.T) {
 	assert.Zero(t, code)
 	var report []map[string]any
 	require.NoError(t, json.Unmarshal([]byte(stdout), &report))
-	require.Len(t, report, 6)
+	require.Len(t, report, 9)
 	assert.Equal(t, map[string]any{
 		"user": "00ubob", "kind": "grant", "id": "oagbob1", "client": "0oacalendar",
 		"scopes": []any{"openid"}, "status": "ACTIVE", "created": "2026-01-07T07:00:00Z",
@@ -117,7 +123,7 @@ func TestDemoOrgHasAllUsersByDefault(t *testing.T) {
 	assert.Equal(t, map[string]int{
 		"00uann grant": 45, "00uann refresh token": 5,
 		"00ubob grant": 3, "00ubob refresh token": 2,
-		"00ucid grant": 1,
+		"00ucid grant": 3, "00ucid refresh token": 1,
 	}, counts)
 	assert.Contains(t, stderr, "reading the demo org")
 	assert.Contains(t, stderr, "00udee: 0 found")
@@ -299,7 +305,7 @@ func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	org := startDemo(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	org.Next(make([]oktatest.Fault, 4)...) // 00ucid is read by three requests
+	org.Next(make([]oktatest.Fault, 5)...) // 00ucid is read by four requests
 	org.Next(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
 		cancel()
 		<-r.Context().Done()
@@ -308,7 +314,7 @@ func TestInterrupt(t *testing.T) {
 
 	assert.Equal(t, 1, code)
 	assert.Empty(t, stdout)
-	assert.Contains(t, stderr, "audit: 00ucid: 1 found\naudit: interrupted, there is no report\n")
+	assert.Contains(t, stderr, "audit: 00ucid: 4 found\naudit: interrupted, there is no report\n")
 }
 
 type fullDisk struct{}

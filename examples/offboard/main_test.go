@@ -90,8 +90,8 @@ Grants: 3
 Nothing was revoked. Run it again with -yes to revoke all of these.
 `, stdout)
 	assert.Empty(t, deletes(org))
-	assert.Len(t, org.Grants(), 49)
-	assert.Len(t, org.RefreshTokens(), 7)
+	assert.Len(t, org.Grants(), 51)
+	assert.Len(t, org.RefreshTokens(), 8)
 }
 
 func TestDemoUserByDefault(t *testing.T) {

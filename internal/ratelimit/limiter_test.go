@@ -1004,7 +1004,7 @@ func TestBucketOf(t *testing.T) {
 		"/api/v1/apps/0oa1/users":                                    "/api/v1/apps",
 		"/api/v1/users/00u1":                                         "GET /api/v1/users/{id}",
 		"/api/v1/users/00u1/lifecycle/suspend":                       "GET /api/v1/users/{id}/lifecycle",
-		"/api/v1/authorizationServers/aus1":                          "GET /api/v1/authorizationServers/{id}",
+		"/api/v1/authorizationServers/aus1":                          "/api/v1",
 		"/api/v1/users/token":                                        "GET /api/v1/users/{id}",
 		"/api/v1/authorizationServers/aus1/clients":                  "/api/v1",
 		"/api/v1/authorizationServers/aus1/clients/0oa1/tokens":      "/api/v1",

@@ -34,7 +34,9 @@ var buckets = map[string]string{ //nolint:gosec // paths, no credentials
 	"apps/{id}/users":                   "/api/v1/apps",
 	"groups/{id}/users":                 "/api/v1/groups",
 	"authorizationServers":              "/api/v1",
+	"authorizationServers/{id}":         "/api/v1",
 	"authorizationServers/{id}/clients": "/api/v1",
+	"authorizationServers/{id}/scopes":  "/api/v1",
 }
 
 // below names what stands below a collection, without IDs: every other segment is one.

@@ -191,7 +191,7 @@ func TestHostileNames(t *testing.T) {
 			assert.NotContains(t, output, hostile, "it would change what the terminal shows")
 		}
 	}
-	assert.Equal(t, 9, lineCount(outputs[""]), "a name cannot begin a line")
+	assert.Equal(t, 10, lineCount(outputs[""]), "a name cannot begin a line")
 	assert.Contains(t, outputs[""], "exe.⟨U+202E⟩fdp")
 	names := map[any]bool{}
 	for _, client := range decode(t, outputs["--json"]) {

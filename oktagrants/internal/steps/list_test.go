@@ -58,13 +58,13 @@ func TestListResumesAtCursor(t *testing.T) {
 	addUsers(org, 596) // three pages with the four of the demo
 	job := newJob(t, org, ledger.Review, steps.Arguments{Tokens: true})
 	whole := list(t, job, "")
-	require.Len(t, whole.tasks, 600+3+2)
+	require.Len(t, whole.tasks, 600+4+2)
 	require.Len(t, whole.cursors, 5)
 	assert.Equal(t, []bool{false, false, false, false, true}, whole.last)
 
 	at := 0
 	for i, cursor := range whole.cursors {
-		at += []int{200, 200, 200, 3, 2}[i]
+		at += []int{200, 200, 200, 4, 2}[i]
 		rest := list(t, job, cursor)
 		assert.Equal(t, whole.tasks[at:], append([]ledger.Task{}, rest.tasks...), "after cursor %d, %q", i, cursor)
 	}
@@ -176,9 +176,9 @@ func TestListAppsForTokens(t *testing.T) {
 	org := newDemo(t)
 	org.AddClient(oktatest.Client{ID: "0oaold", Name: "Old", Status: "INACTIVE"})
 	l := list(t, newJob(t, org, ledger.Review, steps.Arguments{Tokens: true}), "apps:")
-	assert.Equal(t, []string{"0oacalendar", "0oanotes", "0oareports", "0oaold", "default", "auspartners"}, l.ids())
-	assert.Equal(t, ledger.Task{Kind: ledger.App, ID: "0oaold", Name: "Old", Status: "INACTIVE"}, l.tasks[3])
-	assert.Equal(t, ledger.Task{Kind: ledger.Server, ID: "auspartners", Name: "Partners", Status: "ACTIVE"}, l.tasks[5])
+	assert.Equal(t, []string{"0oacalendar", "0oanotes", "0oareports", "0oapartner", "0oaold", "default", "auspartners"}, l.ids())
+	assert.Equal(t, ledger.Task{Kind: ledger.App, ID: "0oaold", Name: "Old", Status: "INACTIVE"}, l.tasks[4])
+	assert.Equal(t, ledger.Task{Kind: ledger.Server, ID: "auspartners", Name: "Partners", Status: "ACTIVE"}, l.tasks[6])
 }
 
 func TestAppsThatAreNoClientsAreLeftOut(t *testing.T) {

@@ -71,11 +71,12 @@ func TestReviewTokens(t *testing.T) {
 	tokens = nil
 	org.ClearRequests()
 	require.NoError(t, job.Work(t.Context(), &ledger.Task{Kind: ledger.Server, ID: "auspartners"}, found(&tokens)))
-	assert.Len(t, tokens, 2)
+	assert.Len(t, tokens, 3)
 	assert.Equal(t, []string{
 		"GET authorizationServers/auspartners/clients",
 		"GET authorizationServers/auspartners/clients/0oacalendar/tokens",
 		"GET authorizationServers/auspartners/clients/0oanotes/tokens",
+		"GET authorizationServers/auspartners/clients/partner-portal/tokens",
 	}, calls(org))
 
 	full := errors.New("disk full")
@@ -294,7 +295,7 @@ func TestRevokeAppOnServers(t *testing.T) {
 		"tokens 0oacalendar", "tokens 0oacalendar default", "tokens 0oacalendar auspartners",
 	}, whats(app.Revoked))
 	require.NoError(t, job.Verify(t.Context(), app))
-	assert.Len(t, org.RefreshTokens(), 3, "tokens of other apps stay")
+	assert.Len(t, org.RefreshTokens(), 4, "tokens of other apps stay")
 }
 
 func TestRevokeAppThatFailsInPart(t *testing.T) {

@@ -21,6 +21,7 @@ type planned struct {
 	Ledger      string         `json:"run"`
 	App         string         `json:"app,omitempty"`
 	AppName     string         `json:"appName,omitempty"`
+	Client      string         `json:"client,omitempty"` // the client ID of the app
 	Users       int            `json:"users"`
 	Unknown     int            `json:"unknown"` // users who do not exist
 	Again       int            `json:"again"`   // of these, those who are looked up again
@@ -58,7 +59,7 @@ func newPlanned(t *target, j *job, plan *run.Plan) *planned {
 		Limits: plan.Limits, Seconds: plan.Duration.Seconds(), Listed: plan.Run.Created,
 	}
 	if plan.App != nil {
-		p.App, p.AppName = plan.App.ID, plan.App.Name
+		p.App, p.AppName, p.Client = plan.App.ID, plan.App.Name, plan.App.ClientID()
 	}
 	return p
 }
@@ -87,12 +88,12 @@ func (p *planned) write(out io.Writer, window time.Duration) error {
 	}
 	facts := []fact{{"Users", users}}
 	if p.App != "" {
-		facts = append(facts, fact{"App", fmt.Sprintf("%s (%s)", p.AppName, p.App)})
+		facts = append(facts, fact{"App", p.app()})
 	}
 	facts = append(facts,
 		fact{"Revokes", strings.Join(p.Revokes, ", ")},
 		fact{"How many", "all that there are: they are not counted before, which would take as many calls again"},
-		fact{"Calls", fmt.Sprintf("%s to revoke and %s to verify, at least", count(p.WorkCalls), count(p.VerifyCalls))},
+		fact{"Calls", p.calls()},
 		fact{"Time", p.time(window)},
 		fact{"List", "of users, begun at " + p.Listed.UTC().Format(minute)},
 	)
@@ -102,6 +103,23 @@ func (p *planned) write(out io.Writer, window time.Duration) error {
 	}
 	facts = append(facts, fact{"Ledger", p.Ledger})
 	return writeFacts(out, fmt.Sprintf("Plan: %s in %s", p.Kind, p.Org), facts)
+}
+
+// app names the app, and its client ID where that is another one.
+func (p *planned) app() string {
+	if p.Client == p.App {
+		return fmt.Sprintf("%s (%s)", p.AppName, p.App)
+	}
+	return fmt.Sprintf("%s (%s, client ID %s)", p.AppName, p.App, p.Client)
+}
+
+// calls says how many calls are made.
+func (p *planned) calls() string {
+	text := fmt.Sprintf("%s to revoke and %s to verify, at least", count(p.WorkCalls), count(p.VerifyCalls))
+	if p.Kind == ledger.RevokeApp {
+		text += "; one or two more for each custom authorization server, and as many to verify"
+	}
+	return text
 }
 
 func (p *planned) time(window time.Duration) string {

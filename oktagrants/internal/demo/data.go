@@ -1,6 +1,11 @@
 package demo
 
-import "time"
+import (
+	"cmp"
+	"time"
+
+	"github.com/grantkit/okta/oktatest"
+)
 
 // IDs and logins that every org has, for examples.
 const (
@@ -36,8 +41,9 @@ var lastNames = []string{
 // app is an app of the org.
 type app struct {
 	id, name string
+	client   string // its client ID, if that is not its ID
 	status   string
-	server   string // the authorization server that issues its refresh tokens
+	server   string // the authorization server of its scopes and refresh tokens, by default the custom one "default"
 	scopes   []string
 	share    float64       // of the users who have consented
 	age      time.Duration // of its oldest consents
@@ -80,7 +86,7 @@ var apps = []app{
 		scopes: []string{"openid", "files.read", "files.write", "mail.send", "offline_access"},
 	},
 	{
-		id: "0oabuilds", name: "Build Robot", share: 0.11, age: 3 * year, server: ServerID, optional: 1,
+		id: "0oabuilds", client: "build-robot", name: "Build Robot", share: 0.11, age: 3 * year, server: ServerID, optional: 1,
 		scopes: []string{"openid", "repo.read", "repo.write", "offline_access"},
 	},
 	{
@@ -88,11 +94,11 @@ var apps = []app{
 		scopes: []string{"openid"},
 	},
 	{
-		id: "0oapeople", name: "People Analytics", share: 0.02, age: year,
+		id: "0oapeople", name: "People Analytics", server: ownServer, share: 0.02, age: year,
 		scopes: []string{"okta.users.read", "okta.groups.read", "okta.logs.read"},
 	},
 	{
-		id: "0oaadmin", name: "Admin Helper", share: 0.006, age: 2 * year,
+		id: "0oaadmin", name: "Admin Helper", server: ownServer, share: 0.006, age: 2 * year,
 		scopes: []string{"okta.users.manage", "okta.apps.manage", "offline_access"},
 	},
 	{
@@ -107,6 +113,30 @@ var apps = []app{
 		id: "0oareverse", name: "Invoice \u202Efdp.exe", share: 0.01, age: 60 * day,
 		scopes: []string{"openid", "files.write", "offline_access"},
 	},
+}
+
+// ownServer stands for the org's own authorization server, which calls scopes by their names. A custom one calls them by
+// IDs, and consent dialogs by titles.
+const ownServer = "own"
+
+func (a *app) clientID() string { return cmp.Or(a.client, a.id) }
+
+func (a *app) serverID() string { return cmp.Or(a.server, oktatest.DefaultAuthorizationServerID) }
+
+// titles are those of scopes in consent dialogs. The others are called by their names there.
+var titles = map[string]string{
+	"openid":         "Sign in as you",
+	"profile":        "Your profile",
+	"email":          "Your email address",
+	"offline_access": "Keep access while you are away",
+	"calendar.read":  "Your calendar",
+	"calendar.write": "Plan meetings for you",
+	"contacts.write": "Your address book",
+	"files.read":     "Look at your files",
+	"files.write":    "Your files",
+	"mail.read":      "Your mailbox",
+	"mail.send":      "Your mailbox and outbox",
+	"receipts.write": "Expense receipts",
 }
 
 // groups are those of the org, and the share of users who are in them.

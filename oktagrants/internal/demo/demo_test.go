@@ -1,6 +1,7 @@
 package demo_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -52,15 +53,18 @@ func TestDataIsTheSameEachTime(t *testing.T) {
 func TestDataHasWhatAReviewLooksFor(t *testing.T) {
 	t.Parallel()
 	o, _ := start(t, 2000)
-	logins, statuses, apps, stale := map[string]bool{}, map[string]int{}, map[string]int{}, 0
+	logins, statuses, apps, old, opaque := map[string]bool{}, map[string]int{}, map[string]int{}, 0, 0
 	for _, user := range o.Users() {
 		logins[user.Login] = true
 		statuses[user.Status]++
 	}
 	for _, grant := range o.Grants() {
 		apps[grant.ClientID]++
-		if time.Since(grant.LastUpdated) > 365*24*time.Hour {
-			stale++
+		if time.Since(grant.Created) > 365*24*time.Hour {
+			old++
+		}
+		if strings.HasPrefix(grant.ScopeID, "scp") && strings.HasPrefix(grant.Issuer, demo.URL+"/oauth2/") {
+			opaque++
 		}
 	}
 	servers := map[string]int{}
@@ -71,7 +75,10 @@ func TestDataHasWhatAReviewLooksFor(t *testing.T) {
 	assert.Positive(t, statuses["SUSPENDED"])
 	assert.Positive(t, statuses["DEPROVISIONED"])
 	assert.Len(t, apps, 13, "all apps but the inactive one have consents")
-	assert.Positive(t, stale)
-	assert.Less(t, stale, len(o.Grants()))
+	assert.Positive(t, apps["build-robot"], "an app whose client ID is not its ID")
+	assert.Positive(t, old)
+	assert.Less(t, old, len(o.Grants()))
+	assert.Greater(t, opaque, len(o.Grants())/2, "scopes of custom authorization servers are the usual case")
+	assert.Less(t, opaque, len(o.Grants()))
 	assert.Len(t, servers, 2)
 }

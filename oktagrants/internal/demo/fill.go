@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -19,6 +20,7 @@ type filler struct {
 	users  int
 	now    time.Time
 	chance *rand.Rand
+	scopes map[string]bool // IDs of those that were added
 }
 
 func newFiller(org *oktatest.Org, opts Options) *filler {
@@ -27,13 +29,15 @@ func newFiller(org *oktatest.Org, opts Options) *filler {
 		users:  opts.Users,
 		now:    opts.Now.UTC().Truncate(day),
 		chance: rand.New(rand.NewPCG(20, 26)), //nolint:gosec // the same data each time
+		scopes: map[string]bool{},
 	}
 }
 
 func (f *filler) fill() {
 	f.org.AddAuthorizationServer(oktatest.AuthorizationServer{ID: ServerID, Name: "Partners"})
 	for _, app := range apps {
-		f.org.AddClient(oktatest.Client{ID: app.id, Name: app.name, Status: app.status})
+		f.org.AddClient(oktatest.Client{ID: app.id, ClientID: app.client, Name: app.name, Status: app.status})
+		f.addScopes(app)
 	}
 	members := map[string][]string{}
 	assigned := map[string][]string{}
@@ -57,6 +61,33 @@ func (f *filler) fill() {
 	for _, app := range apps {
 		f.org.AssignUsers(app.id, assigned[app.id]...)
 	}
+}
+
+// addScopes adds the scopes of an app to its authorization server.
+func (f *filler) addScopes(app app) {
+	for _, name := range app.scopes {
+		id := app.scopeID(name)
+		if app.server == ownServer || f.scopes[id] {
+			continue
+		}
+		f.scopes[id] = true
+		f.org.AddScope(oktatest.Scope{
+			ID: id, AuthorizationServerID: app.serverID(), Name: name, DisplayName: titles[name],
+		})
+	}
+}
+
+// scopeID is what grants call a scope: at a custom authorization server an ID as Okta makes them.
+func (a *app) scopeID(name string) string {
+	if a.server == ownServer {
+		return name
+	}
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	id := []byte("scp")
+	for _, b := range sha256.Sum256([]byte(a.serverID() + " " + name)) {
+		id = append(id, alphabet[int(b)%len(alphabet)])
+	}
+	return string(id[:20])
 }
 
 const deprovisioned = "DEPROVISIONED"
@@ -103,7 +134,7 @@ func (f *filler) consent(userID string, app app) {
 	}
 	ada := userID == UserID && app.id == ClientID
 	for i, scope := range scopes {
-		grant := oktatest.Grant{UserID: userID, ClientID: app.id, ScopeID: scope, Created: granted}
+		grant := oktatest.Grant{UserID: userID, ClientID: app.clientID(), ScopeID: app.scopeID(scope), Created: granted}
 		if ada {
 			grant.ID = fmt.Sprintf("oagada%d", i+1)
 		}
@@ -116,7 +147,7 @@ func (f *filler) consent(userID string, app app) {
 		return
 	}
 	token := oktatest.RefreshToken{
-		UserID: userID, ClientID: app.id, AuthorizationServerID: app.server, Scopes: scopes, Created: granted,
+		UserID: userID, ClientID: app.clientID(), AuthorizationServerID: app.tokenServer(), Scopes: scopes, Created: granted,
 		LastUpdated: granted.Add(time.Duration(f.chance.Float64() * float64(f.now.Sub(granted)))),
 		ExpiresAt:   f.now.Add(30 * day),
 	}
@@ -124,6 +155,14 @@ func (f *filler) consent(userID string, app app) {
 		token.ID = TokenID
 	}
 	f.org.AddRefreshToken(token)
+}
+
+// tokenServer is the server of the app's refresh tokens: an org in memory has none of its own server.
+func (a *app) tokenServer() string {
+	if a.server == ownServer {
+		return oktatest.DefaultAuthorizationServerID
+	}
+	return a.serverID()
 }
 
 func (f *filler) happens(share float64) bool { return f.chance.Float64() < share }

@@ -210,6 +210,8 @@ func status(s *summary) badge {
 		return badge{"warn", "Finished, not all was revoked or verified"}
 	case s.users == 0 && s.run.Kind != ledger.RevokeApp:
 		return badge{"warn", "Finished, no users were listed"}
+	case s.notJudged > 0:
+		return badge{"warn", "Finished, not all was judged"}
 	case s.run.Kind == ledger.Review:
 		return badge{"good", "Finished, all was read"}
 	}

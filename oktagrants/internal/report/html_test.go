@@ -153,6 +153,7 @@ func TestScopesWithoutANameAreNotJudged(t *testing.T) {
 	markup := page(t, s)
 	got := text(markup)
 	for _, want := range []string{
+		"Finished, not all was judged",
 		"1 user granted powerful scopes to 1 app. Not judged: 3 grants.",
 		"Powerful scopes 1 1 users granted some; 3 grants were not judged",
 		"3 not judged: these grants name their scope by title or ID alone",

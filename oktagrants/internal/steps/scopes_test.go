@@ -1,11 +1,7 @@
 package steps_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -156,48 +152,4 @@ func TestOpaqueIDWithoutAServerIsNotJudged(t *testing.T) {
 	assert.Equal(t, []string{"|scp2bvhy20aJcLgHy2p7|"}, scopesOf([]ledger.Access{access}))
 	assert.True(t, access.NotJudged())
 	assert.Equal(t, []string{"scp2bvhy20aJcLgHy2p7"}, access.Labels())
-}
-
-// recorded is a list of grants that a real org has sent.
-type recorded struct {
-	Method, Target, Body string
-	Status               int
-}
-
-// recordings are responses of real orgs. They are no part of the repository.
-func recordings(t *testing.T) []recorded {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "shared", "recorded", "grants-and-log.json"))
-	if os.IsNotExist(err) {
-		t.Skip("the recordings are not there")
-	}
-	require.NoError(t, err)
-	var all []recorded
-	require.NoError(t, json.Unmarshal(text, &all))
-	return all
-}
-
-// A real org whose authorization server's scopes cannot be read: its consents are called by their titles.
-func TestRecordedConsents(t *testing.T) {
-	t.Parallel()
-	reviewed := 0
-	for _, r := range recordings(t) {
-		if r.Method != "GET" || path.Base(r.Target) != "grants" || r.Status != 200 {
-			continue
-		}
-		reviewed++
-		org, _ := opaque(t, 1)
-		org.Handle("GET "+r.Target, respond(r.Body))
-		org.NextTo(scopesRoute, oktaError(403, "E0000006"))
-		task := &ledger.Task{Kind: ledger.User, ID: path.Base(path.Dir(r.Target))}
-		require.NoError(t, newJob(t, org, ledger.Review, steps.Arguments{}).Work(t.Context(), task, nil))
-		var labels []string
-		for _, access := range task.Found {
-			labels = append(labels, access.Labels()...)
-			assert.True(t, access.NotJudged())
-			assert.Equal(t, "App 1", access.ClientName)
-		}
-		assert.Contains(t, labels, "Disability Rating")
-	}
-	assert.Equal(t, 2, reviewed)
 }

@@ -27,8 +27,10 @@ func recordedConsents(t *testing.T) map[string]string {
 	}
 	require.NoError(t, err)
 	var all []struct {
-		Method, Target, Body string
-		Status               int
+		Method string `json:"method"`
+		Target string `json:"target"`
+		Body   string `json:"body"`
+		Status int    `json:"status"`
 	}
 	require.NoError(t, json.Unmarshal(text, &all))
 	lists := map[string]string{}

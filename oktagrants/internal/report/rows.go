@@ -93,7 +93,7 @@ func reviewColumns(s *summary) []column {
 }
 
 // oldTitle is the title of a column that counts what is old.
-func (s *summary) oldTitle() string { return fmt.Sprintf("Over %s", plural(s.older, "day")) }
+func (s *summary) oldTitle() string { return "Over " + plural(s.older, "day") }
 
 // notRead stands for a number in the data, and is shown as text.
 const notRead = -1
@@ -200,8 +200,7 @@ func (s scope) key() string { return strconv.FormatBool(s.notJudged) + " " + s.l
 // set returns the place of a set of scopes, powerful ones first, and the flags of its rows.
 func (d *data) set(scopes []scope) (place, flags int64) {
 	sorted := slices.SortedFunc(slices.Values(scopes), func(a, b scope) int { return byPowerAndUsers(a.count(), b.count()) })
-	places := make([]int64, 0, len(sorted))
-	key := "set"
+	places, keys := make([]int64, 0, len(sorted)), make([]string, 0, len(sorted))
 	for _, scope := range sorted {
 		if scope.powerful() {
 			flags |= flagPowerful
@@ -210,9 +209,9 @@ func (d *data) set(scopes []scope) (place, flags int64) {
 			flags |= flagNotJudged
 		}
 		places = append(places, d.scope(scope))
-		key += "\x00" + scope.key()
+		keys = append(keys, scope.key())
 	}
-	return d.place(&d.Sets, key, func() any { return places }), flags
+	return d.place(&d.Sets, "set "+strings.Join(keys, "\x00"), func() any { return places }), flags
 }
 
 // place returns the number of a value in a list, to which it adds the value if its key is new.

@@ -288,7 +288,7 @@ func TestRoutine401BeforeALostConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		token := reply(200, `{"access_token":"token-of-the-app","token_type":"Bearer","expires_in":3600}`)
-		app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.Signer(keys()["P-256"]), Scopes: []string{usersRead}}
+		app := okta.ServiceApp{ClientID: "0oa1", PrivateKey: okta.PrivateKeyFromSigner(keys()["P-256"]), Scopes: []string{usersRead}}
 		server := play(token, reply(401, invalidTokenJSON), token, lose(errReset))
 		err := get(t.Context(), newClient(t, server, withCredentials(app)))
 		require.ErrorIs(t, err, syscall.ECONNRESET)

@@ -52,6 +52,7 @@ type ability struct {
 	Failed    []string `json:"failed,omitempty"`    // reads that failed for another reason
 	Untried   []string `json:"untried,omitempty"`   // reads that there was nothing to try with
 	AlsoNeeds []string `json:"alsoNeeds,omitempty"` // what it needs, too, and no read can show
+	NotJudged string   `json:"notJudged,omitempty"` // what it cannot judge, and why
 }
 
 // apiTokenScheme is how API tokens authenticate. They have no scopes.
@@ -203,6 +204,9 @@ func (a *ability) text() string {
 	}
 	if len(a.AlsoNeeds) > 0 {
 		parts = append(parts, "as far as reads can show; it also needs "+strings.Join(a.AlsoNeeds, ", "))
+	}
+	if a.NotJudged != "" {
+		parts = append(parts, "yes, but it cannot judge "+a.NotJudged)
 	}
 	return cmp.Or(strings.Join(parts, "; "), "yes")
 }

@@ -37,13 +37,14 @@ func TestDoctor(t *testing.T) {
 		"  listUserGrants                           ok\n",
 		"  listOAuth2TokensForApplication           ok\n",
 		"  listGroupUsers                           ok\n",
+		"  listOAuth2Scopes                         ok\n",
 		"  /api/v1/users  600 calls a window, 597 left\n",
 		"  review           yes\n",
 		"  offboard         as far as reads can show; it also needs an administrator role that may revoke\n",
 	} {
 		assert.Contains(t, o.out, line)
 	}
-	assert.Len(t, m.requests(), 10, "a read of each kind")
+	assert.Len(t, m.requests(), 11, "a read of each kind")
 	assert.Zero(t, m.count(http.MethodDelete)+m.count(http.MethodPost))
 }
 
@@ -62,6 +63,8 @@ func TestDoctorFindsMissingScopes(t *testing.T) {
 		jobs[job["job"].(string)] = job["missing"]
 	}
 	assert.Nil(t, jobs["review"])
+	assert.Contains(t, o.out, `"job":"review","ok":true,"notJudged":"scopes of custom authorization servers, `+
+		`without the scope okta.authorizationServers.read"`)
 	assert.Equal(t, []any{"the scope okta.apps.read", "the scope okta.authorizationServers.read"}, jobs["review --tokens"])
 	assert.Nil(t, jobs["offboard"], "its scope for revoking cannot be known")
 }

@@ -29,7 +29,14 @@ type jobNeed struct {
 	job     string
 	reads   []string
 	manages []string
+	names   bool // it names scopes, if it may read them
 }
+
+// The reads that the names of scopes take.
+const (
+	findsServers = "listAuthorizationServers" // to try the other one with
+	namesScopes  = "listOAuth2Scopes"
+)
 
 var (
 	userReads   = []string{"listUsers", "listUserGrants"}
@@ -38,9 +45,9 @@ var (
 )
 
 var jobNeeds = []jobNeed{
-	{job: "review", reads: userReads},
-	{job: "review --tokens", reads: slices.Concat(userReads, appReads, serverReads)},
-	{job: "review --group", reads: slices.Concat(userReads, []string{"listGroups", "listGroupUsers"})},
+	{job: "review", reads: userReads, names: true},
+	{job: "review --tokens", reads: slices.Concat(userReads, appReads, serverReads), names: true},
+	{job: "review --group", reads: slices.Concat(userReads, []string{"listGroups", "listGroupUsers"}), names: true},
 	{job: "offboard", reads: []string{"listUsers", "listUserClients"}, manages: []string{manageUsers}},
 	{
 		job:     "revoke-app",
@@ -53,6 +60,9 @@ var jobNeeds = []jobNeed{
 func (n *jobNeed) ability(reads []attempt, scheme string, scopes []string) ability {
 	a := ability{Job: n.job}
 	for _, read := range reads {
+		if n.names && (read.Operation == namesScopes || read.Operation == findsServers) && read.missing != "" {
+			a.NotJudged = "scopes of custom authorization servers, without " + read.missing
+		}
 		if !slices.Contains(n.reads, read.Operation) {
 			continue
 		}
@@ -141,6 +151,10 @@ func (e *examination) examineServers(ctx context.Context) {
 			return "", nil
 		}
 		return first(func(s *org.AuthorizationServer) string { return s.ID })(page, err)
+	})
+	e.with(server, "listOAuth2Scopes", readServers, func() error {
+		_, err := org.ListScopes(ctx, e.client, server, &org.ListScopesOptions{Limit: 1})
+		return err
 	})
 	e.with(server, "listOAuth2ClientsForAuthorizationServer", readServers, func() error {
 		_, err := e.client.AuthorizationServerClients.List(ctx, server, nil)

@@ -2,21 +2,52 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/grantkit/okta"
+
+	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
 
-var grantColumns = []column[okta.OAuth2ScopeConsentGrant]{
-	{"id", func(g *okta.OAuth2ScopeConsentGrant) string { return g.ID }},
-	{"client", func(g *okta.OAuth2ScopeConsentGrant) string { return g.ClientID }},
-	{"app", func(g *okta.OAuth2ScopeConsentGrant) string { return title(g.Links, "app", "client") }},
-	{"scope", func(g *okta.OAuth2ScopeConsentGrant) string { return g.ScopeID }},
-	{"status", func(g *okta.OAuth2ScopeConsentGrant) string { return string(g.Status) }},
-	{"source", func(g *okta.OAuth2ScopeConsentGrant) string { return string(g.Source) }},
-	{"created", func(g *okta.OAuth2ScopeConsentGrant) string { return timestamp(g.Created) }},
-	{"updated", func(g *okta.OAuth2ScopeConsentGrant) string { return timestamp(g.LastUpdated) }},
+// grantColumns are those of grants. About one call for each custom authorization server reads the names of scopes.
+func grantColumns(ctx context.Context, t *target) []column[okta.OAuth2ScopeConsentGrant] {
+	scope := scopeLabels(ctx, t)
+	return []column[okta.OAuth2ScopeConsentGrant]{
+		{"id", func(g *okta.OAuth2ScopeConsentGrant) string { return g.ID }},
+		{"client", func(g *okta.OAuth2ScopeConsentGrant) string { return g.ClientID }},
+		{"app", func(g *okta.OAuth2ScopeConsentGrant) string { return title(g.Links, "app", "client") }},
+		{"scope", scope},
+		{"scope_id", func(g *okta.OAuth2ScopeConsentGrant) string { return g.ScopeID }},
+		{"status", func(g *okta.OAuth2ScopeConsentGrant) string { return string(g.Status) }},
+		{"source", func(g *okta.OAuth2ScopeConsentGrant) string { return string(g.Source) }},
+		{"created", func(g *okta.OAuth2ScopeConsentGrant) string { return timestamp(g.Created) }},
+		{"updated", func(g *okta.OAuth2ScopeConsentGrant) string { return timestamp(g.LastUpdated) }},
+	}
+}
+
+// scopeLabels returns what to call the scope of a grant: by name, or else by title, or else by ID. After an error it asks
+// for no more names.
+func scopeLabels(ctx context.Context, t *target) func(*okta.OAuth2ScopeConsentGrant) string {
+	scopes, failed := steps.NewScopes(t.client), false
+	return func(grant *okta.OAuth2ScopeConsentGrant) string {
+		access := steps.Unnamed(grant)
+		if !failed {
+			named, err := scopes.Consent(ctx, grant)
+			access, failed = named, err != nil
+		}
+		return strings.Join(access.Labels(), " ")
+	}
+}
+
+// clientOf is the client ID of the app that --client gives; empty if it gives none.
+func (c *cli) clientOf(ctx context.Context, t *target, given string) (string, error) {
+	if given == "" {
+		return "", nil
+	}
+	found, err := c.app(ctx, t, given)
+	return found.client, err
 }
 
 // title is the first title that one of the links has.
@@ -47,15 +78,19 @@ func (c *cli) grantsList() *cobra.Command {
 		Short: "List the grants of a user, all or those for one app",
 		Example: `  oktagrants grants list ada.archer@acme.example
   oktagrants grants list ada.archer@acme.example --client 0oafreepdf --json
-  oktagrants grants list 00u00000000000000001 --scope files.write --csv`,
+  oktagrants grants list 00u00000000000000001 --scope okta.users.read --csv`,
 		Args: takes("USER"),
 		RunE: c.forUser(func(ctx context.Context, target *target, user person, _ []string) error {
-			page, err := listGrants(ctx, target, user.id, clientID, scope, paging)
-			return printList(ctx, c, paging.format, grantColumns, page, err)
+			client, err := c.clientOf(ctx, target, clientID)
+			if err != nil {
+				return err
+			}
+			page, err := listGrants(ctx, target, user.id, client, scope, paging)
+			return printList(ctx, c, paging.format, grantColumns(ctx, target), page, err)
 		}),
 	}
-	cmd.Flags().StringVar(&clientID, "client", "", "list only grants for the app with this `ID`")
-	cmd.Flags().StringVar(&scope, "scope", "", "list only grants of this `scope`")
+	cmd.Flags().StringVar(&clientID, "client", "", "list only grants for the app with this `ID` or client ID")
+	cmd.Flags().StringVar(&scope, "scope", "", "list only grants of the scope with this `ID`, which is its name at the org's own server")
 	filled(cmd, "client", "scope")
 	exclusive(cmd, "client", "scope")
 	expandFlag(cmd, &paging.expand)
@@ -85,7 +120,7 @@ func (c *cli) grantsGet() *cobra.Command {
 		Args:    takes("USER", "GRANT"),
 		RunE: c.forUser(func(ctx context.Context, target *target, user person, args []string) error {
 			grant, err := target.client.UserGrants.Get(ctx, user.id, args[1], &okta.GetOptions{Expand: expansion(expand)})
-			return printOne(c, format, grantColumns, grant, err)
+			return printOne(c, format, grantColumns(ctx, target), grant, err)
 		}),
 	}
 	expandFlag(cmd, &expand)
@@ -129,18 +164,22 @@ func (c *cli) grantsRevokeAll() *cobra.Command {
 			return nil
 		},
 		RunE: c.forUser(func(ctx context.Context, target *target, user person, _ []string) error {
+			client, err := c.clientOf(ctx, target, clientID)
+			if err != nil {
+				return err
+			}
 			plan := &revocation{
-				Org: target.host, What: "all grants", User: user.id, Login: user.login, Client: clientID,
+				Org: target.host, What: "all grants", User: user.id, Login: user.login, Client: client,
 			}
 			return c.revoke(ctx, flags, plan, func() error {
 				if clientID != "" {
-					return target.client.UserGrants.RevokeAllForClient(ctx, user.id, clientID)
+					return target.client.UserGrants.RevokeAllForClient(ctx, user.id, client)
 				}
 				return target.client.UserGrants.RevokeAll(ctx, user.id)
 			})
 		}),
 	}
-	cmd.Flags().StringVar(&clientID, "client", "", "revoke only grants for the app with this `ID`")
+	cmd.Flags().StringVar(&clientID, "client", "", "revoke only grants for the app with this `ID` or client ID")
 	flags.flags(cmd)
 	return cmd
 }

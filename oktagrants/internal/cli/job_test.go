@@ -48,8 +48,8 @@ func TestReview(t *testing.T) {
 	for _, line := range []string{
 		"review in " + m.org.URL + ": ended\n",
 		"  Users   4 done\n",
-		"  Found   51 grants, 0 refresh tokens\n",
-		"  Calls   5 in ",
+		"  Found   51 grants, refresh tokens not read\n",
+		"  Calls   6 in ",
 		"Report: oktagrants report " + m.path("review.db") + "\n",
 	} {
 		assert.Contains(t, o.out, line)
@@ -270,7 +270,7 @@ func TestRevokeUnknownApp(t *testing.T) {
 	o.fails(t, 2, `the app "0oacalender" does not exist`)
 	assert.Empty(t, o.out)
 	m.run("revoke-app", "--run", m.path("run.db"), calendar, "--yes").succeeds(t) // the same file does
-	m.run("revoke-app", "--run", m.path("run2.db"), "--yes").fails(t, 2, "it takes the ID of one app")
+	m.run("revoke-app", "--run", m.path("run2.db"), "--yes").fails(t, 2, "it takes the ID or client ID of one app")
 	m.run("revoke-app", "--run", m.path("run2.db"), calendar, "0oanotes", "--yes").fails(t, 2, "one app")
 }
 

@@ -22,6 +22,7 @@ type planned struct {
 	App         string         `json:"app,omitempty"`
 	AppName     string         `json:"appName,omitempty"`
 	Ignored     []string       `json:"ignoredColumns,omitempty"` // of the list of users
+	Client      string         `json:"client,omitempty"`         // the client ID of the app
 	Users       int            `json:"users"`
 	Unknown     int            `json:"unknown"` // users who do not exist
 	Again       int            `json:"again"`   // of these, those who are looked up again
@@ -68,7 +69,7 @@ func newPlanned(t *target, j *job, plan *run.Plan) *planned {
 		p.Listed = j.args.Reviewed
 	}
 	if plan.App != nil {
-		p.App, p.AppName = plan.App.ID, plan.App.Name
+		p.App, p.AppName, p.Client = plan.App.ID, plan.App.Name, plan.App.ClientID()
 	}
 	return p
 }
@@ -103,12 +104,12 @@ func (p *planned) write(out io.Writer, window time.Duration) error {
 		facts = append(facts, fact{"Ignored", "columns of the list: " + quotedList(p.Ignored)})
 	}
 	if p.App != "" {
-		facts = append(facts, fact{"App", fmt.Sprintf("%s (%s)", p.AppName, p.App)})
+		facts = append(facts, fact{"App", p.app()})
 	}
 	facts = append(facts,
 		fact{"Revokes", strings.Join(p.Revokes, ", ")},
 		fact{"How many", "all that there are: they are not counted before, which would take as many calls again"},
-		fact{"Calls", fmt.Sprintf("%s to revoke and %s to verify, at least", count(p.WorkCalls), count(p.VerifyCalls))},
+		fact{"Calls", p.calls()},
 		fact{"Time", p.time(window)},
 		fact{"List", p.list()},
 	)
@@ -117,6 +118,23 @@ func (p *planned) write(out io.Writer, window time.Duration) error {
 	}
 	facts = append(facts, fact{"Ledger", p.Ledger})
 	return writeFacts(out, fmt.Sprintf("Plan: %s in %s", p.Kind, p.Org), facts)
+}
+
+// app names the app, and its client ID where that is another one.
+func (p *planned) app() string {
+	if p.Client == p.App {
+		return fmt.Sprintf("%s (%s)", p.AppName, p.App)
+	}
+	return fmt.Sprintf("%s (%s, client ID %s)", p.AppName, p.App, p.Client)
+}
+
+// calls says how many calls are made.
+func (p *planned) calls() string {
+	text := fmt.Sprintf("%s to revoke and %s to verify, at least", count(p.WorkCalls), count(p.VerifyCalls))
+	if p.Kind == ledger.RevokeApp {
+		text += "; one or two more for each custom authorization server, and as many to verify"
+	}
+	return text
 }
 
 func (p *planned) time(window time.Duration) string {

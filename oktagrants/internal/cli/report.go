@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,7 @@ import (
 
 func (c *cli) reportCommand() *cobra.Command {
 	var files reportFiles
+	var olderThan string
 	cmd := &cobra.Command{
 		Use:   "report FILE",
 		Short: "Write the report of a run: a web page, CSV or JSON",
@@ -26,11 +29,16 @@ func (c *cli) reportCommand() *cobra.Command {
 Without a flag it writes the web page next to the run, review.html for review.db. It prints the paths of what it has
 written. A report of a run that has not ended says so.`,
 		Example: `  oktagrants report review.db
-  oktagrants report review.db --html access.html --csv access.csv --json access.json`,
+  oktagrants report review.db --html access.html --csv access.csv --json access.json
+  oktagrants report review.db --older-than 365d`,
 		Args: takes("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := ledger.CheckTarget(args[0]); err != nil {
 				return unreadable(err)
+			}
+			var err error
+			if files.olderThan, err = days(olderThan); err != nil {
+				return err
 			}
 			if err := files.complete(args[0]); err != nil {
 				return err
@@ -49,15 +57,32 @@ written. A report of a run that has not ended says so.`,
 	cmd.Flags().StringVar(&files.html, "html", "", "write a web page to this `file`")
 	cmd.Flags().StringVar(&files.csv, "csv", "", "write CSV to this `file`")
 	cmd.Flags().StringVar(&files.json, "json", "", "write JSON lines to this `file`")
+	cmd.Flags().StringVar(&olderThan, "older-than", strconv.Itoa(report.OlderThan)+"d",
+		"on the page, count what was granted more than so many `days` before the run")
 	return cmd
 }
 
 // reportFiles are the files of a report; empty for none.
-type reportFiles struct{ html, csv, json string }
+type reportFiles struct {
+	html, csv, json string
+
+	olderThan int // days
+}
+
+var daysPattern = regexp.MustCompile(`^([1-9][0-9]{0,4})d$`)
+
+// days is a number of days such as 90d.
+func days(text string) (int, error) {
+	match := daysPattern.FindStringSubmatch(text)
+	if match == nil {
+		return 0, wrong("--older-than is %q: it must be a number of days, such as 90d", text)
+	}
+	return strconv.Atoi(match[1])
+}
 
 // complete chooses a file if none is given.
 func (f *reportFiles) complete(ledgerPath string) error {
-	if *f != (reportFiles{}) {
+	if f.html != "" || f.csv != "" || f.json != "" {
 		return nil
 	}
 	if strings.Contains(ledgerPath, "://") {
@@ -81,7 +106,9 @@ func (c *cli) writeReports(ctx context.Context, l *ledger.Ledger, ledgerPath str
 		path  string
 		write func(io.Writer) error
 	}{
-		{files.html, func(w io.Writer) error { return report.HTML(ctx, w, l, report.Options{Blind: r.Blind}) }},
+		{files.html, func(w io.Writer) error {
+			return report.HTML(ctx, w, l, report.Options{Blind: r.Blind, OlderThan: files.olderThan})
+		}},
 		{files.csv, func(w io.Writer) error { return report.CSV(ctx, w, l) }},
 		{files.json, func(w io.Writer) error { return report.JSON(ctx, w, l) }},
 	}

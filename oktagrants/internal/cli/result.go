@@ -23,10 +23,12 @@ type result struct {
 	Ended      time.Time                 `json:"ended,omitzero"`
 	Tasks      map[string]map[string]int `json:"tasks"` // by kind and state
 	Duplicates int                       `json:"duplicates"`
-	Again      int                       `json:"again"`   // tasks that were begun more than once
-	Classes    map[string]int            `json:"classes"` // of errors
-	Grants     int                       `json:"grants"`  // found
-	Tokens     int                       `json:"tokens"`  // found
+	Again      int                       `json:"again"`     // tasks that were begun more than once
+	Classes    map[string]int            `json:"classes"`   // of errors
+	NotRead    map[string]int            `json:"notRead"`   // tasks of a review that are not read, by kind
+	Grants     *int                      `json:"grants"`    // found; null if none were read
+	Tokens     *int                      `json:"tokens"`    // found; null if none were read
+	NotJudged  int                       `json:"notJudged"` // of the grants: the name of their scope is not known
 	Revoked    map[string]int            `json:"revoked"`
 	Calls      int                       `json:"calls,omitempty"`          // by this process
 	Seconds    float64                   `json:"seconds,omitempty"`        // of this process
@@ -55,11 +57,44 @@ func newResult(path string, r ledger.Run, counts ledger.Counts) *result {
 		}
 		tasks[string(kind)] = named
 	}
+	found := foundIn(r, counts)
 	return &result{
 		Kind: r.Kind, Org: r.Org, Ledger: shownTarget(path), Phase: r.Phase, Stop: r.Stop, Began: r.Created, Ended: r.Ended,
 		Tasks: tasks, Duplicates: counts.Duplicates, Again: counts.Again, Classes: orEmpty(counts.Classes),
-		Grants: counts.Grants, Tokens: counts.Tokens, Revoked: orEmpty(counts.Revoked),
+		NotRead: found.notRead, Grants: found.grants, Tokens: found.tokens, NotJudged: counts.NotJudged, Revoked: orEmpty(counts.Revoked),
 	}
+}
+
+// found is what a run has read. Its numbers are nil if nothing of their kind was read.
+type found struct {
+	notRead        map[string]int
+	grants, tokens *int
+}
+
+func foundIn(r ledger.Run, counts ledger.Counts) found {
+	f := found{notRead: map[string]int{}}
+	if r.Kind != ledger.Review {
+		return f
+	}
+	read := map[ledger.TaskKind]bool{}
+	for kind, states := range counts.Tasks {
+		for state, n := range states {
+			switch {
+			case n == 0:
+			case state == ledger.Done:
+				read[kind] = true
+			default:
+				f.notRead[string(kind)] += n
+			}
+		}
+	}
+	if read[ledger.User] {
+		f.grants = &counts.Grants
+	}
+	if read[ledger.App] || read[ledger.Server] {
+		f.tokens = &counts.Tokens
+	}
+	return f
 }
 
 // orEmpty makes JSON have {} for none.
@@ -99,7 +134,7 @@ func (r *result) facts() []fact {
 	var facts []fact
 	for _, kind := range []ledger.TaskKind{ledger.User, ledger.App, ledger.Server} {
 		if states := r.Tasks[string(kind)]; len(states) > 0 {
-			facts = append(facts, fact{kindNames[kind], numbers(forPeople(states))})
+			facts = append(facts, fact{kindNames[kind], numbers(forPeople(r.Kind, states))})
 		} else if kind == ledger.User && r.Phase != ledger.Listing {
 			facts = append(facts, fact{kindNames[kind], "0: there are none to deal with"})
 		}
@@ -110,7 +145,12 @@ func (r *result) facts() []fact {
 		}
 	}
 	if r.Kind == ledger.Review {
-		add("Found", plural(r.Grants, "grant")+", "+plural(r.Tokens, "refresh token"))
+		add("Found", quantity(r.Grants, "grant")+", "+quantity(r.Tokens, "refresh token"))
+		add("Not read", kinds(r.NotRead))
+	}
+	if r.NotJudged > 0 {
+		add("Not judged", plural(r.NotJudged, "grant")+": the names of their scopes are not known, which takes the scope "+
+			"okta.authorizationServers.read")
 	}
 	add("Revoked", times(r.Revoked))
 	add("Errors", numbers(r.Classes))
@@ -133,8 +173,27 @@ func (r *result) facts() []fact {
 	return facts
 }
 
+// kinds writes numbers of tasks as "2 users, 1 app".
+func kinds(counts map[string]int) string {
+	var parts []string
+	for _, kind := range []ledger.TaskKind{ledger.User, ledger.App, ledger.Server} {
+		if n := counts[string(kind)]; n > 0 {
+			parts = append(parts, plural(n, string(kind)))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// quantity is a number of what was found. Nil stands for what was not read.
+func quantity(n *int, noun string) string {
+	if n == nil {
+		return noun + "s not read"
+	}
+	return plural(*n, noun)
+}
+
 // forPeople gives states names that say more.
-func forPeople(states map[string]int) map[string]int {
+func forPeople(kind ledger.Kind, states map[string]int) map[string]int {
 	named := map[string]int{}
 	for state, n := range states {
 		switch state {
@@ -144,6 +203,10 @@ func forPeople(states map[string]int) map[string]int {
 			state = "with unknown outcome"
 		case stateNames[ledger.Left]:
 			state = "not verified"
+		case stateNames[ledger.Done]:
+			if kind != ledger.Review {
+				state = "done and not verified yet"
+			}
 		}
 		named[state] = n
 	}

@@ -14,8 +14,9 @@ func (c *cli) reviewCommand() *cobra.Command {
 		Short: "Read the grants of all users, or of some, for a report",
 		Long: `Read the grants of all users, or of some, for a report, and with --tokens all refresh tokens.
 
-It revokes nothing. It takes a call for each user and one for each 200 users, with --tokens also one or more for each
-app and for each client of each custom authorization server.`,
+It revokes nothing. It takes a call for each user and one for each 200 users, and about one for each custom authorization
+server that grants name, to read the names of its scopes; with --tokens also one or more for each app and for each client
+of each custom authorization server.`,
 		Example: `  oktagrants review --run review.db
   oktagrants review --run finance.db --group 00gfinance
   oktagrants review --run suspended.db --search 'status eq "SUSPENDED"' --tokens --json

@@ -13,19 +13,22 @@ func (c *cli) revokeAppCommand() *cobra.Command {
 	j := &job{kind: ledger.RevokeApp}
 	var users string
 	cmd := &cobra.Command{
-		Use:   "revoke-app --run FILE CLIENT",
+		Use:   "revoke-app --run FILE APP",
 		Short: "Revoke the refresh tokens of an app and the grants of its users",
 		Long: `Revoke the refresh tokens of an app, also those of custom authorization servers, and the grants of its users.
 
+APP is the ID or the client ID of the app, which need not be the same. A client ID that is no ID takes a call for each 200
+apps to find.
+
 It takes a call for all tokens, one or two for each custom authorization server, and one for each user; and as many to
-verify. --users says whose grants are revoked: of the users who are assigned to the app, of all, or of those for whom
-a review of all users has found some (review:FILE).`,
+verify, which reads all grants of each user, 200 a call. --users says whose grants are revoked: of the users who are
+assigned to the app, of all, or of those for whom a review of all users has found some (review:FILE).`,
 		Example: `  oktagrants revoke-app --run incident.db 0oafreepdf --dry-run
   oktagrants revoke-app --run incident.db 0oafreepdf --yes
   oktagrants revoke-app --run all.db 0oafreepdf --users all --deactivate --yes`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] == "" {
-				return wrong("revoke-app: it takes the ID of one app%s", c.someApps())
+				return wrong("revoke-app: it takes the ID or client ID of one app%s", c.someApps())
 			}
 			j.args.Client = args[0]
 			if err := setUsers(j, users); err != nil {

@@ -54,7 +54,7 @@ func (c *cli) serverTokensList() *cobra.Command {
 		Short:   "List the refresh tokens that an app has of an authorization server, for all users",
 		Example: `  oktagrants server-tokens list auspartners 0oacrm --csv`,
 		Args:    takes("SERVER", "CLIENT"),
-		RunE: c.forOrg(func(ctx context.Context, target *target, args []string) error {
+		RunE: c.forApp(func(ctx context.Context, target *target, args []string) error {
 			page, err := target.client.AuthorizationServerClients.ListRefreshTokens(ctx, args[0], args[1], paging.options())
 			return printList(ctx, c, paging.format, tokenColumns, page, err)
 		}),
@@ -72,7 +72,7 @@ func (c *cli) serverTokensGet() *cobra.Command {
 		Short:   "Show one refresh token that an app has of an authorization server",
 		Example: `  oktagrants server-tokens get default 0oafreepdf oarada1`,
 		Args:    takes("SERVER", "CLIENT", "TOKEN"),
-		RunE: c.forOrg(func(ctx context.Context, target *target, args []string) error {
+		RunE: c.forApp(func(ctx context.Context, target *target, args []string) error {
 			opts := &okta.GetOptions{Expand: expansion(expand)}
 			token, err := target.client.AuthorizationServerClients.GetRefreshToken(ctx, args[0], args[1], args[2], opts)
 			return printOne(c, format, tokenColumns, token, err)
@@ -90,7 +90,7 @@ func (c *cli) serverTokensRevoke() *cobra.Command {
 		Short:   "Revoke one refresh token that an app has of an authorization server; the grants stay",
 		Example: `  oktagrants server-tokens revoke default 0oafreepdf oarada1 --yes`,
 		Args:    takes("SERVER", "CLIENT", "TOKEN"),
-		RunE: c.forOrg(func(ctx context.Context, target *target, args []string) error {
+		RunE: c.forApp(func(ctx context.Context, target *target, args []string) error {
 			plan := &revocation{
 				Org: target.host, What: "the refresh token " + args[2], Server: args[0], Client: args[1], Token: args[2],
 			}
@@ -110,7 +110,7 @@ func (c *cli) serverTokensRevokeAll() *cobra.Command {
 		Short:   "Revoke all refresh tokens that an app has of an authorization server, for all users; the grants stay",
 		Example: `  oktagrants server-tokens revoke-all default 0oafreepdf --yes`,
 		Args:    takes("SERVER", "CLIENT"),
-		RunE: c.forOrg(func(ctx context.Context, target *target, args []string) error {
+		RunE: c.forApp(func(ctx context.Context, target *target, args []string) error {
 			plan := &revocation{
 				Org: target.host, What: "all refresh tokens of all users", Server: args[0], Client: args[1],
 			}

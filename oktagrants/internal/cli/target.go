@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -146,6 +147,26 @@ func (t *target) user(ctx context.Context, given string) (person, error) {
 	return person{task.ID, task.Login}, nil
 }
 
+// app is an app of the org, or a client ID of which nothing else is known.
+type app struct{ id, client string }
+
+// app finds the app that is given by its ID or client ID. Credentials that may not read apps are good enough for the
+// routes of users: what is given is taken for a client ID then, and said to be.
+func (c *cli) app(ctx context.Context, t *target, given string) (app, error) {
+	found, err := steps.FindApp(ctx, t.client, given)
+	switch steps.Class(err) {
+	case "":
+		return app{found.ID, found.ClientID()}, nil
+	case steps.ClassScope, steps.ClassForbidden:
+		c.say("%q is taken for a client ID: these credentials may not read apps, and an org may return nothing for a client "+
+			"that it does not know", given)
+		return app{client: given}, nil
+	case steps.ClassNotFound:
+		return app{}, fmt.Errorf("there is no app with the ID or client ID %q in %s: %w", given, t.host, err)
+	}
+	return app{}, fmt.Errorf("find the app %q: %w", given, err)
+}
+
 func one(user string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) { yield(user, nil) }
 }
@@ -161,6 +182,32 @@ func (c *cli) forOrg(
 		}
 		return do(cmd.Context(), t, args)
 	}
+}
+
+// forApp is a command on the app that its second argument gives. It gets the client ID in its place.
+func (c *cli) forApp(
+	do func(ctx context.Context, t *target, args []string) error,
+) func(*cobra.Command, []string) error {
+	return c.forOrg(func(ctx context.Context, t *target, args []string) error {
+		found, err := c.app(ctx, t, args[1])
+		if err != nil {
+			return err
+		}
+		return do(ctx, t, slices.Replace(slices.Clone(args), 1, 2, found.client))
+	})
+}
+
+// forUserAndApp is forUser and forApp.
+func (c *cli) forUserAndApp(
+	do func(ctx context.Context, t *target, user person, args []string) error,
+) func(*cobra.Command, []string) error {
+	return c.forApp(func(ctx context.Context, t *target, args []string) error {
+		user, err := t.user(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return do(ctx, t, user, args)
+	})
 }
 
 // forUser is a command on the user whom its first argument gives.

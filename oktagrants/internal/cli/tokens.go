@@ -37,7 +37,7 @@ func (c *cli) tokensList() *cobra.Command {
 		Short:   "List the refresh tokens that an app has for a user",
 		Example: `  oktagrants tokens list ada.archer@acme.example 0oafreepdf --json`,
 		Args:    takes("USER", "CLIENT"),
-		RunE: c.forUser(func(ctx context.Context, target *target, user person, args []string) error {
+		RunE: c.forUserAndApp(func(ctx context.Context, target *target, user person, args []string) error {
 			page, err := target.client.UserOAuth.ListRefreshTokens(ctx, user.id, args[1], paging.options())
 			return printList(ctx, c, paging.format, tokenColumns, page, err)
 		}),
@@ -55,7 +55,7 @@ func (c *cli) tokensGet() *cobra.Command {
 		Short:   "Show one refresh token that an app has for a user",
 		Example: `  oktagrants tokens get ada.archer@acme.example 0oafreepdf oarada1 --expand --json`,
 		Args:    takes("USER", "CLIENT", "TOKEN"),
-		RunE: c.forUser(func(ctx context.Context, target *target, user person, args []string) error {
+		RunE: c.forUserAndApp(func(ctx context.Context, target *target, user person, args []string) error {
 			opts := &okta.GetOptions{Expand: expansion(expand)}
 			token, err := target.client.UserOAuth.GetRefreshToken(ctx, user.id, args[1], args[2], opts)
 			return printOne(c, format, tokenColumns, token, err)
@@ -73,7 +73,7 @@ func (c *cli) tokensRevoke() *cobra.Command {
 		Short:   "Revoke one refresh token and the access tokens issued with it; the grants stay",
 		Example: `  oktagrants tokens revoke ada.archer@acme.example 0oafreepdf oarada1 --yes`,
 		Args:    takes("USER", "CLIENT", "TOKEN"),
-		RunE: c.forUser(func(ctx context.Context, target *target, user person, args []string) error {
+		RunE: c.forUserAndApp(func(ctx context.Context, target *target, user person, args []string) error {
 			plan := &revocation{
 				Org: target.host, What: "the refresh token " + args[2], User: user.id, Login: user.login,
 				Client: args[1], Token: args[2],
@@ -94,7 +94,7 @@ func (c *cli) tokensRevokeAll() *cobra.Command {
 		Short:   "Revoke all refresh tokens that an app has for a user; the grants stay",
 		Example: `  oktagrants tokens revoke-all ada.archer@acme.example 0oafreepdf --yes`,
 		Args:    takes("USER", "CLIENT"),
-		RunE: c.forUser(func(ctx context.Context, target *target, user person, args []string) error {
+		RunE: c.forUserAndApp(func(ctx context.Context, target *target, user person, args []string) error {
 			plan := &revocation{
 				Org: target.host, What: "all refresh tokens", User: user.id, Login: user.login, Client: args[1],
 			}

@@ -21,8 +21,8 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 )
 
-// left are the users who have grants, as the org itself counts them.
-func (m *machine) left() map[string]int {
+// grantsByUser are the users who have grants, as the org itself counts them.
+func (m *machine) grantsByUser() map[string]int {
 	left := map[string]int{}
 	for _, grant := range m.org.Grants() {
 		left[grant.UserID]++
@@ -79,9 +79,9 @@ func TestListThatChangesBetweenPlanAndYes(t *testing.T) {
 	assert.Zero(t, m.count(http.MethodDelete))
 
 	m.run(append(args, "--yes")...).succeeds(t)
-	assert.Len(t, m.left(), 20)
+	assert.Len(t, m.grantsByUser(), 20)
 	for i := 20; i < 40; i++ {
-		assert.Contains(t, m.left(), crowdID(i))
+		assert.Contains(t, m.grantsByUser(), crowdID(i))
 	}
 }
 
@@ -100,7 +100,7 @@ func TestListThatChangesBetweenKillAndResume(t *testing.T) {
 	}
 	m.runIn(ctx, args...).fails(t, 3, "interrupted")
 	m.onCall = nil
-	left := m.left()
+	left := m.grantsByUser()
 	require.NotContains(t, left, crowdID(0), "some was done")
 	require.Contains(t, left, crowdID(19), "some was not")
 
@@ -108,13 +108,13 @@ func TestListThatChangesBetweenKillAndResume(t *testing.T) {
 	m.run(args...).fails(t, 2, "the content of --from (its SHA-256) was")
 	require.NoError(t, os.Rename(m.write("other.txt", crowd(20, 40)), list))
 	m.run(args...).fails(t, 2, "the content of --from (its SHA-256) was")
-	assert.Equal(t, left, m.left(), "nothing was revoked")
+	assert.Equal(t, left, m.grantsByUser(), "nothing was revoked")
 
 	m.write("list.txt", crowd(0, 20))
 	m.run(args...).succeeds(t)
-	assert.Len(t, m.left(), 20)
-	assert.NotContains(t, m.left(), crowdID(19))
-	assert.Contains(t, m.left(), crowdID(30))
+	assert.Len(t, m.grantsByUser(), 20)
+	assert.NotContains(t, m.grantsByUser(), crowdID(19))
+	assert.Contains(t, m.grantsByUser(), crowdID(30))
 }
 
 // While 60,000 users are listed, lines of the file are overwritten in place, over and over: a run has the users of one
@@ -280,11 +280,11 @@ func TestRevokeAppOfAReviewOfSome(t *testing.T) {
 		m.run("revoke-app", calendar, "--run", run, "--users", "review:"+review, "--yes").fails(t, 2, says, "--users all")
 		assert.NoFileExists(t, run, "the same file takes the right review")
 	}
-	assert.Len(t, m.left(), 20)
+	assert.Len(t, m.grantsByUser(), 20)
 	m.run("review", "--run", m.path("all.db")).succeeds(t)
 	args := []string{"revoke-app", calendar, "--run", m.path("run.db"), "--users", "review:" + m.path("all.db"), "--yes"}
 	m.run(args...).succeeds(t)
-	assert.Empty(t, m.left())
+	assert.Empty(t, m.grantsByUser())
 }
 
 // The plan has the age of the review, however new the run is, and a run is never that of another review.
@@ -308,11 +308,11 @@ func TestAgeOfAReview(t *testing.T) {
 	o = m.run(append(args, "--yes")...)
 	assert.Equal(t, 2, o.code)
 	assert.Contains(t, o.err, "when that review was begun was")
-	assert.Len(t, m.left(), 3)
+	assert.Len(t, m.grantsByUser(), 3)
 
 	require.NoError(t, os.Remove(review))
 	m.run(append(args, "--yes")...).succeeds(t)
-	assert.Empty(t, m.left(), "the plan has all that is needed of the review")
+	assert.Empty(t, m.grantsByUser(), "the plan has all that is needed of the review")
 }
 
 // age sets when a run was begun, in the file of its ledger.
@@ -339,7 +339,7 @@ func TestPlanThatIsCorrected(t *testing.T) {
 		"--deactivate was not given, is true")
 	assert.Contains(t, o.out, "the app itself (deactivated)")
 	m.run(append(corrected, "--yes")...).succeeds(t)
-	assert.Empty(t, m.left())
+	assert.Empty(t, m.grantsByUser())
 
 	m.run(append(args, "--users", "all", "--yes")...).fails(t, 2, "the run was begun for something else")
 }
@@ -358,9 +358,9 @@ func TestPlanIsNotCorrectedOnceItIsCarriedOut(t *testing.T) {
 	m.runIn(ctx, append(args, crowdID(0), crowdID(1))...).fails(t, 3, "interrupted")
 	m.onCall = nil
 	m.run(append(args, crowdID(0), crowdID(2))...).fails(t, 2, "the run was begun for something else: the users was")
-	assert.Contains(t, m.left(), crowdID(2))
+	assert.Contains(t, m.grantsByUser(), crowdID(2))
 	m.run(append(args, crowdID(0), crowdID(1))...).succeeds(t)
-	assert.Len(t, m.left(), 2)
+	assert.Len(t, m.grantsByUser(), 2)
 }
 
 // withoutRole has credentials that may see no users: the org then lists none, with status 200.
@@ -401,7 +401,7 @@ func TestOrgThatListsNoUsers(t *testing.T) {
 				assert.NotContains(t, o.out, "ended")
 			}
 			assert.Zero(t, m.count(http.MethodDelete))
-			assert.Len(t, m.left(), 3)
+			assert.Len(t, m.grantsByUser(), 3)
 			giveRole()
 			m.run(args...).succeeds(t)
 			assert.Len(t, usersOf(t, m.path("run.db")), 3)
@@ -484,7 +484,7 @@ func TestYesWithoutStandardError(t *testing.T) {
 		}
 		var out lockedBuffer
 		assert.Zero(t, Main(t.Context(), args, m.stdin, &out, full{}, m.env))
-		assert.NotContains(t, m.left(), ann)
+		assert.NotContains(t, m.grantsByUser(), ann)
 		assert.NotEmpty(t, out.String())
 	}
 }

@@ -43,7 +43,7 @@ type app struct {
 	id, name string
 	client   string // its client ID, if that is not its ID
 	status   string
-	server   string // the custom authorization server of its consents and refresh tokens, if they are not the org's own
+	server   string // the authorization server of its scopes and refresh tokens, by default the custom one "default"
 	scopes   []string
 	share    float64       // of the users who have consented
 	age      time.Duration // of its oldest consents
@@ -94,11 +94,11 @@ var apps = []app{
 		scopes: []string{"openid"},
 	},
 	{
-		id: "0oapeople", name: "People Analytics", share: 0.02, age: year,
+		id: "0oapeople", name: "People Analytics", server: ownServer, share: 0.02, age: year,
 		scopes: []string{"okta.users.read", "okta.groups.read", "okta.logs.read"},
 	},
 	{
-		id: "0oaadmin", name: "Admin Helper", share: 0.006, age: 2 * year,
+		id: "0oaadmin", name: "Admin Helper", server: ownServer, share: 0.006, age: 2 * year,
 		scopes: []string{"okta.users.manage", "okta.apps.manage", "offline_access"},
 	},
 	{
@@ -115,17 +115,28 @@ var apps = []app{
 	},
 }
 
-// clientID returns the ID of the app's OAuth client.
-func (a app) clientID() string { return cmp.Or(a.client, a.id) }
+// ownServer stands for the org's own authorization server, which calls scopes by their names. A custom one calls them by
+// IDs, and consent dialogs by titles.
+const ownServer = "own"
 
-// scopes are those of the custom authorization server. Consents to it have the IDs, and the display names as titles.
-var scopes = []oktatest.Scope{
-	{ID: "scp3dk7wQe9XoP2Lm1z7", Name: "openid", System: true},
-	{ID: "scp6ny4tUb0RsH8Jc5z7", Name: "offline_access", System: true},
-	{ID: "scp9vf2gKa5YiT1Nd3z7", Name: "contacts.read", DisplayName: "See your customers"},
-	{ID: "scp1hx8pMw6ElQ4Zr7z7", Name: "contacts.write", DisplayName: "Change your customers"},
-	{ID: "scp5ju3cOt7GvB9Fy2z7", Name: "repo.read", DisplayName: "Source code"},
-	{ID: "scp8sa1iDz4WkN6Xq0z7", Name: "repo.write", DisplayName: "Source code and releases"},
+func (a *app) clientID() string { return cmp.Or(a.client, a.id) }
+
+func (a *app) serverID() string { return cmp.Or(a.server, oktatest.DefaultAuthorizationServerID) }
+
+// titles are those of scopes in consent dialogs. The others are called by their names there.
+var titles = map[string]string{
+	"openid":         "Sign in as you",
+	"profile":        "Your profile",
+	"email":          "Your email address",
+	"offline_access": "Keep access while you are away",
+	"calendar.read":  "Your calendar",
+	"calendar.write": "Plan meetings for you",
+	"contacts.write": "Your address book",
+	"files.read":     "Look at your files",
+	"files.write":    "Your files",
+	"mail.read":      "Your mailbox",
+	"mail.send":      "Your mailbox and outbox",
+	"receipts.write": "Expense receipts",
 }
 
 // groups are those of the org, and the share of users who are in them.

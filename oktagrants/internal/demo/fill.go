@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -17,6 +18,7 @@ type filler struct {
 	users  int
 	now    time.Time
 	chance *rand.Rand
+	scopes map[string]bool // IDs of those that were added
 }
 
 func newFiller(org *oktatest.Org, opts Options) *filler {
@@ -25,17 +27,15 @@ func newFiller(org *oktatest.Org, opts Options) *filler {
 		users:  opts.Users,
 		now:    opts.Now.UTC().Truncate(day),
 		chance: rand.New(rand.NewPCG(20, 26)), //nolint:gosec // the same data each time
+		scopes: map[string]bool{},
 	}
 }
 
 func (f *filler) fill() {
 	f.org.AddAuthorizationServer(oktatest.AuthorizationServer{ID: ServerID, Name: "Partners"})
-	for _, scope := range scopes {
-		scope.AuthorizationServerID = ServerID
-		f.org.AddScope(scope)
-	}
 	for _, app := range apps {
-		f.org.AddClient(oktatest.Client{ID: app.id, ClientID: app.clientID(), Name: app.name, Status: app.status})
+		f.org.AddClient(oktatest.Client{ID: app.id, ClientID: app.client, Name: app.name, Status: app.status})
+		f.addScopes(app)
 	}
 	members := map[string][]string{}
 	assigned := map[string][]string{}
@@ -59,6 +59,33 @@ func (f *filler) fill() {
 	for _, app := range apps {
 		f.org.AssignUsers(app.id, assigned[app.id]...)
 	}
+}
+
+// addScopes adds the scopes of an app to its authorization server.
+func (f *filler) addScopes(app app) {
+	for _, name := range app.scopes {
+		id := app.scopeID(name)
+		if app.server == ownServer || f.scopes[id] {
+			continue
+		}
+		f.scopes[id] = true
+		f.org.AddScope(oktatest.Scope{
+			ID: id, AuthorizationServerID: app.serverID(), Name: name, DisplayName: titles[name],
+		})
+	}
+}
+
+// scopeID is what grants call a scope: at a custom authorization server an ID as Okta makes them.
+func (a *app) scopeID(name string) string {
+	if a.server == ownServer {
+		return name
+	}
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	id := []byte("scp")
+	for _, b := range sha256.Sum256([]byte(a.serverID() + " " + name)) {
+		id = append(id, alphabet[int(b)%len(alphabet)])
+	}
+	return string(id[:20])
 }
 
 const deprovisioned = "DEPROVISIONED"
@@ -97,17 +124,15 @@ func loginOf(i int) string {
 // consent adds what a user granted to an app, and the refresh token that came with it.
 func (f *filler) consent(userID string, app app) {
 	granted := f.before(app.age)
-	granting := slices.Clone(app.scopes)
+	scopes := slices.Clone(app.scopes)
 	for range app.optional {
 		if f.happens(0.4) {
-			granting = slices.Delete(granting, 1, 2)
+			scopes = slices.Delete(scopes, 1, 2)
 		}
 	}
 	ada := userID == UserID && app.id == ClientID
-	for i, scope := range granting {
-		grant := oktatest.Grant{
-			UserID: userID, ClientID: app.clientID(), ScopeID: scopeID(app, scope), Created: granted,
-		}
+	for i, scope := range scopes {
+		grant := oktatest.Grant{UserID: userID, ClientID: app.clientID(), ScopeID: app.scopeID(scope), Created: granted}
 		if ada {
 			grant.ID = fmt.Sprintf("oagada%d", i+1)
 		}
@@ -116,11 +141,11 @@ func (f *filler) consent(userID string, app app) {
 		}
 		f.org.AddGrant(grant)
 	}
-	if !slices.Contains(granting, "offline_access") {
+	if !slices.Contains(scopes, "offline_access") {
 		return
 	}
 	token := oktatest.RefreshToken{
-		UserID: userID, ClientID: app.clientID(), AuthorizationServerID: app.server, Scopes: granting, Created: granted,
+		UserID: userID, ClientID: app.clientID(), AuthorizationServerID: app.tokenServer(), Scopes: scopes, Created: granted,
 		LastUpdated: granted.Add(time.Duration(f.chance.Float64() * float64(f.now.Sub(granted)))),
 		ExpiresAt:   f.now.Add(30 * day),
 	}
@@ -130,13 +155,12 @@ func (f *filler) consent(userID string, app app) {
 	f.org.AddRefreshToken(token)
 }
 
-// scopeID returns what a consent to a scope of an app names it by.
-func scopeID(app app, name string) string {
-	i := slices.IndexFunc(scopes, func(s oktatest.Scope) bool { return s.Name == name })
-	if app.server == "" || i < 0 {
-		return name
+// tokenServer is the server of the app's refresh tokens: an org in memory has none of its own server.
+func (a *app) tokenServer() string {
+	if a.server == ownServer {
+		return oktatest.DefaultAuthorizationServerID
 	}
-	return scopes[i].ID
+	return a.serverID()
 }
 
 func (f *filler) happens(share float64) bool { return f.chance.Float64() < share }

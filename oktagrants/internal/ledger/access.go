@@ -22,6 +22,7 @@ type entry struct {
 	Created int64      `json:"at,omitempty"`
 	Updated int64      `json:"mod,omitempty"`
 	Expires int64      `json:"exp,omitempty"`
+	Unnamed bool       `json:"unnamed,omitempty"` // see Access.NotJudged
 }
 
 // split returns the entry of an access, and its traits as JSON.
@@ -29,6 +30,7 @@ func split(a Access) (e entry, traits string, err error) {
 	e = entry{
 		ID: a.ID, Kind: a.Kind, UserID: a.UserID,
 		Created: millis(a.Created), Updated: millis(a.Updated), Expires: millis(a.Expires),
+		Unnamed: a.NotJudged(),
 	}
 	data, err := json.Marshal(entry{}.join(a))
 	if err != nil {

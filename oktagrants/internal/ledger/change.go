@@ -39,7 +39,7 @@ func (l *Ledger) Start(ctx context.Context, task *Task) error {
 	return nil
 }
 
-// Finish keeps the outcome of a task: State, Found, Revoked, Error and Class. If the State is Verified or Left, Checked
+// Finish keeps the outcome of a task: State, Status, Found, Revoked, Error and Class. If the State is Verified or Left, Checked
 // is now; otherwise Finished is, and Checked is zero. It returns when all of that is durable.
 //
 // If ctx ends, the outcome may be kept, all of it, or not.
@@ -108,7 +108,7 @@ type standing struct {
 	state                    State
 	tries                    int
 	began, finished, checked int64
-	class, error             string
+	status, class, error     string
 	found, revoked           string
 	amounts                  amounts // of found and revoked
 }
@@ -162,12 +162,12 @@ func (l *Ledger) readStandings(
 	}
 	tasks := make(map[int64]*standing, len(batch))
 	rows, err := q.QueryContext(ctx,
-		`SELECT seq, kind, state, tries, began, finished, checked, class, error, found, revoked FROM ledger_tasks
+		`SELECT seq, kind, status, state, tries, began, finished, checked, class, error, found, revoked FROM ledger_tasks
 		WHERE run_id = $1 AND seq IN (`+strings.Join(marks, ", ")+`) ORDER BY seq`+l.dialect.lock, args...)
 	_, err = scanAll(rows, err, func(rows *sql.Rows) (seq int64, err error) {
 		s := &standing{}
-		err = rows.Scan(&seq, &s.kind, &s.state, &s.tries, &s.began, &s.finished, &s.checked, &s.class, &s.error,
-			&s.found, &s.revoked)
+		err = rows.Scan(&seq, &s.kind, &s.status, &s.state, &s.tries, &s.began, &s.finished, &s.checked, &s.class,
+			&s.error, &s.found, &s.revoked)
 		tasks[seq] = s
 		return seq, errors.Join(err, s.count())
 	})
@@ -195,12 +195,12 @@ func (l *Ledger) writeStandings(ctx context.Context, q querier, run int64, tasks
 		for i, seq := range seqs {
 			s := tasks[seq]
 			marks[i] = v.add(seq, int(s.state), s.tries, s.began, s.finished, s.checked,
-				s.class, s.error, s.found, s.revoked)
+				s.class, s.error, s.found, s.revoked, s.status)
 		}
 		// The list of Seqs is for Postgres: while it has no statistics, it would join all tasks of the run.
 		_, err := q.ExecContext(ctx, `UPDATE ledger_tasks SET state = column2, tries = column3,
 			began = column4, finished = column5, checked = column6,
-			class = column7, error = column8, found = column9, revoked = column10
+			class = column7, error = column8, found = column9, revoked = column10, status = column11
 			FROM (VALUES `+v.String()+`) AS v
 			WHERE run_id = $1 AND seq = column1 AND seq IN (`+strings.Join(marks, ", ")+`)`, v.args...)
 		if err != nil {
@@ -219,7 +219,7 @@ func (c *change) start(_ context.Context, _ querier, _ int64, s *standing) error
 
 func (c *change) finish(_ context.Context, _ querier, _ int64, s *standing) error {
 	t := &c.task
-	s.state, s.class, s.error = t.State, clean(t.Class), clean(t.Error)
+	s.state, s.status, s.class, s.error = t.State, clean(t.Status), clean(t.Class), clean(t.Error)
 	s.finished, s.checked = millis(t.Finished), millis(t.Checked)
 	s.found, s.revoked, s.amounts = c.found, c.revoked, c.amounts
 	return nil
@@ -228,6 +228,7 @@ func (c *change) finish(_ context.Context, _ querier, _ int64, s *standing) erro
 func (c *change) resolve(ctx context.Context, q querier, run int64, s *standing) error {
 	t := &c.task
 	id := clean(t.ID)
+	s.status = clean(t.Status)
 	var other int64
 	rows, err := q.QueryContext(ctx, `SELECT seq FROM ledger_tasks
 		WHERE run_id = $1 AND kind = $2 AND id = $3 AND id <> '' AND seq <> $4`, run, s.kind, id, t.Seq)
@@ -239,7 +240,7 @@ func (c *change) resolve(ctx context.Context, q querier, run int64, s *standing)
 	} else if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	_, err = q.ExecContext(ctx, `UPDATE ledger_tasks SET id = $1, login = $2, name = $3, status = $4
-		WHERE run_id = $5 AND seq = $6`, id, clean(t.Login), clean(t.Name), clean(t.Status), run, t.Seq)
+	_, err = q.ExecContext(ctx, `UPDATE ledger_tasks SET id = $1, login = $2, name = $3
+		WHERE run_id = $4 AND seq = $5`, id, clean(t.Login), clean(t.Name), run, t.Seq)
 	return err
 }

@@ -18,6 +18,7 @@ const (
 	againCounter     = "again"
 	grantCounter     = "grants"
 	tokenCounter     = "tokens"
+	unnamedCounter   = "unnamed" // grants
 	duplicateCounter = "duplicates"
 )
 
@@ -43,6 +44,7 @@ func (c counters) add(s *standing, n int) {
 	}
 	c[grantCounter] += n * s.amounts.grants
 	c[tokenCounter] += n * s.amounts.tokens
+	c[unnamedCounter] += n * s.amounts.unnamed
 	for what, times := range s.amounts.revoked {
 		c[revokedCounter+" "+what] += n * times
 	}
@@ -51,6 +53,7 @@ func (c counters) add(s *standing, n int) {
 // amounts is how much a task found and revoked.
 type amounts struct {
 	grants, tokens int
+	unnamed        int // of the grants, see Access.NotJudged
 	revoked        map[string]int
 }
 
@@ -60,6 +63,9 @@ func count(found []entry, revoked []Revoked) amounts {
 		switch e.Kind {
 		case Grant:
 			a.grants++
+			if e.Unnamed {
+				a.unnamed++
+			}
 		case Token:
 			a.tokens++
 		}
@@ -123,6 +129,8 @@ func (c *Counts) set(counter string, value int) error {
 		c.Grants = value
 	case tokenCounter:
 		c.Tokens = value
+	case unnamedCounter:
+		c.NotJudged = value
 	case duplicateCounter:
 		c.Duplicates = value
 	default:

@@ -120,6 +120,9 @@ func scan(tasks []ledger.Task, tokens []ledger.Access) ledger.Counts {
 			switch a.Kind {
 			case ledger.Grant:
 				c.Grants++
+				if a.NotJudged() {
+					c.NotJudged++
+				}
 			case ledger.Token:
 				c.Tokens++
 			case ledger.Client:

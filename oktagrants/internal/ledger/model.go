@@ -2,7 +2,10 @@
 // went wrong. A record survives the death of the process that writes it.
 package ledger
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Kind is what a run does.
 type Kind string
@@ -72,7 +75,7 @@ type Task struct {
 	Kind     TaskKind
 	ID       string // Okta's; empty while a login is not resolved
 	Given    string // as the caller gave it, an ID or a login; empty if it was read from the org
-	Login    string // Login, Name and Status as far as they are known
+	Login    string // Login, Name and Status as far as they are known; of an app, see Task.ClientID
 	Name     string
 	Status   string
 	State    State
@@ -85,6 +88,10 @@ type Task struct {
 	Finished time.Time
 	Checked  time.Time // when it was verified
 }
+
+// ClientID is the client ID of a task's app. It is what the app authenticates with, and kept as its Login. The client ID
+// of an app is its ID unless another one was set when the app was made.
+func (t *Task) ClientID() string { return cmp.Or(t.Login, t.ID) }
 
 // Duplicate is the Class of a task whose login turned out to be the user of another task. It is Done, and no work.
 const Duplicate = "duplicate"
@@ -109,10 +116,23 @@ type Access struct {
 	Issuer     string     `json:"issuer,omitempty"`
 	Status     string     `json:"status,omitempty"`
 	Source     string     `json:"source,omitempty"`
-	Scopes     []string   `json:"scopes,omitempty"`
+	Scopes     []string   `json:"scopes,omitempty"`     // their names; none if that of a grant's scope is not known
+	ScopeID    string     `json:"scopeId,omitempty"`    // of a grant, if it is not the name
+	ScopeTitle string     `json:"scopeTitle,omitempty"` // of a grant: what people read in place of the name
 	Created    time.Time  `json:"created,omitzero"`
 	Updated    time.Time  `json:"updated,omitzero"`
 	Expires    time.Time  `json:"expires,omitzero"`
+}
+
+// NotJudged reports whether the access is a grant whose scope has no known name: what it permits cannot be judged.
+func (a *Access) NotJudged() bool { return a.Kind == Grant && len(a.Scopes) == 0 }
+
+// Labels are what to call the scopes: by name, or else by title, or else by ID.
+func (a *Access) Labels() []string {
+	if label := cmp.Or(a.ScopeTitle, a.ScopeID); len(a.Scopes) == 0 && label != "" {
+		return []string{label}
+	}
+	return a.Scopes
 }
 
 // Revoked is one revoke that succeeded.
@@ -131,5 +151,6 @@ type Counts struct {
 	Again      int            // tasks whose step began more than once
 	Grants     int            // found
 	Tokens     int            // found, see Ledger.AddTokens
+	NotJudged  int            // grants found whose scope has no known name, see Access.NotJudged
 	Revoked    map[string]int // by Revoked.What
 }

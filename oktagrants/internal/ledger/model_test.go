@@ -170,6 +170,7 @@ func (m *model) finish(t *testing.T, l *ledger.Ledger) {
 	}
 	task.State = pick(m.random, ledger.Done, ledger.Failed, ledger.Verified, ledger.Left)
 	task.Class, task.Error = "", ""
+	task.Status = pick(m.random, "ACTIVE", "INACTIVE")
 	if task.State == ledger.Failed || task.State == ledger.Left {
 		task.Class, task.Error = pick(m.random, "server", "forbidden"), "it failed"
 	}
@@ -186,7 +187,8 @@ func (m *model) access() ledger.Access {
 	return ledger.Access{
 		Kind: pick(m.random, ledger.Grant, ledger.Token, ledger.Client), ID: fmt.Sprintf("oag%d", m.random.IntN(50)),
 		ClientID: fmt.Sprintf("0oa%d", m.random.IntN(5)), ClientName: "App", Issuer: org, Status: "ACTIVE",
-		UserID: "00u1", Scopes: []string{"okta.users.read", "okta.groups.read"}[:1+m.random.IntN(2)],
+		UserID: "00u1", Scopes: pick(m.random, nil, []string{"okta.users.read"}, []string{"a", "b"}),
+		ScopeID: pick(m.random, "", "scp1"), ScopeTitle: pick(m.random, "", "Disability Rating"),
 		Created: m.time(),
 	}
 }

@@ -99,8 +99,8 @@ func testUsers(t *testing.T, b browser) {
 	require.True(t, strings.HasPrefix(tab.texts(logins)[0], "z99"), tab.texts(logins)[0])
 
 	tab.do(chromedp.Click(chromedp.CSS(`#users input[value="2"]`)))
-	for _, stale := range tab.texts("#users td:nth-child(7)") {
-		require.NotEqual(t, "0", stale, "stale only")
+	for _, old := range tab.texts("#users td:nth-child(7)") {
+		require.NotEqual(t, "0", old, "old ones only")
 	}
 	tab.do(chromedp.Click(chromedp.CSS(`#users input[value="1"]`)))
 	require.True(t, eval[bool](tab,

@@ -11,8 +11,8 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 )
 
-// A record is a row of the CSV. Its kind says what it is about: grant, token, client, revoke, problem, unfinished or
-// end.
+// A record is a row of the CSV. Its kind says what it is about: grant, token, client, revoke, problem, unfinished,
+// not_read or end.
 type record struct {
 	kind    string
 	task    ledger.Task
@@ -72,6 +72,13 @@ func (c *csvWriter) writeAll(ctx context.Context, source Source) error {
 			return fmt.Errorf("read the tokens: %w", err)
 		}
 		if err := c.writeToken(token); err != nil {
+			return err
+		}
+	}
+	if args, err := parseArguments(c.run); err != nil {
+		return fmt.Errorf("read the arguments of the run: %w", err)
+	} else if c.run.Kind == ledger.Review && !args.Tokens {
+		if err := c.write(record{kind: "not_read", problem: "refresh tokens were not read"}); err != nil {
 			return err
 		}
 	}
@@ -147,12 +154,15 @@ var columns = []struct {
 	{"name", func(_ ledger.Run, r record) string { return r.of(ledger.User).Name }},
 	{"user_status", func(_ ledger.Run, r record) string { return r.of(ledger.User).Status }},
 	{"app_id", func(_ ledger.Run, r record) string {
-		return cmp.Or(r.access.ClientID, r.revoked.ClientID, r.of(ledger.App).ID)
+		return cmp.Or(r.access.ClientID, r.revoked.ClientID, r.app().ClientID())
 	}},
 	{"app_name", func(_ ledger.Run, r record) string { return cmp.Or(r.access.ClientName, r.of(ledger.App).Name) }},
 	{"server_id", func(_ ledger.Run, r record) string { return cmp.Or(r.revoked.ServerID, r.of(ledger.Server).ID) }},
 	{"id", func(_ ledger.Run, r record) string { return r.access.ID }},
-	{"scopes", func(_ ledger.Run, r record) string { return strings.Join(r.access.Scopes, " ") }},
+	{"scopes", func(_ ledger.Run, r record) string { return strings.Join(r.access.Labels(), " ") }},
+	{"scope_id", func(_ ledger.Run, r record) string { return r.access.ScopeID }},
+	{"scope_title", func(_ ledger.Run, r record) string { return r.access.ScopeTitle }},
+	{"powerful", func(_ ledger.Run, r record) string { return judgment(r.access) }},
 	{"source", func(_ ledger.Run, r record) string { return r.access.Source }},
 	{"status", func(_ ledger.Run, r record) string { return r.access.Status }},
 	{"issuer", func(_ ledger.Run, r record) string { return r.access.Issuer }},
@@ -172,6 +182,12 @@ func (r record) of(kind ledger.TaskKind) ledger.Task {
 		return ledger.Task{}
 	}
 	return r.task
+}
+
+// app is the record's task if it is an app's.
+func (r record) app() *ledger.Task {
+	task := r.of(ledger.App)
+	return &task
 }
 
 // state is that of the task, for rows that come from one of the ledger.

@@ -57,7 +57,7 @@ func TestCSVOfAReview(t *testing.T) {
 	require.Equal(t, []map[string]string{
 		with(map[string]string{
 			"kind": "grant", "user_id": userID(1), "login": "user1@acme.example", "name": "User 1", "user_status": "ACTIVE",
-			"app_id": "0oa1", "app_name": "Wiki", "id": "oag1", "scopes": "openid", "source": "END_USER", "status": "ACTIVE",
+			"app_id": "0oa1", "app_name": "Wiki", "id": "oag1", "scopes": "openid", "powerful": "no", "source": "END_USER", "status": "ACTIVE",
 			"issuer": "https://acme.okta.com", "created": "2026-10-31T09:30:00.000Z", "updated": "2026-11-10T09:30:00.000Z",
 			"state": "done",
 		}),
@@ -74,12 +74,12 @@ func TestCSVOfAReview(t *testing.T) {
 		}),
 		with(map[string]string{
 			"kind": "token", "user_id": userID(1), "login": "user1@acme.example", "name": "User 1", "user_status": "ACTIVE",
-			"app_id": "0oa1", "id": "oar1", "scopes": "openid offline_access", "status": "ACTIVE",
+			"app_id": "0oa1", "id": "oar1", "scopes": "openid offline_access", "powerful": "yes", "status": "ACTIVE",
 			"issuer": "https://acme.okta.com", "created": "2026-10-31T09:30:00.000Z", "updated": "2026-11-10T09:30:00.000Z",
 			"expires": "2026-12-20T09:30:00.000Z",
 		}),
 		with(map[string]string{
-			"kind": "token", "user_id": userID(9), "app_id": "0oa1", "id": "oar9", "scopes": "openid", "status": "ACTIVE",
+			"kind": "token", "user_id": userID(9), "app_id": "0oa1", "id": "oar9", "scopes": "openid", "powerful": "no", "status": "ACTIVE",
 			"issuer": "https://acme.okta.com", "created": "2026-10-31T09:30:00.000Z", "updated": "2026-11-10T09:30:00.000Z",
 		}),
 		with(map[string]string{"kind": "end", "error": "6 rows before this one"}),

@@ -37,7 +37,7 @@ var (
 	}
 )
 
-// demo is a review of users with three apps each, a tenth of which are stale.
+// demo is a review of users with three apps each, a tenth of which are old.
 func demo(users int) *source {
 	s := ended(ledger.Review, `{"tokens":true,"search":"status pr"}`)
 	s.tasks = func(yield func(ledger.Task) bool) {

@@ -46,14 +46,18 @@ func hashOf(source string) string {
 
 // Options are what a page says that is not in the ledger.
 type Options struct {
-	Blind []string  // what the run cannot see, in sentences
-	Now   time.Time // when the page is made; zero: now
+	Blind     []string  // what the run cannot see, in sentences
+	Now       time.Time // when the page is made; zero: now
+	OlderThan int       // days: what was granted longer before the run counts as old; 0: OlderThan
 }
+
+// OlderThan is the default of [Options].OlderThan.
+const OlderThan = 90
 
 // HTML writes a run as one web page that fetches nothing. It reads the source twice where that has tokens, and writes
 // nothing before all is read. The page of a large run shows a part of the users, says so, and counts all.
 func HTML(ctx context.Context, w io.Writer, source Source, options Options) error {
-	s, err := summarize(ctx, source)
+	s, err := summarize(ctx, source, options.OlderThan)
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,8 @@ type page struct {
 	Script template.JS
 
 	Title, Org, Run    string
-	Review             bool
+	Review, Tokens     bool // the run is a review; it has read refresh tokens
+	OldTitle           string
 	Began, Ended, Made time.Time
 	Badge              badge
 	Banner             string // why this is not the whole; empty if it is
@@ -113,6 +118,7 @@ type class struct {
 type chart struct {
 	Title  string
 	Legend string // of powerful bars
+	Note   string
 	Bars   []bar
 	Rest   int // bars that are not shown
 }
@@ -122,6 +128,8 @@ type bar struct {
 	Value    int
 	Width    float64 // percent of the longest
 	Powerful bool
+
+	NotJudged bool
 }
 
 type asked struct{ Name, Value string }
@@ -142,6 +150,8 @@ func newPage(s *summary, options Options) page {
 		Org:      strings.TrimPrefix(s.run.Org, "https://"),
 		Run:      s.run.Name,
 		Review:   s.run.Kind == ledger.Review,
+		Tokens:   s.args.Tokens,
+		OldTitle: s.oldTitle(),
 		Began:    s.run.Created,
 		Ended:    s.run.Ended,
 		Made:     options.Now,
@@ -184,8 +194,8 @@ func title(s *summary) string {
 
 // appName is the name of a revoke-app's app, or its client ID.
 func (s *summary) appName() string {
-	if a := s.apps[s.args.Client]; a != nil {
-		return cmp.Or(a.name, a.id)
+	if s.theApp != nil {
+		return cmp.Or(s.theApp.name, s.theApp.id)
 	}
 	return cmp.Or(s.args.Client, "an app")
 }
@@ -197,7 +207,11 @@ func status(s *summary) badge {
 	case s.troubles() > 0 && s.run.Kind == ledger.Review:
 		return badge{"warn", "Finished, not all was read"}
 	case s.troubles() > 0:
-		return badge{"warn", "Finished, not all was revoked"}
+		return badge{"warn", "Finished, not all was revoked or verified"}
+	case s.users == 0 && s.run.Kind != ledger.RevokeApp:
+		return badge{"warn", "Finished, no users were listed"}
+	case s.notJudged > 0:
+		return badge{"warn", "Finished, not all was judged"}
 	case s.run.Kind == ledger.Review:
 		return badge{"good", "Finished, all was read"}
 	}
@@ -253,11 +267,17 @@ func (s *summary) taskCount() int {
 func reviewHeadline(s *summary, apps []reach, exposed int) string {
 	text := fmt.Sprintf("%s of %s gave %s access.",
 		count(s.withAccess), plural(s.users, "user"), plural(len(apps), "app"))
-	if len(apps) == 0 {
-		text = fmt.Sprintf("No grant or refresh token was found for %s.", plural(s.users, "user"))
+	switch {
+	case s.users == 0:
+		text = "No users were listed: this says nothing of anybody."
+	case len(apps) == 0:
+		text = fmt.Sprintf("No %s was found for %s.", s.sought(), plural(s.users-s.unread(), "user"))
 	}
 	if exposed > 0 {
 		text += fmt.Sprintf(" %s granted powerful scopes to %s.", plural(exposed, "user"), plural(powerfulApps(apps), "app"))
+	}
+	if s.notJudged > 0 {
+		text += fmt.Sprintf(" Not judged: %s.", plural(s.notJudged, "grant"))
 	}
 	if unread := s.unread(); unread > 0 {
 		text += fmt.Sprintf(" Not read: %s.", plural(unread, "user"))
@@ -265,8 +285,28 @@ func reviewHeadline(s *summary, apps []reach, exposed int) string {
 	return soFar(s) + text
 }
 
+// sought is what the review has looked for.
+func (s *summary) sought() string {
+	if s.args.Tokens {
+		return "grant or refresh token"
+	}
+	return "grant"
+}
+
 // unread counts the users whose grants are not known.
 func (s *summary) unread() int { return s.users - s.count(ledger.User, ledger.Done, ledger.Verified) }
+
+// unreadHolders counts the apps and authorization servers whose refresh tokens are not known, of all.
+func (s *summary) unreadHolders() (unread, all int) {
+	for _, kind := range []ledger.TaskKind{ledger.App, ledger.Server} {
+		for state, n := range s.states[kind] {
+			if all += n; state != ledger.Done {
+				unread += n
+			}
+		}
+	}
+	return unread, all
+}
 
 func soFar(s *summary) string {
 	if s.complete() {
@@ -295,20 +335,51 @@ func reviewTiles(s *summary, apps []reach, scopes []scopeCount, exposed int) []t
 	}
 	tiles := []tile{
 		{Label: "Users", Value: count(s.users), Note: note(unread, "not read"), Class: warn(unread)},
-		{Label: "With access", Value: count(s.withAccess), Note: note(s.inactive, "suspended or deprovisioned"),
-			Class: warn(s.inactive)},
-		{Label: "Apps", Value: count(len(apps)), Note: note(powerfulApps(apps), "with powerful scopes")},
-		{Label: "Grants", Value: count(s.grants.all), Note: note(s.grants.stale, "stale")},
-		{Label: "Refresh tokens", Value: count(s.tokens.all), Note: note(s.tokens.stale, "stale")},
-		{Label: "Powerful scopes", Value: count(powerfulScopes), Note: note(exposed, "users granted some"),
-			Class: warn(powerfulScopes)},
-		{Label: "Stale", Value: count(s.grants.stale + s.tokens.stale),
-			Note: fmt.Sprintf("not updated for %d days", staleDays)},
-	}
-	if !s.args.Tokens {
-		tiles[4].Value, tiles[4].Note = "not read", "not asked for"
+		{Label: "With access", Value: s.ofUsers(s.withAccess), Class: warn(s.inactive),
+			Note: notes(note(s.inactive, "suspended or deprovisioned"), note(s.unknown, "whose status was not read"))},
+		{Label: "Apps", Value: s.ofUsers(len(apps)), Note: note(powerfulApps(apps), "with powerful scopes")},
+		{Label: "Grants", Value: s.ofUsers(s.grants.all), Note: s.ages(s.grants)},
+		s.tokensTile(),
+		{Label: "Powerful scopes", Value: s.ofUsers(powerfulScopes), Class: warn(powerfulScopes + s.notJudged),
+			Note: notes(note(exposed, "users granted some"), note(s.notJudged, "grants were not judged"))},
+		{Label: "Granted more than " + plural(s.older, "day") + " ago", Value: s.ofUsers(s.grants.old + s.tokens.old),
+			Note: notes(note(s.grants.undated+s.tokens.undated, "without a date"), s.only("grants only"))},
 	}
 	return tiles
+}
+
+// ofUsers is a number of what was read of users, unless none of them could be read.
+func (s *summary) ofUsers(n int) string {
+	if n == 0 && s.unread() == s.users {
+		return "not read"
+	}
+	return count(n)
+}
+
+// only is a text for a review that has read no refresh tokens.
+func (s *summary) only(text string) string {
+	if s.args.Tokens {
+		return ""
+	}
+	return text
+}
+
+func (s *summary) tokensTile() tile {
+	unread, all := s.unreadHolders()
+	t := tile{Label: "Refresh tokens", Value: count(s.tokens.all), Class: warn(unread)}
+	t.Note = notes(s.ages(s.tokens), note(unread, "apps and servers were not read"))
+	switch {
+	case !s.args.Tokens:
+		t.Value, t.Note = "not read", "not asked for"
+	case s.tokens.all == 0 && all > 0 && unread == all:
+		t.Value = "not read"
+	}
+	return t
+}
+
+// ages says how many grants or tokens are old, or of unknown age.
+func (s *summary) ages(t tally) string {
+	return notes(note(t.old, "over "+plural(s.older, "day")), note(t.undated, "without a date"))
 }
 
 func note(n int, text string) string {
@@ -316,6 +387,11 @@ func note(n int, text string) string {
 		return ""
 	}
 	return count(n) + " " + text
+}
+
+// notes joins those that say something.
+func notes(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(text string) bool { return text == "" }), "; ")
 }
 
 func warn(n int) string {
@@ -333,9 +409,19 @@ func revokeHeadline(s *summary) string {
 	text := fmt.Sprintf("%s was revoked, and verified, for %s of %s.",
 		what, count(s.count(ledger.User, ledger.Verified)), plural(s.users, "user"))
 	if n := s.countAll(ledger.Failed, ledger.Left); n > 0 {
-		text += fmt.Sprintf(" %s failed or left something.", plural(n, "task"))
+		text += fmt.Sprintf(" %s failed, left something or could not be verified.", plural(n, "task"))
+	}
+	if n := s.unverified(); n > 0 {
+		text += fmt.Sprintf(" %s done, and not verified.", tasksAre(n))
 	}
 	return soFar(s) + text
+}
+
+func tasksAre(n int) string {
+	if n == 1 {
+		return "1 task is"
+	}
+	return count(n) + " tasks are"
 }
 
 func revokeTiles(s *summary) []tile {
@@ -343,8 +429,7 @@ func revokeTiles(s *summary) []tile {
 	open := s.countAll(ledger.Pending, ledger.Started)
 	tiles := []tile{
 		{Label: "Users", Value: count(s.users), Note: note(s.duplicates, "more were duplicates")},
-		{Label: "Verified", Value: count(s.count(ledger.User, ledger.Verified)), Note: "nothing was left",
-			Class: "good"},
+		verifiedTile(s.count(ledger.User, ledger.Verified)),
 		{Label: "Not verified", Value: count(s.unverified()), Class: warn(s.unverified())},
 		{Label: "Failed or left", Value: count(troubled), Class: warn(troubled)},
 		{Label: "Not done", Value: count(open), Class: warn(open)},
@@ -352,11 +437,30 @@ func revokeTiles(s *summary) []tile {
 	if len(s.states[ledger.App]) > 0 {
 		tiles = append(tiles, appTile(s))
 	}
+	if s.args.Deactivate {
+		tiles = append(tiles, deactivatedTile(s))
+	}
 	if until := s.revokedUntil(); !until.IsZero() {
 		tiles = append(tiles, tile{Label: "Access tokens live on until", Value: minute(until.Add(time.Hour)),
 			Note: "UTC, by default an hour; 24 hours at most", Class: "wide"})
 	}
 	return tiles
+}
+
+func verifiedTile(n int) tile {
+	if n == 0 {
+		return tile{Label: "Verified", Value: "0"}
+	}
+	return tile{Label: "Verified", Value: count(n), Note: "nothing was left", Class: "good"}
+}
+
+// deactivatedTile says in which state the app was when it was read last.
+func deactivatedTile(s *summary) tile {
+	t := tile{Label: "The app", Value: cmp.Or(Shown(s.appStatus), "not read"), Note: "it was to be deactivated"}
+	if s.appStatus != "INACTIVE" {
+		t.Class = "warn"
+	}
+	return t
 }
 
 // appTile says what became of the app's own task.
@@ -377,7 +481,7 @@ var outcomes = map[ledger.State]string{
 	ledger.Done:     "Done, not verified",
 	ledger.Failed:   "Failed",
 	ledger.Verified: "Verified",
-	ledger.Left:     "Left",
+	ledger.Left:     "Left, or not verified",
 }
 
 // classMeanings explains the classes of errors.
@@ -406,6 +510,9 @@ func newTrouble(s *summary) trouble {
 	if s.run.Kind == ledger.Review {
 		t.Title, t.None = "What could not be read", "Nothing: all that the run asked for was read."
 	}
+	if s.users == 0 && s.run.Kind != ledger.RevokeApp {
+		t.None = "No users were listed: nothing was done."
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.classes)) {
 		t.Classes = append(t.Classes, class{cmp.Or(name, "other"), classMeanings[name], s.classes[name]})
 	}
@@ -416,6 +523,8 @@ func newTrouble(s *summary) trouble {
 		{"repeated", "these tasks began more than once: parts of them may have been done twice", s.repeated()},
 		{"duplicates", "these entries of the list name a user who stands in it before", s.duplicates},
 		{"outside", "these users have refresh tokens and are not in the list: apps count them, users do not", s.strangers},
+		{"not judged", "these grants name their scope by title or ID alone: what it permits is not known. Its name could not " +
+			"be read from the authorization server, which takes the scope okta.authorizationServers.read", s.notJudged},
 		{"ended", "these grants and tokens are revoked or have expired: they do not count as access", s.over},
 	} {
 		if note.Count > 0 {
@@ -438,9 +547,13 @@ func appChart(apps []reach) chart {
 func scopeChart(scopes []scopeCount) chart {
 	bars := make([]bar, 0, len(scopes))
 	for _, scope := range scopes {
-		bars = append(bars, bar{Label: scope.Name, Value: scope.Users, Powerful: scope.Powerful})
+		bars = append(bars, bar{Label: scope.Name, NotJudged: scope.NotJudged, Value: scope.Users, Powerful: scope.Powerful})
 	}
-	return newChart("Scopes by users", "powerful", bars)
+	c := newChart("Scopes by users", "powerful", bars)
+	if slices.ContainsFunc(scopes, func(scope scopeCount) bool { return scope.NotJudged }) {
+		c.Note = "A ? stands at scopes that are not judged."
+	}
+	return c
 }
 
 func outcomeChart(s *summary) chart {
@@ -486,7 +599,9 @@ func rules(s *summary) []string {
 	return append([]string{
 		powerfulRule(),
 		"Reach is users x powerful scopes: each user counts once for each powerful scope that it granted to the app.",
-		fmt.Sprintf("A grant or token is stale if it was not updated for %d days when the run began.", staleDays),
+		fmt.Sprintf("%s counts the grants and tokens that were granted or issued more than %s before the run began. Okta "+
+			"keeps no time of their last use: that they are old does not say that they are unused, and the time of the last "+
+			"update is none of use.", s.oldTitle(), plural(s.older, "day")),
 	}, all...)
 }
 

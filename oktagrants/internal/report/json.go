@@ -32,6 +32,7 @@ type taskLine struct {
 	ID       string           `json:"id,omitempty"`
 	Given    string           `json:"given,omitempty"`
 	Login    string           `json:"login,omitempty"`
+	Client   string           `json:"client,omitempty"` // the client ID of an app
 	Name     string           `json:"name,omitempty"`
 	Status   string           `json:"status,omitempty"`
 	State    string           `json:"state"`
@@ -53,12 +54,13 @@ type tokenLine struct {
 type endLine struct {
 	Type       string                             `json:"type"`       // end
 	Tasks      int                                `json:"tasks"`      // lines
-	Tokens     int                                `json:"tokens"`     // lines
+	Tokens     *int                               `json:"tokens"`     // lines; null if they were not read
 	States     map[ledger.TaskKind]map[string]int `json:"states"`     // tasks, as the ledger counts them
 	Duplicates int                                `json:"duplicates"` // tasks that are not in States
 	Classes    map[string]int                     `json:"classes"`    // tasks that failed or are left
 	Again      int                                `json:"again"`      // tasks that began more than once
-	Grants     int                                `json:"grants"`     // found
+	Grants     *int                               `json:"grants"`     // found; null if they were not read
+	NotJudged  int                                `json:"notJudged"`  // grants whose scope has no known name
 	Revoked    map[string]int                     `json:"revoked"`
 }
 
@@ -83,7 +85,7 @@ func writeLines(ctx context.Context, lines io.Writer, run ledger.Run, source Sou
 	if err := writeLine(lines, newRunLine(run)); err != nil {
 		return err
 	}
-	end := endLine{Type: "end"}
+	end, tokens := endLine{Type: "end"}, 0
 	for task, err := range source.Tasks(ctx) {
 		if err != nil {
 			return fmt.Errorf("read the tasks: %w", err)
@@ -100,13 +102,27 @@ func writeLines(ctx context.Context, lines io.Writer, run ledger.Run, source Sou
 		if err := writeLine(lines, tokenLine{"token", token}); err != nil {
 			return err
 		}
-		end.Tokens++
+		tokens++
 	}
 	counts, err := source.Counts(ctx)
 	if err != nil {
 		return fmt.Errorf("read the counts: %w", err)
 	}
+	args, err := parseArguments(run)
+	if err != nil {
+		return fmt.Errorf("read the arguments of the run: %w", err)
+	}
+	end.Tokens = read(tokens, run.Kind == ledger.Review && args.Tokens)
+	end.Grants = read(counts.Grants, run.Kind == ledger.Review)
 	return writeLine(lines, end.with(counts))
+}
+
+// read is a number of what was found, and nil for what the run does not read.
+func read(n int, asked bool) *int {
+	if n == 0 && !asked {
+		return nil
+	}
+	return &n
 }
 
 func writeLine(lines io.Writer, line any) error {
@@ -129,11 +145,15 @@ func newRunLine(run ledger.Run) runLine {
 }
 
 func newTaskLine(task ledger.Task) taskLine {
-	return taskLine{
+	line := taskLine{
 		Type: "task", Seq: task.Seq, Kind: task.Kind, ID: task.ID, Given: task.Given, Login: task.Login, Name: task.Name,
 		Status: task.Status, State: stateNames[task.State], Tries: task.Tries, Found: task.Found, Revoked: task.Revoked,
 		Class: task.Class, Error: task.Error, Began: task.Began, Finished: task.Finished, Checked: task.Checked,
 	}
+	if task.Kind == ledger.App {
+		line.Login, line.Client = "", task.ClientID()
+	}
+	return line
 }
 
 // with adds what the ledger counts.
@@ -145,7 +165,7 @@ func (end endLine) with(counts ledger.Counts) endLine {
 			end.States[kind][stateNames[state]] = n
 		}
 	}
-	end.Duplicates, end.Again, end.Grants = counts.Duplicates, counts.Again, counts.Grants
+	end.Duplicates, end.Again, end.NotJudged = counts.Duplicates, counts.Again, counts.NotJudged
 	end.Classes, end.Revoked = counts.Classes, counts.Revoked
 	return end
 }

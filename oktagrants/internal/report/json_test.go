@@ -79,7 +79,7 @@ func TestJSON(t *testing.T) {
 		},
 		{
 			"type": "end", "tasks": 1.0, "tokens": 1.0, "states": map[string]any{"user": map[string]any{"failed": 1.0}},
-			"duplicates": 4.0, "classes": map[string]any{"server": 1.0}, "again": 2.0, "grants": 3.0,
+			"duplicates": 4.0, "classes": map[string]any{"server": 1.0}, "again": 2.0, "grants": 3.0, "notJudged": 0.0,
 			"revoked": map[string]any{"grants": 1.0},
 		},
 	}, jsonLines(t, s))

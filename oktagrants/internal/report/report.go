@@ -49,8 +49,9 @@ func runName(run ledger.Run) string {
 
 // arguments are those of a run that change what its report says.
 type arguments struct {
-	Tokens bool   `json:"tokens"` // a review reads refresh tokens, too
-	Client string `json:"client"` // the app of a revoke-app
+	Tokens     bool   `json:"tokens"`     // a review reads refresh tokens, too
+	Client     string `json:"client"`     // the app of a revoke-app
+	Deactivate bool   `json:"deactivate"` // a revoke-app deactivates the app
 }
 
 func parseArguments(run ledger.Run) (arguments, error) {

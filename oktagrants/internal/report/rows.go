@@ -1,8 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +23,8 @@ const (
 type appRow struct {
 	ID, Name                  string
 	Users, Reach, Powerful    int
-	Grants, Tokens, Stale     int
+	Grants, Tokens, Old       int
+	NotJudged                 int // grants
 	Revokes                   int
 	FirstGranted, LastUpdated time.Time
 	First, More               []scopeCount // scopes: those in the row, and those behind a click
@@ -35,7 +39,7 @@ func appRows(apps []reach) []appRow {
 		all = append(all, appRow{
 			ID: a.id, Name: a.name,
 			Users: a.userCount, Reach: a.reach, Powerful: a.powerful,
-			Grants: a.grants.all, Tokens: a.tokens.all, Stale: a.grants.stale + a.tokens.stale,
+			Grants: a.grants.all, Tokens: a.tokens.all, Old: a.grants.old + a.tokens.old, NotJudged: a.notJudged,
 			Revokes:      a.revokes,
 			FirstGranted: a.first, LastUpdated: a.last,
 			First: scopes[:first], More: scopes[first:], Rest: len(a.scopes) - len(scopes),
@@ -63,15 +67,16 @@ type filter struct {
 // The flags of rows, for filters.
 const (
 	flagPowerful = 1 << iota
-	flagStale
+	flagOld
 	flagTrouble
+	flagNotJudged
 )
 
 // data is the rows, with numbers for what stands in many of them. Each row has a number for each column, and its flags.
 type data struct {
 	Users  []json.RawMessage `json:"users"`  // [ID, login, name]
 	Apps   []json.RawMessage `json:"apps"`   // [ID, name]
-	Scopes []json.RawMessage `json:"scopes"` // [name, whether it is powerful]
+	Scopes []json.RawMessage `json:"scopes"` // [name, whether it is powerful, whether it is not judged]
 	Sets   []json.RawMessage `json:"sets"`   // of scopes
 	Texts  []json.RawMessage `json:"texts"`
 	Rows   []json.RawMessage `json:"rows"`
@@ -80,10 +85,18 @@ type data struct {
 	places map[string]int
 }
 
-var reviewColumns = []column{
-	{"User", "user"}, {"Status", "text"}, {"App", "app"}, {"Scopes", "set"}, {"Grants", "number"}, {"Tokens", "number"},
-	{"Stale", "number"}, {"First granted", "day"}, {"Last updated", "day"},
+func reviewColumns(s *summary) []column {
+	return []column{
+		{"User", "user"}, {"Status", "text"}, {"App", "app"}, {"Scopes", "set"}, {"Grants", "number"}, {"Tokens", "number"},
+		{s.oldTitle(), "number"}, {"First granted", "day"}, {"Last updated", "day"},
+	}
 }
+
+// oldTitle is the title of a column that counts what is old.
+func (s *summary) oldTitle() string { return "Over " + plural(s.older, "day") }
+
+// notRead stands for a number in the data, and is shown as text.
+const notRead = -1
 
 var revokeColumns = []column{
 	{"User", "user"}, {"Status", "text"}, {"Outcome", "text"}, {"Revoked", "text"}, {"Revoked at", "time"},
@@ -99,8 +112,13 @@ func newRows(s *summary) rows {
 		Of:      s.taskCount(),
 	}
 	if s.run.Kind == ledger.Review {
-		r.Columns, r.Of = reviewColumns, s.withAccess
-		r.Filters = []filter{{"Powerful only", flagPowerful}, {"Stale only", flagStale}}
+		r.Columns, r.Of = reviewColumns(s), s.withAccess
+		r.Filters = []filter{
+			{"Powerful only", flagPowerful}, {fmt.Sprintf("More than %s old only", plural(s.older, "day")), flagOld},
+		}
+		if s.notJudged > 0 {
+			r.Filters = append(r.Filters, filter{"Not judged only", flagNotJudged})
+		}
 	}
 	for _, user := range s.shown {
 		if r.Data.size > maxData {
@@ -130,11 +148,15 @@ func (d *data) addUser(s *summary, user *shownUser) {
 	}
 	for _, p := range user.pairs {
 		set, flags := d.set(p.scopes)
-		if p.stale > 0 {
-			flags |= flagStale
+		if p.old > 0 {
+			flags |= flagOld
 		}
-		d.add(&d.Rows, []int64{int64(place), d.text(task.Status), d.app(p.app), set, int64(p.grants), int64(p.tokens),
-			int64(p.stale), days(p.first), days(p.last), flags})
+		tokens := int64(p.tokens)
+		if !s.args.Tokens && tokens == 0 {
+			tokens = notRead
+		}
+		d.add(&d.Rows, []int64{int64(place), d.status(task), d.app(p.app), set, int64(p.grants), tokens,
+			int64(p.old), days(p.first), days(p.last), flags})
 	}
 }
 
@@ -151,9 +173,12 @@ func (d *data) addTask(place int, task ledger.Task) {
 	if task.State == ledger.Verified {
 		flags = 0
 	}
-	d.add(&d.Rows, []int64{int64(place), d.text(task.Status), d.text(outcomes[task.State]),
+	d.add(&d.Rows, []int64{int64(place), d.status(task), d.text(outcomes[task.State]),
 		d.text(strings.Join(what, ", ")), unix(at), unix(task.Checked), int64(task.Tries), flags})
 }
+
+// status is that of a task's user or app. That of a user whom the caller gave by ID was not read.
+func (d *data) status(task ledger.Task) int64 { return d.text(cmp.Or(task.Status, "not read")) }
 
 func (d *data) text(text string) int64 {
 	return d.place(&d.Texts, "text "+text, func() any { return Shown(text) })
@@ -163,24 +188,30 @@ func (d *data) app(a *app) int64 {
 	return d.place(&d.Apps, "app "+a.id, func() any { return []string{Shown(a.id), Shown(a.name)} })
 }
 
-func (d *data) scope(scope string) int64 {
-	return d.place(&d.Scopes, "scope "+scope, func() any { return []any{Shown(scope), powerful(scope)} })
+func (d *data) scope(scope scope) int64 {
+	return d.place(&d.Scopes, "scope "+scope.key(), func() any {
+		return []any{Shown(scope.label), scope.powerful(), scope.notJudged}
+	})
 }
 
+// key tells a name from a title that is spelled the same.
+func (s scope) key() string { return strconv.FormatBool(s.notJudged) + " " + s.label }
+
 // set returns the place of a set of scopes, powerful ones first, and the flags of its rows.
-func (d *data) set(scopes []string) (place, flags int64) {
-	sorted := slices.SortedFunc(slices.Values(scopes), func(a, b string) int {
-		return byPowerAndUsers(scopeCount{Name: a, Powerful: powerful(a)}, scopeCount{Name: b, Powerful: powerful(b)})
-	})
-	places := make([]int64, 0, len(sorted))
+func (d *data) set(scopes []scope) (place, flags int64) {
+	sorted := slices.SortedFunc(slices.Values(scopes), func(a, b scope) int { return byPowerAndUsers(a.count(), b.count()) })
+	places, keys := make([]int64, 0, len(sorted)), make([]string, 0, len(sorted))
 	for _, scope := range sorted {
-		if powerful(scope) {
-			flags = flagPowerful
+		if scope.powerful() {
+			flags |= flagPowerful
+		}
+		if scope.notJudged {
+			flags |= flagNotJudged
 		}
 		places = append(places, d.scope(scope))
+		keys = append(keys, scope.key())
 	}
-	key := "set " + strings.Join(sorted, "\x00")
-	return d.place(&d.Sets, key, func() any { return places }), flags
+	return d.place(&d.Sets, "set "+strings.Join(keys, "\x00"), func() any { return places }), flags
 }
 
 // place returns the number of a value in a list, to which it adds the value if its key is new.

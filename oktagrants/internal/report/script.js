@@ -92,15 +92,20 @@ const kinds = {
     texts: data.sets.map(set => lower(scopesOf(set).map(([name]) => name))),
     draw: place => {
       const list = make("ul", "chips", "");
-      list.append(...scopesOf(data.sets[place]).map(([name, powerful]) => {
-        const chip = make("li", powerful ? "powerful" : "", "");
+      list.append(...scopesOf(data.sets[place]).map(([name, powerful, notJudged]) => {
+        const chip = make("li", (powerful ? "powerful" : "") + (notJudged ? " unjudged" : ""), "");
         chip.append(make("bdi", "", name));
+        if (notJudged) {
+          const mark = make("b", "", "?");
+          mark.title = "not judged";
+          chip.append(" ", mark);
+        }
         return chip;
       }));
       return [list];
     },
   },
-  number: { draw: value => [number.format(value)] },
+  number: { draw: value => [value < 0 ? "not read" : number.format(value)] },
   day: { draw: value => [time(value * 86400, 10)] },
   time: { draw: value => [time(value, 16)] },
 };

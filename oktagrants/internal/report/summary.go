@@ -13,8 +13,6 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 )
 
-const staleDays = 90
-
 // What the page shows of a large run. The rest is counted, and said to be left out.
 const (
 	maxUsers    = 20_000
@@ -25,24 +23,29 @@ const (
 // A summary is what the page says of a run. It is made while tasks and tokens stream by, so that a million users take
 // little memory: a number for each user, app and scope.
 type summary struct {
-	run  ledger.Run
-	args arguments
-	seed maphash.Seed
+	run   ledger.Run
+	args  arguments
+	older int // days before the run, after which a grant or token counts as old
+	seed  maphash.Seed
 
 	states     map[ledger.TaskKind]map[ledger.State]int
 	classes    map[string]int // of tasks that failed or are left
 	users      int
 	duplicates int
 	again      int
-	withAccess int // users in the list who have a grant or token
-	inactive   int // of these, suspended or deprovisioned
-	strangers  int // users who have a token and are not in the list
+	withAccess int    // users in the list who have a grant or token
+	inactive   int    // of these, suspended or deprovisioned
+	strangers  int    // users who have a token and are not in the list
+	unknown    int    // users with access whose status is not known
+	theApp     *app   // of a revoke-app; nil before it was met
+	appStatus  string // of a revoke-app's app, as it was read last
 	problems   []ledger.Task
 
-	apps   map[string]*app
-	grants tally
-	tokens tally
-	over   int // grants and tokens that are revoked or have expired: no access
+	apps      map[string]*app
+	grants    tally
+	tokens    tally
+	notJudged int // grants that are not judged: their scope's name is not known
+	over      int // grants and tokens that are revoked or have expired: no access
 
 	revoked    map[string]int // by ledger.Revoked.What
 	lastRevoke time.Time
@@ -53,14 +56,20 @@ type summary struct {
 	holders  map[uint64]bool // hashes of users who have a token and were not met in the list yet
 }
 
-type tally struct{ all, stale int }
+// A tally counts grants or tokens.
+type tally struct {
+	all     int
+	old     int // see summary.old
+	undated int // whose age is not known
+}
 
 // An app is what was found and revoked for one client ID.
 type app struct {
 	id, name    string
-	users       map[string][]uint64 // hashes of users by scope; "" holds those of access without a scope
+	users       map[scope][]uint64 // hashes of users by scope; noScope holds those of access without one
 	grants      tally
 	tokens      tally
+	notJudged   int // grants
 	revokes     int
 	first, last time.Time
 }
@@ -73,13 +82,13 @@ type shownUser struct {
 
 // A pair is what one app may do for one user.
 type pair struct {
-	app                   *app
-	scopes                []string
-	grants, tokens, stale int
-	first, last           time.Time
+	app                 *app
+	scopes              []scope
+	grants, tokens, old int
+	first, last         time.Time
 }
 
-func summarize(ctx context.Context, source Source) (*summary, error) {
+func summarize(ctx context.Context, source Source, older int) (*summary, error) {
 	run, err := source.Run(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the run: %w", err)
@@ -91,6 +100,7 @@ func summarize(ctx context.Context, source Source) (*summary, error) {
 	s := &summary{
 		run:      run,
 		args:     args,
+		older:    cmp.Or(older, OlderThan),
 		seed:     maphash.MakeSeed(),
 		states:   map[ledger.TaskKind]map[ledger.State]int{},
 		classes:  map[string]int{},
@@ -189,7 +199,7 @@ func (s *summary) addRevoked(task ledger.Task) {
 		a := s.app(revoked.ClientID, "")
 		a.revokes++
 		if task.Kind == ledger.User {
-			a.users[""] = append(a.users[""], user)
+			a.users[noScope] = append(a.users[noScope], user)
 		}
 	}
 }
@@ -207,8 +217,11 @@ func (s *summary) addUser(task ledger.Task) {
 	}
 	delete(s.holders, user)
 	s.withAccess++
-	if task.Status == "SUSPENDED" || task.Status == "DEPROVISIONED" {
+	switch task.Status {
+	case "SUSPENDED", "DEPROVISIONED":
 		s.inactive++
+	case "":
+		s.unknown++
 	}
 	if s.run.Kind == ledger.Review {
 		s.show(task)
@@ -216,17 +229,19 @@ func (s *summary) addUser(task ledger.Task) {
 	}
 }
 
-// nameApp names an app whose grants and tokens do not.
+// nameApp names an app whose grants and tokens do not. These have its client ID.
 func (s *summary) nameApp(task ledger.Task) {
-	if s.run.Kind == ledger.RevokeApp || s.apps[task.ID] != nil {
-		s.app(task.ID, task.Name)
+	if s.run.Kind == ledger.RevokeApp {
+		s.theApp, s.appStatus = s.app(task.ClientID(), task.Name), task.Status
+	} else if s.apps[task.ClientID()] != nil {
+		s.app(task.ClientID(), task.Name)
 	}
 }
 
 func (s *summary) app(id, name string) *app {
 	a := s.apps[id]
 	if a == nil {
-		a = &app{id: id, users: map[string][]uint64{}}
+		a = &app{id: id, users: map[scope][]uint64{}}
 		s.apps[id] = a
 	}
 	a.name = cmp.Or(a.name, name)
@@ -235,21 +250,21 @@ func (s *summary) app(id, name string) *app {
 
 func (s *summary) addAccess(user uint64, access ledger.Access) {
 	a := s.app(access.ClientID, access.ClientName)
-	stale := s.stale(access)
 	switch access.Kind {
 	case ledger.Grant:
-		s.grants.add(stale)
-		a.grants.add(stale)
+		s.grants.add(access, s.old(access))
+		a.grants.add(access, s.old(access))
 	case ledger.Token:
-		s.tokens.add(stale)
-		a.tokens.add(stale)
+		s.tokens.add(access, s.old(access))
+		a.tokens.add(access, s.old(access))
+	}
+	if access.NotJudged() {
+		s.notJudged++
+		a.notJudged++
 	}
 	a.first = earlier(a.first, access.Created)
 	a.last = later(a.last, changed(access))
-	if len(access.Scopes) == 0 {
-		a.users[""] = append(a.users[""], user)
-	}
-	for _, scope := range access.Scopes {
+	for _, scope := range scopesOf(access) {
 		a.users[scope] = append(a.users[scope], user)
 	}
 }
@@ -270,10 +285,10 @@ func (s *summary) liveOf(found []ledger.Access) []ledger.Access {
 	return live
 }
 
-// stale reports whether a grant or token had not been updated for long when the run was made.
-func (s *summary) stale(access ledger.Access) bool {
-	last := changed(access)
-	return !last.IsZero() && last.Before(s.run.Created.AddDate(0, 0, -staleDays))
+// old reports whether a grant or token had been granted or issued long before the run was made. Okta tells nothing of
+// its use.
+func (s *summary) old(access ledger.Access) bool {
+	return !access.Created.IsZero() && access.Created.Before(s.run.Created.AddDate(0, 0, -s.older))
 }
 
 func (s *summary) show(task ledger.Task) {
@@ -316,13 +331,13 @@ func (s *summary) addPair(user *shownUser, access ledger.Access) {
 	case ledger.Token:
 		p.tokens++
 	}
-	if s.stale(access) {
-		p.stale++
+	if s.old(access) {
+		p.old++
 	}
 	p.first = earlier(p.first, access.Created)
 	p.last = later(p.last, changed(access))
-	for _, scope := range access.Scopes {
-		if !slices.Contains(p.scopes, scope) {
+	for _, scope := range scopesOf(access) {
+		if scope.label != "" && !slices.Contains(p.scopes, scope) {
 			p.scopes = append(p.scopes, scope)
 		}
 	}
@@ -367,9 +382,14 @@ type reach struct {
 }
 
 type scopeCount struct {
-	Name     string
-	Users    int
-	Powerful bool
+	Name      string
+	Users     int
+	Powerful  bool
+	NotJudged bool
+}
+
+func (s scope) count(users ...[]uint64) scopeCount {
+	return scopeCount{s.label, distinct(users...), s.powerful(), s.notJudged}
 }
 
 // reaches returns the apps in order of reach.
@@ -378,8 +398,8 @@ func (s *summary) reaches() []reach {
 	for _, a := range s.apps {
 		r := reach{app: a, userCount: distinct(slices.Collect(maps.Values(a.users))...)}
 		for scope, users := range a.users {
-			if scope != "" {
-				r.scopes = append(r.scopes, scopeCount{scope, distinct(users), powerful(scope)})
+			if scope.label != "" {
+				r.scopes = append(r.scopes, scope.count(users))
 			}
 		}
 		for _, scope := range r.scopes {
@@ -394,6 +414,7 @@ func (s *summary) reaches() []reach {
 	slices.SortFunc(reaches, func(a, b reach) int {
 		return cmp.Or(
 			cmp.Compare(b.reach, a.reach),
+			cmp.Compare(b.notJudged, a.notJudged),
 			cmp.Compare(b.userCount, a.userCount),
 			cmp.Compare(b.revokes, a.revokes),
 			cmp.Compare(a.name, b.name),
@@ -402,14 +423,20 @@ func (s *summary) reaches() []reach {
 	return reaches
 }
 
+// byPowerAndUsers puts powerful scopes first, and those that are not judged before the rest.
 func byPowerAndUsers(a, b scopeCount) int {
-	if a.Powerful != b.Powerful {
-		if a.Powerful {
-			return -1
-		}
-		return 1
+	return cmp.Or(first(a.Powerful, b.Powerful), first(a.NotJudged, b.NotJudged), byUsers(a, b))
+}
+
+// first compares so that what is true comes first.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
 	}
-	return byUsers(a, b)
+	return 1
 }
 
 func byUsers(a, b scopeCount) int {
@@ -418,21 +445,21 @@ func byUsers(a, b scopeCount) int {
 
 // scopes returns all scopes by the number of users who granted them, and how many users granted a powerful one.
 func (s *summary) scopes() (scopes []scopeCount, exposed int) {
-	lists := map[string][][]uint64{}
+	lists := map[scope][][]uint64{}
 	var exposing [][]uint64
 	for _, a := range s.apps {
 		for scope, users := range a.users {
-			if scope == "" {
+			if scope.label == "" {
 				continue
 			}
 			lists[scope] = append(lists[scope], users)
-			if powerful(scope) {
+			if scope.powerful() {
 				exposing = append(exposing, users)
 			}
 		}
 	}
 	for scope, users := range lists {
-		scopes = append(scopes, scopeCount{scope, distinct(users...), powerful(scope)})
+		scopes = append(scopes, scope.count(users...))
 	}
 	slices.SortFunc(scopes, byUsers)
 	return scopes, distinct(exposing...)
@@ -445,16 +472,23 @@ func distinct(lists ...[]uint64) int {
 	return len(slices.Compact(all))
 }
 
-func (t *tally) add(stale bool) {
+func (t *tally) add(access ledger.Access, old bool) {
 	t.all++
-	if stale {
-		t.stale++
+	switch {
+	case old:
+		t.old++
+	case access.Created.IsZero():
+		t.undated++
 	}
 }
 
-// withoutLists is a task without what it found and revoked, which may be long.
+// withoutLists is a task without what it found and revoked, which may be long. An app is called by its name: what is kept
+// as its login is its client ID.
 func withoutLists(task ledger.Task) ledger.Task {
 	task.Found, task.Revoked = nil, nil
+	if task.Kind == ledger.App {
+		task.Login = ""
+	}
 	return task
 }
 

@@ -31,12 +31,19 @@ func Blind(kind ledger.Kind, args Arguments, revoked time.Time) []string {
 }
 
 func (a Arguments) blindReview() []string {
-	blind := []string{a.blindUsers()}
+	blind := []string{
+		a.blindUsers(),
+		"Okta keeps no time of the last use of a grant or refresh token: which of them are unused is not known.",
+		"A scope of a custom authorization server is judged by its name, which takes okta.authorizationServers.read: " +
+			"without it, or without that feature of the org, it is shown by its title and not judged.",
+	}
 	if a.Tokens {
 		blind = append(blind,
 			"Okta lists refresh tokens only: access tokens that were issued without one are not seen.",
 			"Only apps that sign on with OpenID Connect were asked for refresh tokens: others are no OAuth clients.",
-			"Custom authorization servers were not read if the org does not have that feature (E0000015).")
+			"Custom authorization servers were not read if the org does not have that feature (E0000015).",
+			"Okta does not document whether the list of an app's refresh tokens has those of the org's own authorization "+
+				"server.")
 	} else {
 		blind = append(blind, "Refresh tokens were not read, consents only.")
 	}
@@ -86,6 +93,8 @@ func (a Arguments) blindRevokeApp(revoked time.Time) []string {
 				"consents that are newer than the review are left.",
 		}[cmp.Or(a.UsersOf, Assigned)],
 		"Custom authorization servers were not read if the org does not have that feature (E0000015).",
+		"Okta does not document whether the list of an app's refresh tokens, which the verification reads, has those of the " +
+			"org's own authorization server.",
 	}
 	if a.Deactivate {
 		return blind

@@ -39,9 +39,10 @@ func (c Calls) add(bucket string, n int) {
 	}
 }
 
-// Calls returns how many calls the tasks that are left take at least: to do them, and to verify them. Lists of several
-// pages, the clients of a user and those of an authorization server are known only when they are read. Users who do not
-// exist take none.
+// Calls returns how many calls the tasks that are left take at least: to do them, and to verify them. Known only when
+// they are read, and so not counted, are: lists of several pages; the clients of a user; the custom authorization servers,
+// of which each takes one or two calls for an app, and as many to verify; and those whose scopes a review reads, about one
+// call for each server that a grant names. Users who do not exist take none.
 func (j *Job) Calls(counts ledger.Counts) (work, verify Calls) {
 	work, verify = Calls{}, Calls{}
 	for kind, states := range counts.Tasks {
@@ -57,7 +58,7 @@ func (j *Job) Calls(counts ledger.Counts) (work, verify Calls) {
 		case kind == ledger.App:
 			work.add(BucketApps, undone*j.appCalls())
 			work.add(BucketAPI, undone)
-			verify.add(BucketApps, unverified)
+			verify.add(BucketApps, unverified*j.appReads())
 			verify.add(BucketAPI, unverified)
 		case j.kind == ledger.Offboard:
 			work.add(BucketUsers, 2*undone)
@@ -68,6 +69,14 @@ func (j *Job) Calls(counts ledger.Counts) (work, verify Calls) {
 		}
 	}
 	return work, verify
+}
+
+// appReads is the number of calls to the app itself that verify it.
+func (j *Job) appReads() int {
+	if j.args.Deactivate {
+		return 2
+	}
+	return 1
 }
 
 // appCalls is the number of calls to the app itself that revoke its tokens.

@@ -29,17 +29,13 @@ func newDemo(t *testing.T) *oktatest.Org {
 	return org
 }
 
-func newClient(t *testing.T, org *oktatest.Org, credentials ...okta.Credentials) *okta.Client {
+func newClient(t *testing.T, org *oktatest.Org) *okta.Client {
 	t.Helper()
-	config := okta.Config{
+	client, err := okta.NewClient(okta.Config{
 		OrgURL:      org.URL,
 		Credentials: okta.APIToken(apiToken),
 		Retry:       okta.RetryOptions{MinWait: time.Millisecond, MaxWait: time.Second},
-	}
-	for _, c := range credentials {
-		config.Credentials = c
-	}
-	client, err := okta.NewClient(config)
+	})
 	require.NoError(t, err)
 	return client
 }

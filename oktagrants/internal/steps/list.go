@@ -161,7 +161,11 @@ func userTask(user *org.User) (ledger.Task, bool) {
 
 func (j *Job) listAssigned(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
 	first := func(after string) (*okta.Page[org.ApplicationUser], error) {
-		return org.ListApplicationUsers(ctx, j.client, j.args.Client, &org.ListApplicationUsersOptions{After: after})
+		app, err := j.app(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return org.ListApplicationUsers(ctx, j.client, app.ID, &org.ListApplicationUsersOptions{After: after})
 	}
 	return pages(ctx, first, after, assignedTask, add)
 }
@@ -180,7 +184,9 @@ func (j *Job) listApps(ctx context.Context, after string, add func([]ledger.Task
 }
 
 func appTask(app *org.Application) (ledger.Task, bool) {
-	return ledger.Task{Kind: ledger.App, ID: app.ID, Name: app.Label, Status: string(app.Status)}, isOAuthClient(app)
+	return ledger.Task{
+		Kind: ledger.App, ID: app.ID, Login: app.ClientID(), Name: app.Label, Status: string(app.Status),
+	}, isOAuthClient(app)
 }
 
 // isOAuthClient reports whether an app can have refresh tokens and consents. An app that says nothing of how its users
@@ -289,15 +295,10 @@ func givenTask(given string) ledger.Task {
 
 // listApp reads the app whose access is to be revoked. One that does not exist must not look like one that has none.
 func (j *Job) listApp(ctx context.Context, _ string, add func([]ledger.Task, string) error) error {
-	app, err := org.GetApplication(ctx, j.client, j.args.Client)
+	app, err := j.app(ctx)
 	switch {
-	case errors.Is(err, okta.ErrNotFound):
-		return &fault{ClassNotFound, fmt.Errorf("the app %q does not exist in %s, or these credentials cannot see it: %w",
-			j.args.Client, j.org, err)}
 	case err != nil:
 		return err
-	case app.ID != j.args.Client:
-		return &fault{ClassServer, fmt.Errorf("for the app %q, Okta returned another one: %q", j.args.Client, app.ID)}
 	case !isOAuthClient(app):
 		return &fault{ClassInvalid, fmt.Errorf("the app %q (%s) is no OAuth client: its users sign on with %s",
 			app.ID, app.Label, app.SignOnMode)}
@@ -316,12 +317,16 @@ func (j *Job) listReviewed(ctx context.Context, _ string, add func([]ledger.Task
 	if !j.args.Reviewed.IsZero() && !began.Equal(j.args.Reviewed) {
 		return &fault{ClassInvalid, fmt.Errorf("%s has become another review since the run was begun", review.Target())}
 	}
+	app, err := j.app(ctx)
+	if err != nil {
+		return err
+	}
 	var tasks []ledger.Task
 	for task, err := range review.Tasks(ctx) {
 		if err != nil {
 			return err
 		}
-		if task.Kind != ledger.User || !j.mayHaveConsent(&task) {
+		if task.Kind != ledger.User || !mayHaveConsent(&task, app.ClientID()) {
 			continue
 		}
 		tasks = append(tasks, ledger.Task{
@@ -397,10 +402,10 @@ func (a Arguments) bound() string {
 	return ""
 }
 
-// mayHaveConsent reports whether a review found a consent to the app, or does not know.
-func (j *Job) mayHaveConsent(task *ledger.Task) bool {
+// mayHaveConsent reports whether a review found a consent to a client, or does not know.
+func mayHaveConsent(task *ledger.Task, clientID string) bool {
 	if task.State != ledger.Done {
 		return true
 	}
-	return slices.ContainsFunc(task.Found, func(a ledger.Access) bool { return a.ClientID == j.args.Client })
+	return slices.ContainsFunc(task.Found, func(a ledger.Access) bool { return a.ClientID == clientID })
 }

@@ -1,8 +1,10 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/org"
@@ -21,13 +23,19 @@ func (j *Job) reviewUser(ctx context.Context, task *ledger.Task) error {
 		if err != nil {
 			return err
 		}
-		found = append(found, consent(grant))
+		access, err := j.scopes.Consent(ctx, grant)
+		if err != nil {
+			return fmt.Errorf("read the names of its scopes: %w", err)
+		}
+		found = append(found, access)
 	}
 	task.Found = found
 	return nil
 }
 
-func consent(grant *okta.OAuth2ScopeConsentGrant) ledger.Access {
+// Unnamed returns a grant as the ledger keeps it, without the name of its scope.
+func Unnamed(grant *okta.OAuth2ScopeConsentGrant) ledger.Access {
+	scope, _ := grant.Links.Get("scope")
 	return ledger.Access{
 		Kind:       ledger.Grant,
 		ID:         grant.ID,
@@ -36,7 +44,8 @@ func consent(grant *okta.OAuth2ScopeConsentGrant) ledger.Access {
 		Issuer:     grant.Issuer,
 		Status:     string(grant.Status),
 		Source:     string(grant.Source),
-		Scopes:     []string{grant.ScopeID},
+		ScopeID:    grant.ScopeID,
+		ScopeTitle: scope.Title,
 		Created:    grant.Created,
 		Updated:    grant.LastUpdated,
 	}
@@ -58,7 +67,7 @@ func (j *Job) reviewApp(ctx context.Context, task *ledger.Task, tokens Tokens) e
 	if err != nil {
 		return err
 	}
-	return handOn(ctx, page, tokens)
+	return handOn(ctx, page, task.ClientID(), tokens)
 }
 
 // reviewServer reads the refresh tokens that a custom authorization server has issued, client by client.
@@ -75,15 +84,17 @@ func (j *Job) reviewServer(ctx context.Context, task *ledger.Task, tokens Tokens
 		if err != nil {
 			return err
 		}
-		if err := handOn(ctx, page, tokens); err != nil {
+		if err := handOn(ctx, page, client.ClientID, tokens); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// handOn hands all tokens on, page by page.
-func handOn(ctx context.Context, first *okta.Page[okta.OAuth2RefreshToken], tokens Tokens) error {
+// handOn hands all tokens of a client on, page by page.
+func handOn(
+	ctx context.Context, first *okta.Page[okta.OAuth2RefreshToken], clientID string, tokens Tokens,
+) error {
 	for page, err := range first.Pages(ctx) {
 		if err != nil {
 			return err
@@ -93,6 +104,7 @@ func handOn(ctx context.Context, first *okta.Page[okta.OAuth2RefreshToken], toke
 			if found[i] = refreshToken(&page.Items[i]); found[i].ID == "" {
 				return &fault{ClassServer, errors.New("the org listed a refresh token without an ID")}
 			}
+			found[i].ClientID = cmp.Or(found[i].ClientID, clientID)
 		}
 		if err := tokens(ctx, found); err != nil {
 			return &fault{ClassStorage, err}

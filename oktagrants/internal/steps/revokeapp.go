@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/org"
@@ -14,11 +15,15 @@ import (
 // authorization server. If asked to, it deactivates the app first, so that it gets no others meanwhile. What can be
 // revoked is revoked, although something else fails.
 func (j *Job) revokeTokens(ctx context.Context, task *ledger.Task) error {
+	app, err := j.appOf(ctx, task)
+	if err != nil {
+		return err
+	}
 	var failed error
-	for _, step := range []func(context.Context, *ledger.Task) error{
+	for _, step := range []func(context.Context, *ledger.Task, *org.Application) error{
 		j.deactivate, j.revokeAppTokens, j.revokeServerTokens,
 	} {
-		err := step(ctx, task)
+		err := step(ctx, task, app)
 		failed = errors.Join(failed, err)
 		if Stops(err) {
 			break
@@ -28,45 +33,54 @@ func (j *Job) revokeTokens(ctx context.Context, task *ledger.Task) error {
 }
 
 // deactivate deactivates the app unless it is inactive. It asks first: Okta documents it for active apps only.
-func (j *Job) deactivate(ctx context.Context, task *ledger.Task) error {
+func (j *Job) deactivate(ctx context.Context, task *ledger.Task, app *org.Application) error {
 	if !j.args.Deactivate {
 		return nil
 	}
-	app, err := org.GetApplication(ctx, j.client, task.ID)
-	if err != nil {
+	inactive, err := j.isInactive(ctx, task)
+	if err != nil || inactive {
 		return err
 	}
-	if task.Status = string(app.Status); app.Status == org.StatusInactive {
-		return nil
-	}
-	if err := org.DeactivateApplication(ctx, j.client, task.ID); err != nil {
+	if err := org.DeactivateApplication(ctx, j.client, app.ID); err != nil {
 		return err
 	}
-	task.Status = string(org.StatusInactive)
-	revoked(task, ledger.Revoked{What: App, ClientID: task.ID})
+	revoked(task, ledger.Revoked{What: App, ClientID: app.ClientID()})
 	return nil
 }
 
-func (j *Job) revokeAppTokens(ctx context.Context, task *ledger.Task) error {
-	if err := org.RevokeApplicationTokens(ctx, j.client, task.ID); err != nil {
+// isInactive reads the state of the app, which the task keeps.
+func (j *Job) isInactive(ctx context.Context, task *ledger.Task) (bool, error) {
+	app, err := org.GetApplication(ctx, j.client, task.ID)
+	if err != nil {
+		return false, err
+	}
+	if app.ID != task.ID {
+		return false, &fault{ClassServer, fmt.Errorf("for the app %q, Okta returned another one: %q", task.ID, app.ID)}
+	}
+	task.Status = string(app.Status)
+	return app.Status == org.StatusInactive, nil
+}
+
+func (j *Job) revokeAppTokens(ctx context.Context, task *ledger.Task, app *org.Application) error {
+	if err := org.RevokeApplicationTokens(ctx, j.client, app.ID); err != nil {
 		return err
 	}
-	revoked(task, ledger.Revoked{What: RefreshTokens, ClientID: task.ID})
+	revoked(task, ledger.Revoked{What: RefreshTokens, ClientID: app.ClientID()})
 	return nil
 }
 
 // revokeServerTokens revokes the app's tokens on the custom authorization servers that have some.
-func (j *Job) revokeServerTokens(ctx context.Context, task *ledger.Task) error {
+func (j *Job) revokeServerTokens(ctx context.Context, task *ledger.Task, app *org.Application) error {
 	return j.eachServer(ctx, func(serverID string) error {
-		has, err := j.hasTokens(ctx, serverID, task.ID)
+		has, err := j.hasTokens(ctx, serverID, app.ClientID())
 		if err != nil || !has {
 			return err
 		}
-		err = j.client.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, serverID, task.ID)
+		err = j.client.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, serverID, app.ClientID())
 		if err != nil {
 			return err
 		}
-		revoked(task, ledger.Revoked{What: RefreshTokens, ClientID: task.ID, ServerID: serverID})
+		revoked(task, ledger.Revoked{What: RefreshTokens, ClientID: app.ClientID(), ServerID: serverID})
 		return nil
 	})
 }
@@ -110,20 +124,50 @@ func (j *Job) hasTokens(ctx context.Context, serverID, clientID string) (bool, e
 
 // revokeConsents revokes the consents of one user to the app.
 func (j *Job) revokeConsents(ctx context.Context, task *ledger.Task) error {
-	if err := j.client.UserGrants.RevokeAllForClient(ctx, task.ID, j.args.Client); err != nil {
-		return err
-	}
-	revoked(task, ledger.Revoked{What: Grants, ClientID: j.args.Client})
-	return nil
-}
-
-// verifyTokens reads whether the app still has refresh tokens.
-func (j *Job) verifyTokens(ctx context.Context) error {
-	page, err := org.ListApplicationTokens(ctx, j.client, j.args.Client, nil)
+	app, err := j.app(ctx)
 	if err != nil {
 		return err
 	}
-	has, err := hasLive(ctx, page, func(t *okta.OAuth2RefreshToken) okta.Status { return t.Status })
+	if err := j.client.UserGrants.RevokeAllForClient(ctx, task.ID, app.ClientID()); err != nil {
+		return err
+	}
+	revoked(task, ledger.Revoked{What: Grants, ClientID: app.ClientID()})
+	return nil
+}
+
+// verifyApp reads whether the app still has refresh tokens, and whether it is inactive if that was asked for.
+func (j *Job) verifyApp(ctx context.Context, task *ledger.Task) error {
+	app, err := j.appOf(ctx, task)
+	if err != nil {
+		return err
+	}
+	inactive := j.verifyInactive(ctx, task)
+	if Stops(inactive) {
+		return inactive
+	}
+	return errors.Join(inactive, j.verifyTokens(ctx, app))
+}
+
+func (j *Job) verifyInactive(ctx context.Context, task *ledger.Task) error {
+	if !j.args.Deactivate {
+		return nil
+	}
+	inactive, err := j.isInactive(ctx, task)
+	if err != nil || inactive {
+		return err
+	}
+	return fmt.Errorf("%w: the app %s is not inactive: its status is %q", ErrLeft, task.ID, task.Status)
+}
+
+// verifyTokens reads whether the app still has refresh tokens. An org may return none for a client that it does not know,
+// so that a list for one client proves nothing: what is read are the tokens of the app, which exists, and for each custom
+// authorization server the list of its clients.
+func (j *Job) verifyTokens(ctx context.Context, app *org.Application) error {
+	page, err := org.ListApplicationTokens(ctx, j.client, app.ID, nil)
+	if err != nil {
+		return err
+	}
+	has, err := hasLive(ctx, page)
 	if err != nil {
 		return err
 	}
@@ -132,39 +176,64 @@ func (j *Job) verifyTokens(ctx context.Context) error {
 		where = append(where, "itself")
 	}
 	err = j.eachServer(ctx, func(serverID string) error {
-		page, err := j.client.AuthorizationServerClients.ListRefreshTokens(ctx, serverID, j.args.Client, nil)
-		if err != nil {
-			return err
-		}
-		has, err := hasLive(ctx, page, func(t *okta.OAuth2RefreshToken) okta.Status { return t.Status })
+		has, err := j.hasLiveTokens(ctx, serverID, app.ClientID())
 		if has {
 			where = append(where, "on the authorization server "+serverID)
 		}
 		return err
 	})
-	return errors.Join(err, left("tokens of the app "+j.args.Client, where))
+	return errors.Join(err, left("tokens of the app "+app.ID, where))
 }
 
-// verifyConsents reads whether a user still has consents to the app.
+// hasLiveTokens reports whether a client is among those that have tokens on an authorization server, and has one that is
+// not revoked.
+func (j *Job) hasLiveTokens(ctx context.Context, serverID, clientID string) (bool, error) {
+	has, err := j.hasTokens(ctx, serverID, clientID)
+	if err != nil || !has {
+		return false, err
+	}
+	page, err := j.client.AuthorizationServerClients.ListRefreshTokens(ctx, serverID, clientID, nil)
+	if err != nil {
+		return false, err
+	}
+	return hasLive(ctx, page)
+}
+
+// verifyConsents reads whether a user still has consents to the app. It reads all consents of the user: an org may return
+// none for a client that it does not know.
 func (j *Job) verifyConsents(ctx context.Context, task *ledger.Task) error {
-	page, err := j.client.UserGrants.ListForClient(ctx, task.ID, j.args.Client, nil)
+	app, err := j.app(ctx)
 	if err != nil {
 		return err
 	}
-	has, err := hasLive(ctx, page, func(g *okta.OAuth2ScopeConsentGrant) okta.Status { return g.Status })
-	if err != nil || !has {
+	page, err := j.client.UserGrants.List(ctx, task.ID, nil)
+	if err != nil {
 		return err
 	}
-	return left("consents to the app", []string{j.args.Client})
+	for grant, err := range page.All(ctx) {
+		if err != nil {
+			return err
+		}
+		if grant.Status != okta.StatusRevoked && isOf(grant, app) {
+			return left("consents to the app", []string{app.ID})
+		}
+	}
+	return nil
 }
 
-// hasLive reports whether a list has an item that is not revoked.
-func hasLive[T any](ctx context.Context, page *okta.Page[T], status func(*T) okta.Status) (bool, error) {
-	for item, err := range page.All(ctx) {
+// isOf reports whether a grant is a consent to an app: by its client ID, or by its link to the app.
+func isOf(grant *okta.OAuth2ScopeConsentGrant, app *org.Application) bool {
+	link, _ := grant.Links.Get("app")
+	return grant.ClientID == app.ClientID() || segmentAfter(link.Href, "apps") == app.ID
+}
+
+// hasLive reports whether a list has a token that is not revoked.
+func hasLive(ctx context.Context, page *okta.Page[okta.OAuth2RefreshToken]) (bool, error) {
+	for token, err := range page.All(ctx) {
 		if err != nil {
 			return false, err
 		}
-		if status(item) != okta.StatusRevoked {
+		if token.Status != okta.StatusRevoked {
 			return true, nil
 		}
 	}

@@ -26,7 +26,7 @@ type Arguments struct {
 	KeepSessions bool `json:"keepSessions,omitempty"` // offboard: without ending the sessions
 	Deactivate   bool `json:"deactivate,omitempty"`   // revoke-app: the app, first
 
-	Client  string `json:"client,omitempty"` // revoke-app: the ID of the app
+	Client  string `json:"client,omitempty"` // revoke-app: the ID of the app, or its client ID
 	UsersOf string `json:"users,omitempty"`  // revoke-app: whose consents, default Assigned
 	Review  string `json:"review,omitempty"` // revoke-app: the ledger of a review, for Reviewed
 
@@ -50,6 +50,8 @@ type Job struct {
 	kind   ledger.Kind
 	args   Arguments
 	input  iter.Seq2[string, error]
+	scopes *Scopes
+	found  appOnce
 }
 
 // New returns the job of a kind. org is the org's URL. input yields the users of Arguments.From or Users, each an ID or
@@ -58,7 +60,7 @@ type Job struct {
 func New(
 	client *okta.Client, org string, kind ledger.Kind, args Arguments, input iter.Seq2[string, error],
 ) (*Job, error) {
-	j := &Job{client: client, org: org, kind: kind, args: args, input: input}
+	j := &Job{client: client, org: org, kind: kind, args: args, input: input, scopes: NewScopes(client)}
 	if kind == ledger.RevokeApp {
 		j.args.UsersOf = cmp.Or(args.UsersOf, Assigned)
 	}
@@ -171,7 +173,7 @@ func (j *Job) Verify(ctx context.Context, task *ledger.Task) error {
 	case j.kind == ledger.Offboard && task.Kind == ledger.User:
 		return j.verifyOffboarded(ctx, task)
 	case j.kind == ledger.RevokeApp && task.Kind == ledger.App:
-		return j.verifyTokens(ctx)
+		return j.verifyApp(ctx, task)
 	case j.kind == ledger.RevokeApp && task.Kind == ledger.User:
 		return j.verifyConsents(ctx, task)
 	}

@@ -59,7 +59,7 @@ func TestReviewTokens(t *testing.T) {
 	org := newDemo(t)
 	job := newJob(t, org, ledger.Review, steps.Arguments{Tokens: true})
 	var tokens []ledger.Access
-	require.NoError(t, job.Work(t.Context(), &ledger.Task{Kind: ledger.App, ID: "0oacalendar"}, found(&tokens)))
+	require.NoError(t, job.Work(t.Context(), &ledger.Task{Kind: ledger.App, ID: "0oacalendar", Login: "0oacalendar"}, found(&tokens)))
 	require.Len(t, tokens, 4)
 	token := org.RefreshTokens()[0]
 	assert.Equal(t, ledger.Access{
@@ -81,7 +81,7 @@ func TestReviewTokens(t *testing.T) {
 
 	full := errors.New("disk full")
 	sink := func(context.Context, []ledger.Access) error { return full }
-	require.ErrorIs(t, job.Work(t.Context(), &ledger.Task{Kind: ledger.App, ID: "0oacalendar"}, sink), full)
+	require.ErrorIs(t, job.Work(t.Context(), &ledger.Task{Kind: ledger.App, ID: "0oacalendar", Login: "0oacalendar"}, sink), full)
 	require.ErrorIs(t, job.Work(t.Context(), &ledger.Task{Kind: ledger.Server, ID: "default"}, sink), full)
 }
 
@@ -194,7 +194,7 @@ func TestVerifyFindsWhatIsLeft(t *testing.T) {
 	err = app.Verify(t.Context(), ann())
 	require.ErrorIs(t, err, steps.ErrLeft)
 	require.ErrorContains(t, err, "0oacalendar")
-	err = app.Verify(t.Context(), &ledger.Task{Kind: ledger.App, ID: "0oacalendar"})
+	err = app.Verify(t.Context(), &ledger.Task{Kind: ledger.App, ID: "0oacalendar", Login: "0oacalendar"})
 	require.ErrorIs(t, err, steps.ErrLeft)
 	require.ErrorContains(t, err, "itself, on the authorization server default, on the authorization server auspartners")
 	for _, r := range org.Requests() {
@@ -223,11 +223,12 @@ func TestVerifyThatFails(t *testing.T) {
 		after []oktatest.Fault
 	}{
 		"user":     {ledger.Offboard, ann(), nil},
-		"consents": {ledger.RevokeApp, ann(), nil},
-		"app":      {ledger.RevokeApp, &ledger.Task{Kind: ledger.App, ID: "0oareports"}, nil},
-		"servers":  {ledger.RevokeApp, &ledger.Task{Kind: ledger.App, ID: "0oareports"}, []oktatest.Fault{nil}},
-		"a server": {ledger.RevokeApp, &ledger.Task{Kind: ledger.App, ID: "0oareports"}, []oktatest.Fault{nil, nil}},
-		"2nd one":  {ledger.RevokeApp, &ledger.Task{Kind: ledger.App, ID: "0oareports"}, []oktatest.Fault{nil, nil, nil}},
+		"the app":  {ledger.RevokeApp, ann(), nil},
+		"consents": {ledger.RevokeApp, ann(), []oktatest.Fault{nil}},
+		"app":      {ledger.RevokeApp, &ledger.Task{Kind: ledger.App, ID: "0oareports", Login: "0oareports"}, nil},
+		"servers":  {ledger.RevokeApp, &ledger.Task{Kind: ledger.App, ID: "0oareports", Login: "0oareports"}, []oktatest.Fault{nil}},
+		"a server": {ledger.RevokeApp, &ledger.Task{Kind: ledger.App, ID: "0oareports", Login: "0oareports"}, []oktatest.Fault{nil, nil}},
+		"2nd one":  {ledger.RevokeApp, &ledger.Task{Kind: ledger.App, ID: "0oareports", Login: "0oareports"}, []oktatest.Fault{nil, nil, nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -252,7 +253,7 @@ func TestVerifyIgnoresWhatIsRevoked(t *testing.T) {
 	org.AddRefreshToken(oktatest.RefreshToken{UserID: "00uann", ClientID: client, Status: "REVOKED"})
 	job := newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: client})
 	require.NoError(t, job.Verify(t.Context(), ann()))
-	require.NoError(t, job.Verify(t.Context(), &ledger.Task{Kind: ledger.App, ID: client}))
+	require.NoError(t, job.Verify(t.Context(), &ledger.Task{Kind: ledger.App, ID: client, Login: client}))
 	org.AddGrant(oktatest.Grant{UserID: "00uann", ClientID: client, Status: "NEW_STATUS"})
 	require.ErrorIs(t, job.Verify(t.Context(), ann()), steps.ErrLeft, "a status that is not documented")
 }
@@ -262,7 +263,7 @@ func TestRevokeApp(t *testing.T) {
 	org := newDemo(t)
 	org.AddAuthorizationServer(oktatest.AuthorizationServer{ID: "ausempty"})
 	job := newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oacalendar"})
-	app := &ledger.Task{Kind: ledger.App, ID: "0oacalendar", Status: "ACTIVE"}
+	app := &ledger.Task{Kind: ledger.App, ID: "0oacalendar", Login: "0oacalendar", Status: "ACTIVE"}
 	require.NoError(t, job.Work(t.Context(), app, nil))
 	assert.Equal(t, []string{
 		"DELETE apps/0oacalendar/tokens",
@@ -288,7 +289,7 @@ func TestRevokeAppOnServers(t *testing.T) {
 	t.Parallel()
 	org := newDemo(t)
 	job := newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oacalendar"})
-	app := &ledger.Task{Kind: ledger.App, ID: "0oacalendar"}
+	app := &ledger.Task{Kind: ledger.App, ID: "0oacalendar", Login: "0oacalendar"}
 	org.Next(oktatest.Reply(204, nil, ""))
 	require.NoError(t, job.Work(t.Context(), app, nil))
 	assert.Equal(t, []string{
@@ -302,7 +303,7 @@ func TestRevokeAppThatFailsInPart(t *testing.T) {
 	t.Parallel()
 	org := newDemo(t)
 	job := newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oacalendar"})
-	app := &ledger.Task{Kind: ledger.App, ID: "0oacalendar"}
+	app := &ledger.Task{Kind: ledger.App, ID: "0oacalendar", Login: "0oacalendar"}
 	org.Next(oktaError(403, "E0000006"), nil, oktaError(403, "E0000006"))
 	require.ErrorIs(t, job.Work(t.Context(), app, nil), okta.ErrForbidden)
 	assert.Equal(t, []string{"tokens 0oacalendar auspartners"}, whats(app.Revoked))
@@ -317,14 +318,16 @@ func TestRevokeAppDeactivatesFirst(t *testing.T) {
 	t.Parallel()
 	org := newDemo(t)
 	job := newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "0oacalendar", Deactivate: true})
-	app := &ledger.Task{Kind: ledger.App, ID: "0oacalendar", Status: "ACTIVE"}
+	app := &ledger.Task{Kind: ledger.App, ID: "0oacalendar", Login: "0oacalendar", Status: "ACTIVE"}
 	require.NoError(t, job.Work(t.Context(), app, nil))
 	assert.Equal(t, []string{
 		"GET apps/0oacalendar", "POST apps/0oacalendar/lifecycle/deactivate", "DELETE apps/0oacalendar/tokens",
 	}, calls(org)[:3])
 	assert.Equal(t, []string{"app 0oacalendar", "tokens 0oacalendar"}, whats(app.Revoked))
-	assert.Equal(t, "INACTIVE", app.Status)
 	assert.Equal(t, "INACTIVE", org.Clients()[0].Status)
+	assert.Equal(t, "ACTIVE", app.Status, "what was read last")
+	require.NoError(t, job.Verify(t.Context(), app))
+	assert.Equal(t, "INACTIVE", app.Status)
 
 	org.ClearRequests()
 	require.NoError(t, job.Work(t.Context(), app, nil))

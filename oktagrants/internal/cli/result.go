@@ -30,6 +30,7 @@ type result struct {
 	Revoked    map[string]int            `json:"revoked"`
 	Calls      int                       `json:"calls,omitempty"`   // by this process
 	Seconds    float64                   `json:"seconds,omitempty"` // of this process
+	Paused     float64                   `json:"paused,omitempty"`  // of these, how many it has waited for Okta
 	Blind      []string                  `json:"blind"`             // what the run cannot see
 	Report     string                    `json:"report,omitempty"`
 }
@@ -41,6 +42,7 @@ var stateNames = map[ledger.State]string{
 	ledger.Failed:   "failed",
 	ledger.Verified: "verified",
 	ledger.Left:     "left",
+	ledger.Gone:     "gone",
 }
 
 func newResult(path string, r ledger.Run, counts ledger.Counts) *result {
@@ -122,6 +124,9 @@ func (r *result) facts() []fact {
 		took := time.Duration(r.Seconds * float64(time.Second))
 		add("Calls", fmt.Sprintf("%s in %s", count(r.Calls), duration(took)))
 	}
+	if paused := time.Duration(r.Paused * float64(time.Second)); paused > 0 {
+		add("Paused", duration(paused)+", while Okta did not respond")
+	}
 	add("Began", r.Began.UTC().Format(minute))
 	if !r.Ended.IsZero() {
 		add("Ended", r.Ended.UTC().Format(minute))
@@ -139,8 +144,8 @@ func forPeople(states map[string]int) map[string]int {
 			state = "not begun"
 		case stateNames[ledger.Started]:
 			state = "with unknown outcome"
-		case stateNames[ledger.Left]:
-			state = "not verified"
+		case stateNames[ledger.Gone]:
+			state = "gone (deleted meanwhile)"
 		}
 		named[state] = n
 	}

@@ -58,10 +58,12 @@ type State int
 const (
 	Pending  State = iota // nothing was done
 	Started               // the intent to revoke is on record, the outcome is not
-	Done                  // its step succeeded
+	Done                  // its step succeeded; if it has an Error, the read that was to verify it failed
 	Failed                // its step failed: Error and Class say why
 	Verified              // it was done, and a read afterwards found nothing left
-	Left                  // it was done, but a read afterwards found something left, or failed
+	Left                  // it was done, but a read afterwards found something left: it is done again
+	Gone                  // the user, app or authorization server was deleted meanwhile: nothing is left to do
+	Same                  // its login turned out to be the user of another task: it is no work, and has no ID
 )
 
 // Task is what is to be done for one user, app or authorization server, and what was done.
@@ -83,9 +85,6 @@ type Task struct {
 	Finished time.Time
 	Checked  time.Time // when it was verified
 }
-
-// Duplicate is the Class of a task whose login turned out to be the user of another task. It is Done, and no work.
-const Duplicate = "duplicate"
 
 // AccessKind is a kind of access.
 type AccessKind string
@@ -124,8 +123,9 @@ type Revoked struct {
 // Counts says how many tasks of each kind are in each state, and what they found and revoked.
 type Counts struct {
 	Tasks      map[TaskKind]map[State]int
-	Duplicates int            // tasks that turned out to be another's, see Ledger.Resolve; not in Tasks
-	Classes    map[string]int // tasks that failed or are left, by class
+	Duplicates int            // tasks in the state Same; not in Tasks
+	Unresolved int            // tasks in Tasks whose login is not resolved to an ID
+	Classes    map[string]int // tasks that failed, are left or could not be verified, by class
 	Again      int            // tasks whose step began more than once
 	Grants     int            // found
 	Tokens     int            // found, see Ledger.AddTokens

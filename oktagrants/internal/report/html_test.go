@@ -184,7 +184,7 @@ func TestFailuresOfAReview(t *testing.T) {
 		Kind: ledger.App, ID: "0oaX", Name: "Secret", State: ledger.Failed, Tries: 1,
 		Class: "forbidden", Error: "no permission",
 	}
-	twice := ledger.Task{Kind: ledger.User, ID: userID(1), State: ledger.Done, Class: "duplicate"}
+	twice := ledger.Task{Kind: ledger.User, ID: userID(1), State: ledger.Same}
 	got := text(page(t, ended(ledger.Review, `{"tokens":true}`, user(1), gone, app, twice)))
 	for _, want := range []string{
 		"Finished, not all was read",

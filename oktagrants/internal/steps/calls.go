@@ -7,6 +7,8 @@ const (
 	BucketUsers = "/api/v1/users"
 	BucketApps  = "/api/v1/apps"
 	BucketAPI   = "/api/v1"
+
+	bucketGroups = "/api/v1/groups"
 )
 
 // Bucket is the one that the calls for a kind of task use first.
@@ -40,17 +42,16 @@ func (c Calls) add(bucket string, n int) {
 }
 
 // Calls returns how many calls the tasks that are left take at least: to do them, and to verify them. Lists of several
-// pages, the clients of a user and those of an authorization server are known only when they are read. Users who do not
-// exist take none.
+// pages, the clients of a user and those of an authorization server are known only when they are read. Users whose
+// login is not resolved take none.
 func (j *Job) Calls(counts ledger.Counts) (work, verify Calls) {
 	work, verify = Calls{}, Calls{}
 	for kind, states := range counts.Tasks {
-		undone := states[ledger.Pending] + states[ledger.Started] + states[ledger.Failed]
+		undone := states[ledger.Pending] + states[ledger.Started] + states[ledger.Failed] + states[ledger.Left]
 		if kind == ledger.User {
-			undone -= min(states[ledger.Failed], counts.Classes[ClassNotFound])
+			undone -= counts.Unresolved
 		}
-		unverified := undone + states[ledger.Done] + states[ledger.Left]
-		undone += min(states[ledger.Left], counts.Classes[ClassLeft]) // it is revoked again
+		unverified := undone + states[ledger.Done]
 		switch {
 		case j.kind == ledger.Review:
 			work.add(Bucket(kind), undone)

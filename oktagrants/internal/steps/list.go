@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,14 +103,14 @@ func (j *Job) listUsers(ctx context.Context, after string, add func([]ledger.Tas
 		opts.After = after
 		return org.ListUsers(ctx, j.client, &opts)
 	}
-	return pages(ctx, first, after, userTask, add)
+	return addAll(ctx, j, BucketUsers, first, after, userTask, add)
 }
 
 func (j *Job) listGroup(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
 	first := func(after string) (*okta.Page[org.User], error) {
 		return org.ListGroupUsers(ctx, j.client, j.args.Group, &org.ListGroupUsersOptions{After: after})
 	}
-	return pages(ctx, first, after, userTask, add)
+	return addAll(ctx, j, bucketGroups, first, after, userTask, add)
 }
 
 func userTask(user *org.User) (ledger.Task, bool) {
@@ -124,7 +123,7 @@ func (j *Job) listAssigned(ctx context.Context, after string, add func([]ledger.
 	first := func(after string) (*okta.Page[org.ApplicationUser], error) {
 		return org.ListApplicationUsers(ctx, j.client, j.args.Client, &org.ListApplicationUsersOptions{After: after})
 	}
-	return pages(ctx, first, after, assignedTask, add)
+	return addAll(ctx, j, BucketApps, first, after, assignedTask, add)
 }
 
 // assignedTask takes the name that the app has for the user for a name only: it need not be the login.
@@ -137,7 +136,7 @@ func (j *Job) listApps(ctx context.Context, after string, add func([]ledger.Task
 		opts := org.ListApplicationsOptions{After: after, IncludeNonDeleted: true}
 		return org.ListApplications(ctx, j.client, &opts)
 	}
-	return pages(ctx, first, after, appTask, add)
+	return addAll(ctx, j, BucketApps, first, after, appTask, add)
 }
 
 func appTask(app *org.Application) (ledger.Task, bool) {
@@ -152,7 +151,7 @@ func isOAuthClient(app *org.Application) bool {
 
 func (j *Job) listServers(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
 	first := func(after string) (*okta.Page[org.AuthorizationServer], error) { return j.servers(ctx, after) }
-	return pages(ctx, first, after, serverTask, add)
+	return addAll(ctx, j, BucketAPI, first, after, serverTask, add)
 }
 
 func serverTask(server *org.AuthorizationServer) (ledger.Task, bool) {
@@ -168,19 +167,12 @@ func (j *Job) servers(ctx context.Context, after string) (*okta.Page[org.Authori
 	return page, err
 }
 
-// pages adds the tasks of the items of a list that are any, from the page behind a cursor on.
-func pages[T any](
-	ctx context.Context, first func(after string) (*okta.Page[T], error), after string,
+// addAll adds the tasks of the items of a list that are any, from the page behind a cursor on.
+func addAll[T any](
+	ctx context.Context, j *Job, bucket string, from first[T], after string,
 	task func(*T) (ledger.Task, bool), add func([]ledger.Task, string) error,
 ) error {
-	start, err := first(after)
-	if after != "" && isStale(err) {
-		start, err = first("")
-	}
-	if err != nil {
-		return err
-	}
-	for page, err := range start.Pages(ctx) {
+	for page, err := range pages(ctx, j, bucket, from, after) {
 		if err != nil {
 			return err
 		}
@@ -199,12 +191,6 @@ func pages[T any](
 		}
 	}
 	return nil
-}
-
-// isStale reports whether a request failed because of what it asked for: its cursor may have expired.
-func isStale(err error) bool {
-	response, ok := errors.AsType[*okta.Error](err)
-	return ok && (response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusNotFound)
 }
 
 // listInput lists the users whom the caller gave. A place is the number of those who were read.
@@ -250,7 +236,11 @@ func givenTask(given string) ledger.Task {
 
 // listApp reads the app whose access is to be revoked. One that does not exist must not look like one that has none.
 func (j *Job) listApp(ctx context.Context, _ string, add func([]ledger.Task, string) error) error {
-	app, err := org.GetApplication(ctx, j.client, j.args.Client)
+	var app *org.Application
+	err := j.Call(ctx, BucketApps, func() (err error) {
+		app, err = org.GetApplication(ctx, j.client, j.args.Client)
+		return err
+	})
 	switch {
 	case errors.Is(err, okta.ErrNotFound):
 		return &fault{ClassNotFound, fmt.Errorf("the app %q does not exist in %s, or these credentials cannot see it: %w",
@@ -322,7 +312,11 @@ func (j *Job) checkReview(ctx context.Context, review *ledger.Ledger) error {
 
 // mayHaveConsent reports whether a review found a consent to the app, or does not know.
 func (j *Job) mayHaveConsent(task *ledger.Task) bool {
-	if task.State != ledger.Done {
+	switch task.State {
+	case ledger.Gone, ledger.Same:
+		return false
+	case ledger.Done:
+	default:
 		return true
 	}
 	return slices.ContainsFunc(task.Found, func(a ledger.Access) bool { return a.ClientID == j.args.Client })

@@ -12,12 +12,11 @@ import (
 
 // reviewUser reads the consents of a user. Found is all of them, or is left as it is.
 func (j *Job) reviewUser(ctx context.Context, task *ledger.Task) error {
-	page, err := j.client.UserGrants.List(ctx, task.ID, nil)
-	if err != nil {
-		return err
+	list := func(after string) (*okta.Page[okta.OAuth2ScopeConsentGrant], error) {
+		return j.client.UserGrants.List(ctx, task.ID, &okta.ListUserGrantsOptions{After: after})
 	}
 	var found []ledger.Access
-	for grant, err := range page.All(ctx) {
+	for grant, err := range items(ctx, j, BucketUsers, list, grantID) {
 		if err != nil {
 			return err
 		}
@@ -26,6 +25,8 @@ func (j *Job) reviewUser(ctx context.Context, task *ledger.Task) error {
 	task.Found = found
 	return nil
 }
+
+func grantID(grant *okta.OAuth2ScopeConsentGrant) string { return grant.ID }
 
 func consent(grant *okta.OAuth2ScopeConsentGrant) ledger.Access {
 	return ledger.Access{
@@ -54,37 +55,46 @@ func clientName(links okta.Links) string {
 
 // reviewApp reads the refresh tokens of an app.
 func (j *Job) reviewApp(ctx context.Context, task *ledger.Task, tokens Tokens) error {
-	page, err := org.ListApplicationTokens(ctx, j.client, task.ID, nil)
-	if err != nil {
-		return err
+	return handOn(ctx, j, BucketApps, j.appTokens(ctx, task.ID), tokens)
+}
+
+func (j *Job) appTokens(ctx context.Context, appID string) first[okta.OAuth2RefreshToken] {
+	return func(after string) (*okta.Page[okta.OAuth2RefreshToken], error) {
+		return org.ListApplicationTokens(ctx, j.client, appID, &okta.ListOptions{After: after})
 	}
-	return handOn(ctx, page, tokens)
+}
+
+func (j *Job) serverClients(ctx context.Context, serverID string) first[okta.OAuth2Client] {
+	return func(string) (*okta.Page[okta.OAuth2Client], error) {
+		return j.client.AuthorizationServerClients.List(ctx, serverID)
+	}
+}
+
+func (j *Job) serverTokens(ctx context.Context, serverID, clientID string) first[okta.OAuth2RefreshToken] {
+	return func(after string) (*okta.Page[okta.OAuth2RefreshToken], error) {
+		opts := okta.ListOptions{After: after}
+		return j.client.AuthorizationServerClients.ListRefreshTokens(ctx, serverID, clientID, &opts)
+	}
 }
 
 // reviewServer reads the refresh tokens that a custom authorization server has issued, client by client.
 func (j *Job) reviewServer(ctx context.Context, task *ledger.Task, tokens Tokens) error {
-	clients, err := j.client.AuthorizationServerClients.List(ctx, task.ID)
-	if err != nil {
-		return err
-	}
-	for client, err := range clients.All(ctx) {
+	for client, err := range items(ctx, j, BucketAPI, j.serverClients(ctx, task.ID), clientID) {
 		if err != nil {
 			return err
 		}
-		page, err := j.client.AuthorizationServerClients.ListRefreshTokens(ctx, task.ID, client.ClientID, nil)
-		if err != nil {
-			return err
-		}
-		if err := handOn(ctx, page, tokens); err != nil {
+		if err := handOn(ctx, j, BucketAPI, j.serverTokens(ctx, task.ID, client.ClientID), tokens); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// handOn hands all tokens on, page by page.
-func handOn(ctx context.Context, first *okta.Page[okta.OAuth2RefreshToken], tokens Tokens) error {
-	for page, err := range first.Pages(ctx) {
+// handOn hands all tokens on, page by page. One may come twice.
+func handOn(
+	ctx context.Context, j *Job, bucket string, list first[okta.OAuth2RefreshToken], tokens Tokens,
+) error {
+	for page, err := range pages(ctx, j, bucket, list, "") {
 		if err != nil {
 			return err
 		}

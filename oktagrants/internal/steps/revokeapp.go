@@ -32,14 +32,19 @@ func (j *Job) deactivate(ctx context.Context, task *ledger.Task) error {
 	if !j.args.Deactivate {
 		return nil
 	}
-	app, err := org.GetApplication(ctx, j.client, task.ID)
+	var app *org.Application
+	err := j.Call(ctx, BucketApps, func() (err error) {
+		app, err = org.GetApplication(ctx, j.client, task.ID)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	if task.Status = string(app.Status); app.Status == org.StatusInactive {
 		return nil
 	}
-	if err := org.DeactivateApplication(ctx, j.client, task.ID); err != nil {
+	err = j.Call(ctx, BucketApps, func() error { return org.DeactivateApplication(ctx, j.client, task.ID) })
+	if err != nil {
 		return err
 	}
 	task.Status = string(org.StatusInactive)
@@ -48,7 +53,8 @@ func (j *Job) deactivate(ctx context.Context, task *ledger.Task) error {
 }
 
 func (j *Job) revokeAppTokens(ctx context.Context, task *ledger.Task) error {
-	if err := org.RevokeApplicationTokens(ctx, j.client, task.ID); err != nil {
+	err := j.Call(ctx, BucketApps, func() error { return org.RevokeApplicationTokens(ctx, j.client, task.ID) })
+	if err != nil {
 		return err
 	}
 	revoked(task, ledger.Revoked{What: RefreshTokens, ClientID: task.ID})
@@ -62,7 +68,9 @@ func (j *Job) revokeServerTokens(ctx context.Context, task *ledger.Task) error {
 		if err != nil || !has {
 			return err
 		}
-		err = j.client.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, serverID, task.ID)
+		err = j.Call(ctx, BucketAPI, func() error {
+			return j.client.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, serverID, task.ID)
+		})
 		if err != nil {
 			return err
 		}
@@ -73,12 +81,9 @@ func (j *Job) revokeServerTokens(ctx context.Context, task *ledger.Task) error {
 
 // eachServer calls do for each custom authorization server, although it fails for some.
 func (j *Job) eachServer(ctx context.Context, do func(serverID string) error) error {
-	page, err := j.servers(ctx, "")
-	if err != nil {
-		return err
-	}
+	list := func(after string) (*okta.Page[org.AuthorizationServer], error) { return j.servers(ctx, after) }
 	var failed error
-	for server, err := range page.All(ctx) {
+	for server, err := range items(ctx, j, BucketAPI, list, func(s *org.AuthorizationServer) string { return s.ID }) {
 		if err != nil {
 			return errors.Join(failed, err)
 		}
@@ -91,17 +96,13 @@ func (j *Job) eachServer(ctx context.Context, do func(serverID string) error) er
 	return failed
 }
 
-// hasTokens reports whether a client is among those that have tokens on an authorization server.
-func (j *Job) hasTokens(ctx context.Context, serverID, clientID string) (bool, error) {
-	page, err := j.client.AuthorizationServerClients.List(ctx, serverID)
-	if err != nil {
-		return false, err
-	}
-	for client, err := range page.All(ctx) {
+// hasTokens reports whether an app is among those that have tokens on an authorization server.
+func (j *Job) hasTokens(ctx context.Context, serverID, appID string) (bool, error) {
+	for client, err := range items(ctx, j, BucketAPI, j.serverClients(ctx, serverID), clientID) {
 		if err != nil {
 			return false, err
 		}
-		if client.ClientID == clientID {
+		if client.ClientID == appID {
 			return true, nil
 		}
 	}
@@ -110,7 +111,10 @@ func (j *Job) hasTokens(ctx context.Context, serverID, clientID string) (bool, e
 
 // revokeConsents revokes the consents of one user to the app.
 func (j *Job) revokeConsents(ctx context.Context, task *ledger.Task) error {
-	if err := j.client.UserGrants.RevokeAllForClient(ctx, task.ID, j.args.Client); err != nil {
+	err := j.userCall(ctx, func() error {
+		return j.client.UserGrants.RevokeAllForClient(ctx, task.ID, j.args.Client)
+	})
+	if err != nil {
 		return err
 	}
 	revoked(task, ledger.Revoked{What: Grants, ClientID: j.args.Client})
@@ -119,11 +123,7 @@ func (j *Job) revokeConsents(ctx context.Context, task *ledger.Task) error {
 
 // verifyTokens reads whether the app still has refresh tokens.
 func (j *Job) verifyTokens(ctx context.Context) error {
-	page, err := org.ListApplicationTokens(ctx, j.client, j.args.Client, nil)
-	if err != nil {
-		return err
-	}
-	has, err := hasLive(ctx, page, func(t *okta.OAuth2RefreshToken) okta.Status { return t.Status })
+	has, err := hasLive(ctx, j, BucketApps, j.appTokens(ctx, j.args.Client), tokenStatus)
 	if err != nil {
 		return err
 	}
@@ -132,11 +132,7 @@ func (j *Job) verifyTokens(ctx context.Context) error {
 		where = append(where, "itself")
 	}
 	err = j.eachServer(ctx, func(serverID string) error {
-		page, err := j.client.AuthorizationServerClients.ListRefreshTokens(ctx, serverID, j.args.Client, nil)
-		if err != nil {
-			return err
-		}
-		has, err := hasLive(ctx, page, func(t *okta.OAuth2RefreshToken) okta.Status { return t.Status })
+		has, err := hasLive(ctx, j, BucketAPI, j.serverTokens(ctx, serverID, j.args.Client), tokenStatus)
 		if has {
 			where = append(where, "on the authorization server "+serverID)
 		}
@@ -145,13 +141,14 @@ func (j *Job) verifyTokens(ctx context.Context) error {
 	return errors.Join(err, left("tokens of the app "+j.args.Client, where))
 }
 
+func tokenStatus(token *okta.OAuth2RefreshToken) okta.Status { return token.Status }
+
 // verifyConsents reads whether a user still has consents to the app.
 func (j *Job) verifyConsents(ctx context.Context, task *ledger.Task) error {
-	page, err := j.client.UserGrants.ListForClient(ctx, task.ID, j.args.Client, nil)
-	if err != nil {
-		return err
+	list := func(after string) (*okta.Page[okta.OAuth2ScopeConsentGrant], error) {
+		return j.client.UserGrants.ListForClient(ctx, task.ID, j.args.Client, &okta.ListOptions{After: after})
 	}
-	has, err := hasLive(ctx, page, func(g *okta.OAuth2ScopeConsentGrant) okta.Status { return g.Status })
+	has, err := hasLive(ctx, j, BucketUsers, list, func(g *okta.OAuth2ScopeConsentGrant) okta.Status { return g.Status })
 	if err != nil || !has {
 		return err
 	}
@@ -159,13 +156,17 @@ func (j *Job) verifyConsents(ctx context.Context, task *ledger.Task) error {
 }
 
 // hasLive reports whether a list has an item that is not revoked.
-func hasLive[T any](ctx context.Context, page *okta.Page[T], status func(*T) okta.Status) (bool, error) {
-	for item, err := range page.All(ctx) {
+func hasLive[T any](
+	ctx context.Context, j *Job, bucket string, list first[T], status func(*T) okta.Status,
+) (bool, error) {
+	for page, err := range pages(ctx, j, bucket, list, "") {
 		if err != nil {
 			return false, err
 		}
-		if status(item) != okta.StatusRevoked {
-			return true, nil
+		for i := range page.Items {
+			if status(&page.Items[i]) != okta.StatusRevoked {
+				return true, nil
+			}
 		}
 	}
 	return false, nil

@@ -47,6 +47,8 @@ type Job struct {
 	kind   ledger.Kind
 	args   Arguments
 	input  iter.Seq2[string, error]
+
+	outages *outages
 }
 
 // New returns the job of a kind. org is the org's URL. input yields the users of Arguments.From or Users, each an ID or
@@ -55,7 +57,7 @@ type Job struct {
 func New(
 	client *okta.Client, org string, kind ledger.Kind, args Arguments, input iter.Seq2[string, error],
 ) (*Job, error) {
-	j := &Job{client: client, org: org, kind: kind, args: args, input: input}
+	j := &Job{client: client, org: org, kind: kind, args: args, input: input, outages: newOutages()}
 	if kind == ledger.RevokeApp {
 		j.args.UsersOf = cmp.Or(args.UsersOf, Assigned)
 	}

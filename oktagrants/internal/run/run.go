@@ -47,7 +47,9 @@ type Runner struct {
 	MaxUse  float64       // as in the okta.Config of Client, for the plan; default 1
 	Window  time.Duration // of the org's rate limits, for the plan; default a minute
 
-	OnOutage func(steps.Outage) // called when calls begin to wait for Okta, after each probe, and when it is over; or nil
+	// OnOutage is called when calls begin to wait for Okta, after each probe, and when that is over. It must not call the
+	// Runner's methods. It may be nil.
+	OnOutage func(steps.Outage)
 
 	grace     time.Duration // for revokes in flight when the run is stopped; default 5 s
 	resolved  bool          // Prepare has tried to resolve all logins

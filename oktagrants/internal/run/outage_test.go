@@ -220,7 +220,12 @@ func TestInterruptedOutage(t *testing.T) {
 		<-ctx.Done()
 	}
 	c.change = (&outage{clock: c.clock, after: 20, lasts: time.Hour, fails: unavailable}).apply
-	summary, err := c.try(ctx, t)
+	p := c.start(ctx, t)
+	p.SetGrace(time.Hour) // of calls in flight, and not of those that wait
+	_, err := p.Prepare(ctx)
+	require.NoError(t, err)
+	summary, err := p.Run(ctx)
+	p.stop()
 	require.ErrorIs(t, err, run.ErrIncomplete)
 	assert.Equal(t, run.ExitIncomplete, summary.ExitCode())
 	assert.Equal(t, 1, c.clock.waits)

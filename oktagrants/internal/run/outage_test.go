@@ -117,7 +117,11 @@ func TestOutageOfOneRoute(t *testing.T) {
 				}
 				return fails(req)
 			}
-			o := &outage{clock: c.clock, after: 1, lasts: 10 * time.Minute, fails: only}
+			lasts := 10 * time.Minute
+			if name == "read-only mode" { // which Okta announces
+				lasts = 2 * time.Hour
+			}
+			o := &outage{clock: c.clock, after: 1, lasts: lasts, fails: only}
 			c.change = o.apply
 			if name == "503" {
 				c.clock.waiting = func(context.Context) { // all workers have met the outage

@@ -85,8 +85,15 @@ func (c *cli) root() *cobra.Command {
 The org and the credentials are those of Okta's SDKs: OKTA_CLIENT_ORGURL, OKTA_CLIENT_TOKEN and so on, or okta.yaml.
 "oktagrants demo" runs the same commands on an org in memory, with no account.
 
-Exit codes: 0 done and verified, or the plan was shown; 1 something failed or is left; 2 the command, the configuration
-or the credentials are wrong; 3 interrupted or incomplete: run it again.`,
+Exit codes:
+  0  all is done and was read again, or the plan was shown
+  1  the run has ended: something failed, is left or could not be verified; the same command tries that again
+  2  a person must help: the command, the configuration, the credentials or their rights are wrong, a proxy or a
+     certificate prevents all calls, or the ledger is damaged, of another version, or must not be written
+  3  the run was stopped by a signal, a full disk or an outage: the same command goes on
+
+While Okta does not respond, a run pauses and says so. It tries one call again and again, at first after a second, then
+each minute, for up to 12 hours, and fails nothing meanwhile. On several machines, each of them does so by itself.`,
 		Example: `  oktagrants demo review
   oktagrants doctor`,
 		Version:           version(),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -71,7 +72,7 @@ func codeOf(err error) int {
 	switch steps.Class(err) {
 	case steps.ClassCanceled:
 		return run.ExitIncomplete
-	case steps.ClassAuthentication, steps.ClassScope, steps.ClassForbidden, steps.ClassInvalid:
+	case steps.ClassAuthentication, steps.ClassScope, steps.ClassForbidden, steps.ClassInvalid, steps.ClassIntercepted:
 		return run.ExitUsage
 	}
 	return run.ExitFailed
@@ -145,8 +146,24 @@ func advice(err error) string {
 		return storageAdvice(err)
 	case steps.ClassNetwork:
 		return networkAdvice(err)
+	case steps.ClassIntercepted:
+		return interceptedAdvice(err)
 	}
 	return ""
+}
+
+// interceptedAdvice is for what does not pass by itself.
+func interceptedAdvice(err error) string {
+	response, ok := errors.AsType[*okta.Error](err)
+	switch {
+	case ok && response.StatusCode == http.StatusProxyAuthRequired, strings.Contains(err.Error(), "Proxy Authentication"):
+		return "the proxy demands credentials: set them in HTTPS_PROXY or OKTA_CLIENT_PROXY_USERNAME and _PASSWORD"
+	case ok:
+		return "this is no response of Okta, but of something on the way, such as a captive portal: sign in to the network, " +
+			"or check the org's URL"
+	}
+	return "the certificate is not trusted: check the org's URL, the clock, and whether a proxy replaces certificates, whose " +
+		"own one then belongs into the system's store"
 }
 
 func missingScope(err error) string {
@@ -165,10 +182,18 @@ func forbiddenAdvice(err error) string {
 }
 
 func storageAdvice(err error) string {
-	if _, ofNetwork := errors.AsType[*net.OpError](err); ofNetwork || !errors.Is(err, ledger.ErrStorage) {
+	_, ofNetwork := errors.AsType[*net.OpError](err)
+	switch {
+	case errors.Is(err, ledger.ErrCorrupt):
+		return "what it holds cannot be trusted: keep the file for an examination, and begin again with another --run"
+	case errors.Is(err, ledger.ErrVersion):
+		return "use the version of oktagrants that wrote it, or begin again with another --run"
+	case errors.Is(err, ledger.ErrDenied):
+		return "let this user write the file and its folder, or the database role its tables"
+	case ofNetwork || !errors.Is(err, ledger.ErrStorage):
 		return ""
 	}
-	return "make room on the disk, or the folder writable"
+	return "make room on the disk"
 }
 
 // networkAdvice is for errors of no other class, not all of which come from the network.

@@ -74,7 +74,7 @@ func (c *cli) carryOut(ctx context.Context, j *job) error {
 	}
 	r := &run.Runner{
 		Ledger: l, Job: work, Client: t.client, Meter: t.meter,
-		Workers: j.workers, MaxUse: t.config.RateLimiter.MaxUse, Window: t.window,
+		Workers: j.workers, MaxUse: t.config.RateLimiter.MaxUse, Window: t.window, OnOutage: c.sayOutage(),
 	}
 	err = c.prepareAndRun(ctx, t, j, r)
 	if closed := l.Close(); err == nil && closed != nil {
@@ -256,6 +256,7 @@ func (c *cli) engine(t *target, j *job, r *run.Runner) engine {
 func (c *cli) showResult(ctx context.Context, j *job, r *run.Runner, summary *run.Summary) error {
 	result := newResult(j.run, summary.Run, summary.Counts)
 	result.Calls, result.Seconds = summary.Calls, (j.prepared + summary.Ended.Sub(summary.Began)).Seconds()
+	result.Paused = summary.Paused.Seconds()
 	result.Blind, result.Ignored = r.Job.Blind(summary.Run.Ended), j.ignored
 	if path := c.demoPage(j); path != "" && summary.Err == nil {
 		result.Report = path
@@ -293,6 +294,9 @@ func (c *cli) stopped(j *job, err error) error {
 		return &failure{code, err}
 	case steps.ClassCanceled:
 		return &failure{code, fmt.Errorf("interrupted; nothing is lost: go on with: %s", c.again(j))}
+	}
+	if errors.Is(err, ledger.ErrCorrupt) || errors.Is(err, ledger.ErrVersion) { // the same command cannot go on
+		return &failure{code, err}
 	}
 	text := err.Error()
 	if advice := advice(err); advice != "" {

@@ -194,7 +194,7 @@ func TestOffboardUnknownUsers(t *testing.T) {
 
 	o = m.run(args...)
 	o.fails(t, 1, "2 not_found")
-	assert.Contains(t, o.err, "0 users, and 2 who could not be found: they are looked up again, and dealt with if they exist")
+	assert.Contains(t, o.err, "1 user, and 1 who could not be found: they are looked up again, and dealt with if they exist")
 }
 
 func TestOffboardNobody(t *testing.T) {

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
+	"github.com/grantkit/okta/oktagrants/internal/report"
 	"github.com/grantkit/okta/oktagrants/internal/run"
+	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
 
 const (
@@ -75,6 +77,21 @@ func (p *progress) line() {
 	_, _ = io.WriteString(p.out, "\r"+text+"\x1b[K")
 }
 
+// sayOutage says that a run waits for Okta, and that it goes on: once for each outage, even without progress.
+func (c *cli) sayOutage() func(steps.Outage) {
+	var said time.Time
+	return func(outage steps.Outage) {
+		switch {
+		case outage.Over:
+			c.say("Okta responds again, after %s: going on", duration(time.Since(outage.Since)))
+		case !said.Equal(outage.Since):
+			said = outage.Since
+			c.say("paused: Okta does not respond (%s); it is tried again at least each minute, for up to %.0f hours, and "+
+				"nothing is lost; interrupt to stop", report.Visible(outage.Err.Error()), steps.MaxOutage.Hours())
+		}
+	}
+}
+
 // progressText is one line in ASCII.
 func progressText(p run.Progress) string {
 	if p.Phase == "" {
@@ -86,6 +103,9 @@ func progressText(p run.Progress) string {
 	}
 	if p.Phase == ledger.Listing {
 		parts[0] += " so far"
+	}
+	if !p.Paused.IsZero() {
+		parts = append(parts, "paused since "+p.Paused.UTC().Format("15:04 MST")+": Okta does not respond")
 	}
 	parts = append(parts, count(int(p.PerMinute))+" calls a minute")
 	if p.Share > 0 {

@@ -32,6 +32,7 @@ type result struct {
 	Revoked    map[string]int            `json:"revoked"`
 	Calls      int                       `json:"calls,omitempty"`          // by this process
 	Seconds    float64                   `json:"seconds,omitempty"`        // of this process
+	Paused     float64                   `json:"paused,omitempty"`         // of these, how many it has waited for Okta
 	Blind      []string                  `json:"blind"`                    // what the run cannot see
 	Ignored    []string                  `json:"ignoredColumns,omitempty"` // of the list of users
 	Report     string                    `json:"report,omitempty"`
@@ -44,6 +45,7 @@ var stateNames = map[ledger.State]string{
 	ledger.Failed:   "failed",
 	ledger.Verified: "verified",
 	ledger.Left:     "left",
+	ledger.Gone:     "gone",
 }
 
 func newResult(path string, r ledger.Run, counts ledger.Counts) *result {
@@ -165,6 +167,9 @@ func (r *result) facts() []fact {
 		took := time.Duration(r.Seconds * float64(time.Second))
 		add("Calls", fmt.Sprintf("%s in %s", count(r.Calls), duration(took)))
 	}
+	if paused := time.Duration(r.Paused * float64(time.Second)); paused > 0 {
+		add("Paused", duration(paused)+", while Okta did not respond")
+	}
 	add("Began", r.Began.UTC().Format(minute))
 	if !r.Ended.IsZero() {
 		add("Ended", r.Ended.UTC().Format(minute))
@@ -201,12 +206,12 @@ func forPeople(kind ledger.Kind, states map[string]int) map[string]int {
 			state = "not begun"
 		case stateNames[ledger.Started]:
 			state = "with unknown outcome"
-		case stateNames[ledger.Left]:
-			state = "not verified"
 		case stateNames[ledger.Done]:
 			if kind != ledger.Review {
 				state = "done and not verified yet"
 			}
+		case stateNames[ledger.Gone]:
+			state = "gone (deleted meanwhile)"
 		}
 		named[state] = n
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 	"github.com/grantkit/okta/oktagrants/internal/run"
+	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
 
 // ErrCanceled means that somebody has canceled the run. The same command goes on with it.
@@ -58,7 +60,7 @@ func (r *runRow) resume(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.
 	var open, unfinished bool
 	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM fleet_ranges WHERE run_id = $1),
 		EXISTS (SELECT 1 FROM ledger_tasks WHERE run_id = $1 AND state = ANY($2))`,
-		r.id, states(ledger.Working)).Scan(&open, &unfinished)
+		r.id, numbers(run.Open(r.kind))).Scan(&open, &unfinished)
 	switch {
 	case err != nil:
 		return err
@@ -177,7 +179,9 @@ type Command struct {
 	Org    Org
 	Log    *slog.Logger
 
-	rate rate
+	rate   rate
+	waited atomic.Int64              // nanoseconds of the outages of this process that are over
+	paused atomic.Pointer[time.Time] // since when calls of this process wait for Okta; nil if they do not
 }
 
 // Run puts the run's tasks into the queue, takes part in the work, and returns when the run has ended. If ctx ends
@@ -191,13 +195,15 @@ func (c *Command) Run(ctx context.Context) (run.Summary, error) {
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", run.ErrIncomplete, err)
 	}
-	return c.Runner.Summarize(context.WithoutCancel(ctx), began, err)
+	summary, err := c.Runner.Summarize(context.WithoutCancel(ctx), began, err)
+	summary.Paused = time.Duration(c.waited.Load())
+	return summary, err
 }
 
 // takePart works for the run's org until the run has ended or was canceled.
 func (c *Command) takePart(parent context.Context) error {
 	ctx, end := context.WithCancelCause(parent)
-	worker := &Worker{Target: c.Target, Workers: c.Runner.Workers, Log: c.Log}
+	worker := &Worker{Target: c.Target, Workers: c.Runner.Workers, Log: c.Log, OnOutage: c.observe}
 	var working sync.WaitGroup
 	defer working.Wait()
 	defer end(nil)
@@ -218,6 +224,17 @@ func (c *Command) takePart(parent context.Context) error {
 			return context.Cause(ctx)
 		case <-ticker.C:
 		}
+	}
+}
+
+// observe notes an outage of this process.
+func (c *Command) observe(outage steps.Outage) {
+	if c.paused.Store(&outage.Since); outage.Over {
+		c.paused.Store(nil)
+		c.waited.Add(int64(time.Since(outage.Since)))
+	}
+	if c.Runner.OnOutage != nil {
+		c.Runner.OnOutage(outage)
 	}
 }
 
@@ -247,6 +264,9 @@ func (c *Command) look(ctx context.Context) (bool, error) {
 func (c *Command) Progress() run.Progress {
 	p := c.Runner.Progress()
 	p.PerMinute, p.Remaining = c.rate.read()
+	if since := c.paused.Load(); since != nil {
+		p.Paused = *since
+	}
 	return p
 }
 

@@ -32,6 +32,9 @@ const (
 	rangeTasks  = 50              // of one range
 	refusalWait = 5 * time.Minute // before a worker tries refused credentials again
 
+	// outageWait is how long a worker to which Okta does not respond leaves a range that it has put back to others.
+	outageWait = 10 * time.Second
+
 	spell      = 5 * time.Minute // a worker stays with a range; then the range goes back into the queue
 	jobTimeout = 9 * time.Minute // River's, never reached
 	rescue     = 10 * time.Minute

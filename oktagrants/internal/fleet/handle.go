@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/riverqueue/river"
 
@@ -78,6 +79,9 @@ func (s *session) work(ctx context.Context, j *job) {
 			return
 		case limited.Err() != nil: // the run was canceled, or the spell is over
 			s.persist(ctx, "to put a range back", func(ctx context.Context) error { return s.putBack(ctx, j) })
+			if since, _ := r.runner.Job.Outage(); !since.IsZero() {
+				wait(s.done, outageWait) //nolint:contextcheck // it ends with the session
+			}
 			return
 		case !passes(err):
 			s.end(refused(err))
@@ -93,8 +97,10 @@ func (s *session) work(ctx context.Context, j *job) {
 // passes reports whether an error that stops a run may pass by itself.
 func passes(err error) bool {
 	switch steps.Class(err) {
-	case steps.ClassAuthentication, steps.ClassScope, steps.ClassForbidden:
+	case steps.ClassAuthentication, steps.ClassScope, steps.ClassForbidden, steps.ClassIntercepted:
 		return false
+	case steps.ClassStorage:
+		return run.ExitCode(err) == run.ExitIncomplete
 	}
 	return true
 }
@@ -175,8 +181,20 @@ func (s *session) runner(ctx context.Context, l *ledger.Ledger) (*run.Runner, er
 	}
 	return &run.Runner{
 		Ledger: l, Job: job, Client: s.org.Client, Meter: s.org.Meter,
-		Workers: max(1, s.worker.workers()/jobsAtATime),
+		Workers: max(1, s.worker.workers()/jobsAtATime), OnOutage: s.reportOutage,
 	}, nil
+}
+
+// reportOutage says that calls of this worker wait for Okta.
+func (s *session) reportOutage(outage steps.Outage) {
+	if s.worker.OnOutage != nil {
+		s.worker.OnOutage(outage)
+	}
+	if outage.Over {
+		s.log.Warn("Okta responds again", "after", time.Since(outage.Since).Round(time.Second))
+		return
+	}
+	s.log.Warn("Okta does not respond: calls wait", "since", outage.Since, "error", outage.Err)
 }
 
 // watchRuns stops the work for runs that were canceled or have ended.

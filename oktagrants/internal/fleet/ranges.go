@@ -68,19 +68,19 @@ func (r *runRow) enqueue(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx
 	rows, err := tx.Query(ctx, `INSERT INTO fleet_ranges (run_id, phase, first, last)
 		SELECT $1, $2, min(seq), max(seq) FROM (
 			SELECT seq, (row_number() OVER (ORDER BY seq) - 1) / $3 AS n FROM ledger_tasks
-			WHERE run_id = $1 AND state = ANY($4) AND class <> $5
+			WHERE run_id = $1 AND state = ANY($4)
 		) AS numbered GROUP BY n RETURNING first, last`,
-		r.id, r.phase, rangeTasks, states(r.phase), ledger.Duplicate)
+		r.id, r.phase, rangeTasks, numbers(run.States(r.phase)))
 	if err != nil {
 		return 0, err
 	}
 	return r.insertJobs(ctx, tx, queue, rows)
 }
 
-// states are the states of the tasks that a phase deals with.
-func states(phase ledger.Phase) []int64 {
+// numbers are states as the database has them.
+func numbers(states []ledger.State) []int64 {
 	var numbers []int64
-	for _, state := range run.States(phase) {
+	for _, state := range states {
 		numbers = append(numbers, int64(state))
 	}
 	return numbers
@@ -96,7 +96,19 @@ func (r *runRow) insertJobs(ctx context.Context, tx pgx.Tx, queue *river.Client[
 	if err != nil || len(jobs) == 0 {
 		return 0, err
 	}
-	return queue.InsertManyFastTx(ctx, tx, jobs)
+	return queue.InsertManyFastTx(ctx, tx, spread(jobs))
+}
+
+// spread puts jobs into an order in which the first ones are from all parts of the list, as run.Runner begins a list.
+func spread(jobs []river.InsertManyParams) []river.InsertManyParams {
+	stride := (len(jobs) + jobsAtATime - 1) / jobsAtATime
+	order := make([]river.InsertManyParams, 0, len(jobs))
+	for from := range stride {
+		for i := from; i < len(jobs); i += stride {
+			order = append(order, jobs[i])
+		}
+	}
+	return order
 }
 
 func (r *runRow) keepPhase(ctx context.Context, tx pgx.Tx) error {

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
 
 const defaultWorkers = 20
@@ -18,6 +20,8 @@ type Worker struct {
 	Orgs    []Org
 	Workers int // tasks at a time for each org; default 20
 	Log     *slog.Logger
+
+	OnOutage func(steps.Outage) // called when calls of this worker begin to wait for Okta and when that is over; or nil
 
 	pace pace // default normal
 }

@@ -39,16 +39,18 @@ func (l *Ledger) Start(ctx context.Context, task *Task) error {
 	return nil
 }
 
-// Finish keeps the outcome of a task: State, Status, Found, Revoked, Error and Class. If the State is Verified or Left, Checked
-// is now; otherwise Finished is, and Checked is zero. It returns when all of that is durable.
+// Finish keeps the outcome of a task: State, Status, Found, Revoked, Error and Class. If the State is Verified or Left,
+// Checked is now; otherwise Finished is, and Checked is zero, but for a task that is Done and could not be verified: its
+// Finished stays. It returns when all of that is durable.
 //
 // If ctx ends, the outcome may be kept, all of it, or not.
 func (l *Ledger) Finish(ctx context.Context, task *Task) error {
 	c := &change{task: *task}
 	now := moment(millis(l.now()))
-	if task.State == Verified || task.State == Left {
+	switch {
+	case task.State == Verified || task.State == Left:
 		c.task.Checked = now
-	} else {
+	case task.State != Done || task.Class == "":
 		c.task.Finished, c.task.Checked = now, time.Time{}
 	}
 	if err := l.encode(c); err != nil {
@@ -63,7 +65,7 @@ func (l *Ledger) Finish(ctx context.Context, task *Task) error {
 }
 
 // Resolve keeps the ID, Login, Name and Status of a task that was given by login. If another task has that ID, this
-// one is no work any more: its State becomes Done, and its Class [Duplicate].
+// one is no work any more: its State becomes [Same].
 func (l *Ledger) Resolve(ctx context.Context, task Task) error {
 	if task.ID == "" || len(task.ID) > maxKey {
 		return fmt.Errorf("resolve task %d: invalid ID %.40q", task.Seq, task.ID)
@@ -105,6 +107,7 @@ func (l *Ledger) encode(c *change) error {
 // standing is what a change may change of a task, as it is kept.
 type standing struct {
 	kind                     TaskKind
+	resolved                 bool // it has an ID
 	state                    State
 	tries                    int
 	began, finished, checked int64
@@ -162,12 +165,14 @@ func (l *Ledger) readStandings(
 	}
 	tasks := make(map[int64]*standing, len(batch))
 	rows, err := q.QueryContext(ctx,
-		`SELECT seq, kind, status, state, tries, began, finished, checked, class, error, found, revoked FROM ledger_tasks
-		WHERE run_id = $1 AND seq IN (`+strings.Join(marks, ", ")+`) ORDER BY seq`+l.dialect.lock, args...)
+		`SELECT seq, kind, id, status, state, tries, began, finished, checked, class, error, found, revoked
+		FROM ledger_tasks WHERE run_id = $1 AND seq IN (`+strings.Join(marks, ", ")+`) ORDER BY seq`+l.dialect.lock, args...)
 	_, err = scanAll(rows, err, func(rows *sql.Rows) (seq int64, err error) {
 		s := &standing{}
-		err = rows.Scan(&seq, &s.kind, &s.status, &s.state, &s.tries, &s.began, &s.finished, &s.checked, &s.class,
+		var id string
+		err = rows.Scan(&seq, &s.kind, &id, &s.status, &s.state, &s.tries, &s.began, &s.finished, &s.checked, &s.class,
 			&s.error, &s.found, &s.revoked)
+		s.resolved = id != ""
 		tasks[seq] = s
 		return seq, errors.Join(err, s.count())
 	})
@@ -234,12 +239,13 @@ func (c *change) resolve(ctx context.Context, q querier, run int64, s *standing)
 		WHERE run_id = $1 AND kind = $2 AND id = $3 AND id <> '' AND seq <> $4`, run, s.kind, id, t.Seq)
 	err = scanOne(rows, err, &other)
 	if err == nil {
-		s.state, s.class, s.error = Done, Duplicate, fmt.Sprintf("the user of task %d", other)
+		s.state, s.class, s.error = Same, "", fmt.Sprintf("the user of task %d", other)
 		s.finished = millis(t.Finished)
 		id = ""
 	} else if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
+	s.resolved = id != ""
 	_, err = q.ExecContext(ctx, `UPDATE ledger_tasks SET id = $1, login = $2, name = $3
 		WHERE run_id = $4 AND seq = $5`, id, clean(t.Login), clean(t.Name), run, t.Seq)
 	return err

@@ -20,6 +20,8 @@ const (
 	tokenCounter     = "tokens"
 	unnamedCounter   = "unnamed" // grants
 	duplicateCounter = "duplicates"
+
+	unresolvedCounter = "unresolved"
 )
 
 // counters are changes of counters, by name.
@@ -31,12 +33,15 @@ func stateCounter(kind TaskKind, state State) string {
 
 // add counts a task n times.
 func (c counters) add(s *standing, n int) {
-	if s.state == Done && s.class == Duplicate {
+	if s.state == Same {
 		c[duplicateCounter] += n
 		return
 	}
 	c[stateCounter(s.kind, s.state)] += n
-	if s.state == Failed || s.state == Left {
+	if !s.resolved {
+		c[unresolvedCounter] += n
+	}
+	if s.hasProblem() {
 		c[classCounter+" "+s.class] += n
 	}
 	if s.tries > 1 {
@@ -48,6 +53,11 @@ func (c counters) add(s *standing, n int) {
 	for what, times := range s.amounts.revoked {
 		c[revokedCounter+" "+what] += n * times
 	}
+}
+
+// hasProblem reports whether the class of a task counts: it failed, is left, or could not be verified.
+func (s *standing) hasProblem() bool {
+	return s.state == Failed || s.state == Left || (s.state == Done && s.class != "")
 }
 
 // amounts is how much a task found and revoked.
@@ -133,8 +143,10 @@ func (c *Counts) set(counter string, value int) error {
 		c.NotJudged = value
 	case duplicateCounter:
 		c.Duplicates = value
+	case unresolvedCounter:
+		c.Unresolved = value
 	default:
-		return fmt.Errorf("unknown counter %q", counter)
+		return fmt.Errorf("%w: unknown counter %q", ErrCorrupt, counter)
 	}
 	return nil
 }

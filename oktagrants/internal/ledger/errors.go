@@ -24,6 +24,10 @@ var (
 	ErrStorage = errors.New("the storage of the ledger failed")
 	// ErrPart means that a part of the ledger is missing.
 	ErrPart = errors.New("a part of the ledger is missing")
+	// ErrCorrupt means that the content of the ledger is damaged.
+	ErrCorrupt = errors.New("the ledger is damaged")
+	// ErrDenied means that the ledger must not be written or read with the rights of this process.
+	ErrDenied = errors.New("the ledger cannot be accessed")
 	// ErrGone means that the file of an open ledger was deleted, moved or replaced. What is written to it is lost.
 	ErrGone = errors.New("the ledger is gone")
 )

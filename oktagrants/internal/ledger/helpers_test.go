@@ -102,7 +102,7 @@ func scan(tasks []ledger.Task, tokens []ledger.Access) ledger.Counts {
 		Classes: map[string]int{}, Revoked: map[string]int{}, Tokens: len(tokens),
 	}
 	for _, task := range tasks {
-		if task.Class == ledger.Duplicate {
+		if task.State == ledger.Same {
 			c.Duplicates++
 			continue
 		}
@@ -110,7 +110,10 @@ func scan(tasks []ledger.Task, tokens []ledger.Access) ledger.Counts {
 			c.Tasks[task.Kind] = map[ledger.State]int{}
 		}
 		c.Tasks[task.Kind][task.State]++
-		if task.State == ledger.Failed || task.State == ledger.Left {
+		if task.ID == "" {
+			c.Unresolved++
+		}
+		if task.State == ledger.Failed || task.State == ledger.Left || (task.State == ledger.Done && task.Class != "") {
 			c.Classes[task.Class]++
 		}
 		if task.Tries > 1 {
@@ -157,9 +160,9 @@ func execute(t *testing.T, target, statement string) {
 
 func newerVersion(target string) string {
 	if strings.Contains(target, "#") {
-		return "UPDATE ledger_migrations SET version = 2"
+		return "UPDATE ledger_migrations SET version = 3 WHERE version = 2"
 	}
-	return "PRAGMA user_version = 2"
+	return "PRAGMA user_version = 3"
 }
 
 // lockSQLite writes a file as another program does, until unlock is called.

@@ -252,6 +252,15 @@ func (l *Ledger) SetStop(ctx context.Context, why string) error {
 	})
 }
 
+// SetPause keeps that the process waits, and why, empty for no more. It leaves alone why a process has stopped.
+func (l *Ledger) SetPause(ctx context.Context, why string) error {
+	return l.writeRun(ctx, "keep that the run waits", func(ctx context.Context, q querier, id int64) error {
+		_, err := q.ExecContext(ctx,
+			`UPDATE ledger_runs SET stop = $1 WHERE run_id = $2 AND (stop = '' OR stop LIKE 'paused %')`, clean(why), id)
+		return err
+	})
+}
+
 // clean is text as both databases keep it: Postgres refuses NUL and what is not UTF-8.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {

@@ -367,14 +367,14 @@ func TestOtherVersionIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		execute(t, target, "UPDATE ledger_runs SET version = 0")
 		_, _, err = l.Begin(t.Context(), spec)
-		require.EqualError(t, err, "the run was begun for something else: version was 0, is 1")
+		require.EqualError(t, err, "the run was begun for something else: version was 0, is 2")
 		require.NoError(t, l.Close())
 
 		execute(t, target, newerVersion(target))
 		for _, mode := range []ledger.Mode{ledger.Read, ledger.Write} {
 			_, err = ledger.Open(t.Context(), target, mode)
 			require.ErrorIs(t, err, ledger.ErrVersion)
-			require.ErrorContains(t, err, "its format is 2, and this program's is 1")
+			require.ErrorContains(t, err, "its format is 3, and this program's is 2")
 		}
 	})
 }

@@ -63,10 +63,12 @@ type State int
 const (
 	Pending  State = iota // nothing was done
 	Started               // the intent to revoke is on record, the outcome is not
-	Done                  // its step succeeded
+	Done                  // its step succeeded; if it has an Error, the read that was to verify it failed
 	Failed                // its step failed: Error and Class say why
 	Verified              // it was done, and a read afterwards found nothing left
-	Left                  // it was done, but a read afterwards found something left, or failed
+	Left                  // it was done, but a read afterwards found something left: it is done again
+	Gone                  // the user, app or authorization server was deleted meanwhile: nothing is left to do
+	Same                  // its login turned out to be the user of another task: it is no work, and has no ID
 )
 
 // Task is what is to be done for one user, app or authorization server, and what was done.
@@ -92,9 +94,6 @@ type Task struct {
 // ClientID is the client ID of a task's app. It is what the app authenticates with, and kept as its Login. The client ID
 // of an app is its ID unless another one was set when the app was made.
 func (t *Task) ClientID() string { return cmp.Or(t.Login, t.ID) }
-
-// Duplicate is the Class of a task whose login turned out to be the user of another task. It is Done, and no work.
-const Duplicate = "duplicate"
 
 // AccessKind is a kind of access.
 type AccessKind string
@@ -146,8 +145,9 @@ type Revoked struct {
 // Counts says how many tasks of each kind are in each state, and what they found and revoked.
 type Counts struct {
 	Tasks      map[TaskKind]map[State]int
-	Duplicates int            // tasks that turned out to be another's, see Ledger.Resolve; not in Tasks
-	Classes    map[string]int // tasks that failed or are left, by class
+	Duplicates int            // tasks in the state Same; not in Tasks
+	Unresolved int            // tasks in Tasks whose login is not resolved to an ID
+	Classes    map[string]int // tasks that failed, are left or could not be verified, by class
 	Again      int            // tasks whose step began more than once
 	Grants     int            // found
 	Tokens     int            // found, see Ledger.AddTokens

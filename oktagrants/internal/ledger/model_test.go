@@ -117,7 +117,7 @@ func (m *model) task() *ledger.Task {
 		return nil
 	}
 	task := &m.tasks[m.random.IntN(len(m.tasks))]
-	if task.Class == ledger.Duplicate {
+	if task.State == ledger.Same {
 		return nil
 	}
 	return task
@@ -139,9 +139,9 @@ func (m *model) resolve(t *testing.T, l *ledger.Ledger) {
 		task.ID = found.ID
 		return
 	}
-	task.State, task.Class = ledger.Done, ledger.Duplicate
+	task.State, task.Class = ledger.Same, ""
 	task.Error = fmt.Sprintf("the user of task %d", m.tasks[other].Seq)
-	for kept, err := range l.Tasks(t.Context(), ledger.Done) {
+	for kept, err := range l.Tasks(t.Context(), ledger.Same) {
 		require.NoError(t, err)
 		if kept.Seq == task.Seq {
 			task.Finished = kept.Finished
@@ -168,10 +168,11 @@ func (m *model) finish(t *testing.T, l *ledger.Ledger) {
 	if task == nil {
 		return
 	}
-	task.State = pick(m.random, ledger.Done, ledger.Failed, ledger.Verified, ledger.Left)
+	task.State = pick(m.random, ledger.Done, ledger.Failed, ledger.Verified, ledger.Left, ledger.Gone)
 	task.Class, task.Error = "", ""
 	task.Status = pick(m.random, "ACTIVE", "INACTIVE")
-	if task.State == ledger.Failed || task.State == ledger.Left {
+	unverified := task.State == ledger.Done && m.random.IntN(2) == 0
+	if task.State == ledger.Failed || task.State == ledger.Left || unverified {
 		task.Class, task.Error = pick(m.random, "server", "forbidden"), "it failed"
 	}
 	task.Found, task.Revoked = nil, nil

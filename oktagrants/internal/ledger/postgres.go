@@ -112,7 +112,20 @@ var sessionDefaults = map[string]string{
 }
 
 // migrations are the steps from each version of the schema to the next.
-var migrations = [][]string{schema}
+var migrations = [][]string{schema, toVersion2}
+
+// toVersion2 gives two cases states of their own: a task of the user of another task was Done (2), with the class
+// duplicate, and is Same (7); a task that could not be verified was Left (5), and is Done.
+var toVersion2 = []string{
+	`UPDATE ledger_tasks SET state = 7, class = '' WHERE class = 'duplicate'`,
+	`UPDATE ledger_tasks SET state = 2 WHERE state = 5 AND class <> 'left'`,
+	`DELETE FROM ledger_counters WHERE name LIKE 'task %'`,
+	`INSERT INTO ledger_counters (run_id, shard, name, value) SELECT run_id, 0, 'task ' || kind || ' ' || state, COUNT(*)
+		FROM ledger_tasks WHERE state <> 7 GROUP BY run_id, kind, state`,
+	`INSERT INTO ledger_counters (run_id, shard, name, value) SELECT run_id, 0, 'unresolved', COUNT(*)
+		FROM ledger_tasks WHERE state <> 7 AND id = '' GROUP BY run_id`,
+	`UPDATE ledger_runs SET version = 2`,
+}
 
 // prepare brings the schema to this program's version.
 func (p *postgres) prepare(ctx context.Context, mode Mode) error {
@@ -265,6 +278,12 @@ func (p *postgres) reason(err error) error {
 	e := (*pgconn.PgError)(nil)
 	if errors.As(err, &e) && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "54")) {
 		return err // what was to be written is wrong
+	}
+	if e != nil && e.Code == "42501" { // insufficient_privilege
+		return fmt.Errorf("%w: %w: %w", ErrStorage, ErrDenied, err)
+	}
+	if e != nil && strings.HasPrefix(e.Code, "XX00") && e.Code != "XX000" { // data_corrupted, index_corrupted
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	if e != nil || transient(err) {
 		return fmt.Errorf("%w: %w", ErrStorage, err)

@@ -312,3 +312,33 @@ func TestRunIsBegunAnewByManyAtOnce(t *testing.T) {
 	require.Len(t, tasks, 1)
 	assert.Equal(t, run.Arguments, tasks[0].ID)
 }
+
+// A database that the version before wrote is brought to the states of this one, with its counters.
+func TestPostgresMigratesStates(t *testing.T) {
+	t.Parallel()
+	target := pgtest.Database(t) + "#old"
+	l := begin(t, target, 4)
+	require.NoError(t, l.Close())
+	for _, statement := range []string{
+		`UPDATE ledger_tasks SET state = 2, class = 'duplicate', id = '' WHERE seq = 1`,
+		`UPDATE ledger_tasks SET state = 5, class = 'left' WHERE seq = 2`,
+		`UPDATE ledger_tasks SET state = 5, class = 'server' WHERE seq = 3`,
+		`UPDATE ledger_tasks SET id = '', given = 'ada@example.com' WHERE seq = 4`,
+		`DELETE FROM ledger_counters`,
+		`INSERT INTO ledger_counters SELECT run_id, 0, c.name, c.value FROM ledger_runs, (VALUES ('task user 0', 1),
+			('task user 5', 2), ('class left', 1), ('class server', 1), ('duplicates', 1)) AS c (name, value)`,
+		`UPDATE ledger_runs SET version = 1`,
+		`DELETE FROM ledger_migrations WHERE version = 2`,
+	} {
+		execute(t, target, statement)
+	}
+	_, err := ledger.Open(t.Context(), target, ledger.Read)
+	require.ErrorIs(t, err, ledger.ErrVersion)
+
+	l = open(t, target, ledger.Write)
+	assertCounts(t, l)
+	c := counts(t, l)
+	assert.Equal(t, map[ledger.State]int{ledger.Pending: 1, ledger.Left: 1, ledger.Done: 1}, c.Tasks[ledger.User])
+	assert.Equal(t, 1, c.Duplicates)
+	assert.Equal(t, 1, c.Unresolved)
+}

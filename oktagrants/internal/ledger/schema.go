@@ -1,7 +1,7 @@
 package ledger
 
 // formatVersion is the version of the schema, and of what its rows mean.
-const formatVersion = 1
+const formatVersion = 2
 
 // schema is understood by SQLite and by Postgres. Times are milliseconds since 1970, 0 for none. Empty text is none.
 //

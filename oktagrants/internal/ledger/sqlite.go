@@ -441,12 +441,14 @@ func (f *sqliteFile) reason(err error) error {
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG:
 		return err // what was to be written is wrong
 	case sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("it is not a ledger: %w", err)
+		return fmt.Errorf("%w: it is not a ledger: %w", ErrCorrupt, err)
+	case sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: another program has locked it: %w", ErrLocked, err)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
 		return fmt.Errorf("%w: the file or its folder cannot be written, which SQLite needs even to read; "+
-			"copied to a folder of your own, the file can be read: %w", ErrStorage, err)
+			"copied to a folder of your own, the file can be read: %w: %w", ErrStorage, ErrDenied, err)
 	default:
 		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}

@@ -86,28 +86,31 @@ func (l *Ledger) insertTasks(ctx context.Context, q querier, run, seq int64, tas
 				clean(t.Login), clean(t.Name), clean(t.Status))
 		}
 		rows, err := q.QueryContext(ctx, `INSERT INTO ledger_tasks (run_id, seq, kind, id, given, login, name, status)
-			VALUES `+v.String()+` ON CONFLICT DO NOTHING RETURNING kind`, v.args...)
-		kinds, err := scanAll(rows, err, func(rows *sql.Rows) (kind TaskKind, err error) {
-			err = rows.Scan(&kind)
-			return kind, err
+			VALUES `+v.String()+` ON CONFLICT DO NOTHING RETURNING kind, id`, v.args...)
+		added, err := scanAll(rows, err, func(rows *sql.Rows) (*standing, error) {
+			var id string
+			s := &standing{}
+			err := rows.Scan(&s.kind, &id)
+			s.resolved = id != ""
+			return s, err
 		})
 		if err != nil {
 			return err
 		}
-		for _, kind := range kinds {
-			counts[stateCounter(kind, Pending)]++
+		for _, s := range added {
+			counts.add(s, 1)
 		}
 	}
 	return nil
 }
 
 // Next returns the next tasks to work on, by Seq: at most limit with a Seq above after, in one of the states, or in
-// any if none is given. Duplicates are not among them.
+// any if none is given. Tasks in the state [Same] are not among them.
 func (l *Ledger) Next(ctx context.Context, after int64, limit int, states ...State) ([]Task, error) {
-	return l.readTasks(ctx, after, limit, `class <> '`+Duplicate+`'`+in(states))
+	return l.readTasks(ctx, after, limit, "state <> "+strconv.Itoa(int(Same))+in(states))
 }
 
-// Tasks returns all tasks by Seq, or those in one of the states, duplicates too. An error ends it.
+// Tasks returns all tasks by Seq, or those in one of the states, those in the state [Same] too. An error ends it.
 func (l *Ledger) Tasks(ctx context.Context, states ...State) iter.Seq2[Task, error] {
 	return stream(func(last Task) ([]Task, error) {
 		return l.readTasks(ctx, last.Seq, pageSize, "1 = 1"+in(states))
@@ -209,6 +212,8 @@ func decode[T any](text string) (list []T, err error) {
 	if text == "" {
 		return nil, nil
 	}
-	err = json.Unmarshal([]byte(text), &list)
-	return list, err
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return list, nil
 }

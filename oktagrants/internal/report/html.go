@@ -261,7 +261,7 @@ func banner(s *summary) string {
 }
 
 func (s *summary) taskCount() int {
-	return s.countAll(ledger.Pending, ledger.Started, ledger.Done, ledger.Failed, ledger.Verified, ledger.Left)
+	return s.countAll(ledger.Pending, ledger.Started, ledger.Done, ledger.Failed, ledger.Verified, ledger.Left, ledger.Gone)
 }
 
 func reviewHeadline(s *summary, apps []reach, exposed int) string {
@@ -294,7 +294,9 @@ func (s *summary) sought() string {
 }
 
 // unread counts the users whose grants are not known.
-func (s *summary) unread() int { return s.users - s.count(ledger.User, ledger.Done, ledger.Verified) }
+func (s *summary) unread() int {
+	return s.users - s.count(ledger.User, ledger.Done, ledger.Verified, ledger.Gone)
+}
 
 // unreadHolders counts the apps and authorization servers whose refresh tokens are not known, of all.
 func (s *summary) unreadHolders() (unread, all int) {
@@ -481,7 +483,9 @@ var outcomes = map[ledger.State]string{
 	ledger.Done:     "Done, not verified",
 	ledger.Failed:   "Failed",
 	ledger.Verified: "Verified",
-	ledger.Left:     "Left, or not verified",
+	ledger.Left:     "Left",
+	ledger.Gone:     "Deleted meanwhile",
+	ledger.Same:     "Another entry of the same user",
 }
 
 // classMeanings explains the classes of errors.
@@ -497,6 +501,7 @@ var classMeanings = map[string]string{
 	"storage":        "the ledger could not be read or written",
 	"canceled":       "the run was stopped",
 	"left":           "something was left after the revoke",
+	"intercepted":    "a proxy, a captive portal or a certificate prevents all calls",
 }
 
 func newTrouble(s *summary) trouble {
@@ -520,6 +525,8 @@ func newTrouble(s *summary) trouble {
 	for _, note := range []class{
 		{"not done", "nothing is known of these tasks", s.countAll(ledger.Pending, ledger.Started)},
 		{"not verified", "these tasks are done, and were not verified", s.unverified()},
+		{"gone", "what these tasks are about was deleted meanwhile: nothing is left to do",
+			s.countAll(ledger.Gone)},
 		{"repeated", "these tasks began more than once: parts of them may have been done twice", s.repeated()},
 		{"duplicates", "these entries of the list name a user who stands in it before", s.duplicates},
 		{"outside", "these users have refresh tokens and are not in the list: apps count them, users do not", s.strangers},
@@ -559,10 +566,11 @@ func scopeChart(scopes []scopeCount) chart {
 func outcomeChart(s *summary) chart {
 	var bars []bar
 	for _, state := range []ledger.State{
-		ledger.Verified, ledger.Done, ledger.Left, ledger.Failed, ledger.Started, ledger.Pending,
+		ledger.Verified, ledger.Done, ledger.Left, ledger.Failed, ledger.Started, ledger.Pending, ledger.Gone,
 	} {
 		if n := s.count(ledger.User, state); n > 0 {
-			bars = append(bars, bar{Label: outcomes[state], Value: n, Powerful: state != ledger.Verified})
+			powerful := state != ledger.Verified && state != ledger.Gone
+			bars = append(bars, bar{Label: outcomes[state], Value: n, Powerful: powerful})
 		}
 	}
 	return newChart("Users by outcome", "not verified", bars)

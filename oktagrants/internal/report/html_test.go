@@ -330,7 +330,7 @@ func TestFailuresOfAReview(t *testing.T) {
 		Kind: ledger.App, ID: "0oaX", Name: "Secret", State: ledger.Failed, Tries: 1,
 		Class: "forbidden", Error: "no permission",
 	}
-	twice := ledger.Task{Kind: ledger.User, ID: userID(1), State: ledger.Done, Class: "duplicate"}
+	twice := ledger.Task{Kind: ledger.User, ID: userID(1), State: ledger.Same}
 	got := text(page(t, ended(ledger.Review, `{"tokens":true}`, user(1), gone, app, twice)))
 	for _, want := range []string{
 		"Finished, not all was read",
@@ -405,10 +405,10 @@ func TestOffboardOnThePage(t *testing.T) {
 		"3 of the run's tasks.",
 		"1 left : something was left after the revoke 1 not_found : does not exist in the org",
 		"1 repeated: these tasks began more than once",
-		"Users by outcome not verified Verified 1 Done, not verified 1 Left, or not verified 1 Failed 1",
+		"Users by outcome not verified Verified 1 Done, not verified 1 Left 1 Failed 1",
 		"Revokes that succeeded grants 3 sessions 3 tokens 3",
 		"user2@acme.example user " +
-			userID(2) + " Left, or not verified left not all was revoked: grants or tokens of the clients 0oa1 1",
+			userID(2) + " Left left not all was revoked: grants or tokens of the clients 0oa1 1",
 	} {
 		assert.Contains(t, got, want)
 	}
@@ -447,7 +447,7 @@ func TestRevokeAppOnThePage(t *testing.T) {
 	}
 	app.State = ledger.Left
 	s.tasks = and(demo(0).tasks, app, consents)
-	require.Contains(t, text(page(t, s)), "The app's tokens Left, or not verified")
+	require.Contains(t, text(page(t, s)), "The app's tokens Left")
 }
 
 // The policy names the style and the script by their hashes, so the page works with them and with nothing else.

@@ -30,6 +30,8 @@ var stateNames = map[ledger.State]string{
 	ledger.Failed:   "failed",
 	ledger.Verified: "verified",
 	ledger.Left:     "left",
+	ledger.Gone:     "gone",
+	ledger.Same:     "same",
 }
 
 // unfinished reports whether a task has no outcome yet.
@@ -39,7 +41,8 @@ func unfinished(task ledger.Task) bool {
 
 // failed reports whether a task ended with a problem.
 func failed(task ledger.Task) bool {
-	return task.State == ledger.Failed || task.State == ledger.Left
+	unverified := task.State == ledger.Done && task.Error != ""
+	return unverified || task.State == ledger.Failed || task.State == ledger.Left
 }
 
 // runName is the name of a run, or its number in a file, where runs have none.

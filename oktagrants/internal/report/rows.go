@@ -170,7 +170,7 @@ func (d *data) addTask(place int, task ledger.Task) {
 		at = later(at, revoked.At)
 	}
 	flags := int64(flagTrouble)
-	if task.State == ledger.Verified {
+	if task.State == ledger.Verified || task.State == ledger.Gone {
 		flags = 0
 	}
 	d.add(&d.Rows, []int64{int64(place), d.status(task), d.text(outcomes[task.State]),

@@ -154,7 +154,7 @@ func (s *summary) addToken(token ledger.Access) {
 }
 
 func (s *summary) addTask(task ledger.Task) {
-	if task.Class == ledger.Duplicate {
+	if task.State == ledger.Same {
 		s.duplicates++
 		return
 	}

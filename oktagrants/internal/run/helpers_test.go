@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -81,12 +83,103 @@ type command struct {
 	users   []string
 	workers int
 	change  func(*okta.Config)
+	clock   *clock // by which the run waits for Okta
+}
+
+// clock is one whose time passes only while somebody waits.
+type clock struct {
+	mu      sync.Mutex
+	passed  time.Duration
+	waits   int
+	waiting func(context.Context) // called at each wait; or nil
+}
+
+var clockBegan = time.Date(2026, time.March, 1, 3, 10, 0, 0, time.UTC)
+
+func (c *clock) now() time.Time { return clockBegan.Add(c.elapsed()) }
+
+func (c *clock) elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.passed
+}
+
+func (c *clock) sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	c.passed += d
+	c.waits++
+	c.mu.Unlock()
+	if c.waiting != nil {
+		c.waiting(ctx)
+	}
+	return ctx.Err()
+}
+
+// outage has an org fail after so many requests, for a time of the clock. A request that fails does not reach the org.
+type outage struct {
+	clock *clock
+	after int64
+	lasts time.Duration
+	fails func(*http.Request) *failure // nil for a request that does not fail
+	seen  atomic.Int64
+	sent  atomic.Int64 // that failed
+
+	once  sync.Once
+	began time.Duration
+}
+
+func (o *outage) apply(config *okta.Config) {
+	config.WrapTransport = func(base http.RoundTripper) http.RoundTripper {
+		return transport(func(req *http.Request) (*http.Response, error) {
+			if o.seen.Add(1) > o.after {
+				o.once.Do(func() { o.began = o.clock.elapsed() })
+				if o.clock.elapsed() < o.began+o.lasts {
+					if failure := o.fails(req); failure != nil {
+						o.sent.Add(1)
+						return failure.respond(req)
+					}
+				}
+			}
+			return base.RoundTrip(req)
+		})
+	}
+}
+
+// failure is a response that something on the way to the org makes, or an error of the network.
+type failure struct {
+	status            int
+	contentType, body string
+	err               error
+}
+
+func (f *failure) respond(req *http.Request) (*http.Response, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	return &http.Response{
+		StatusCode: f.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req, ContentLength: int64(len(f.body)),
+		Header: http.Header{"Content-Type": {f.contentType}}, Body: io.NopCloser(strings.NewReader(f.body)),
+	}, nil
+}
+
+func answers(status int, contentType, body string) func(*http.Request) *failure {
+	return func(*http.Request) *failure { return &failure{status: status, contentType: contentType, body: body} }
+}
+
+func breaks(err error) func(*http.Request) *failure {
+	return func(*http.Request) *failure { return &failure{err: err} }
+}
+
+func unavailable(*http.Request) *failure {
+	return &failure{status: 503, contentType: "text/html", body: "<html>503 Service Temporarily Unavailable</html>"}
 }
 
 func newCommand(t *testing.T, org *oktatest.Org, kind ledger.Kind, args steps.Arguments, users ...string) *command {
 	t.Helper()
 	args.Users = users
-	return &command{org: org, path: filepath.Join(t.TempDir(), "run.db"), kind: kind, args: args, users: users}
+	return &command{
+		org: org, path: filepath.Join(t.TempDir(), "run.db"), kind: kind, args: args, users: users, clock: &clock{},
+	}
 }
 
 // process is one process that carries out a command.
@@ -116,6 +209,7 @@ func (c *command) start(ctx context.Context, t *testing.T) *process {
 	}
 	job, err := steps.New(client, c.org.URL, c.kind, c.args, input)
 	require.NoError(t, err)
+	job.Clock(c.clock.now, c.clock.sleep)
 	l, err := ledger.Open(ctx, c.path, ledger.Write)
 	require.NoError(t, err)
 	arguments, err := json.Marshal(c.args)
@@ -257,6 +351,12 @@ func repeat(fault oktatest.Fault, n int) []oktatest.Fault {
 		faults[i] = fault
 	}
 	return faults
+}
+
+// failsByItself is a call of a process with one worker that fails with a fault each time, while Okta responds to others:
+// each time, a probe succeeds.
+func failsByItself(fault oktatest.Fault) []oktatest.Fault {
+	return slices.Repeat([]oktatest.Fault{fault, fault, nil}, 3)
 }
 
 // transport is a function that carries requests.

@@ -133,7 +133,7 @@ func TestRevokeAppOfReview(t *testing.T) {
 	review := newCommand(t, org, ledger.Review, steps.Arguments{})
 	// One user cannot be read: nobody knows whether there is a consent.
 	review.workers = 1
-	org.Next(append([]oktatest.Fault{nil}, repeat(oktaError(503, "E0000009"), 2)...)...)
+	org.Next(append([]oktatest.Fault{nil}, failsByItself(oktaError(503, "E0000009"))...)...)
 	assert.Equal(t, run.ExitFailed, review.exit(t))
 	org.ClearRequests()
 
@@ -148,15 +148,15 @@ func TestRevokeAppOfReview(t *testing.T) {
 
 func TestPlanOfWhatWasLeft(t *testing.T) {
 	t.Parallel()
-	plan := func(class string) run.Plan {
-		return run.Plan{Counts: ledger.Counts{
-			Tasks:   map[ledger.TaskKind]map[ledger.State]int{ledger.User: {ledger.Left: 3, ledger.Failed: 1}},
-			Classes: map[string]int{class: 3, steps.ClassServer: 1},
-		}}
+	plan := func(states map[ledger.State]int, unresolved int) int {
+		tasks := map[ledger.TaskKind]map[ledger.State]int{ledger.User: states}
+		p := run.Plan{Counts: ledger.Counts{Tasks: tasks, Unresolved: unresolved}}
+		return p.Users()
 	}
-	left, gone := plan(steps.ClassLeft), plan(steps.ClassNotFound)
-	assert.Equal(t, 4, left.Users(), "what is left is revoked again")
-	assert.GreaterOrEqual(t, gone.Users(), 0)
+	assert.Equal(t, 4, plan(map[ledger.State]int{ledger.Left: 3, ledger.Failed: 1}, 0), "what is left is revoked again")
+	assert.Equal(t, 1, plan(map[ledger.State]int{ledger.Gone: 3, ledger.Failed: 1}, 0))
+	assert.Equal(t, 1, plan(map[ledger.State]int{ledger.Done: 3, ledger.Failed: 1}, 0), "these are only read again")
+	assert.Equal(t, 1, plan(map[ledger.State]int{ledger.Verified: 3, ledger.Failed: 3}, 2), "two could not be found")
 }
 
 func TestReviewThatDoesNotFit(t *testing.T) {
@@ -260,8 +260,9 @@ func TestUnknownUsers(t *testing.T) {
 	plan, err = p.Prepare(t.Context())
 	require.NoError(t, err)
 	p.stop()
-	assert.Zero(t, plan.Users())
-	assert.Equal(t, 3, plan.Again, "the next process does")
+	assert.Equal(t, 1, plan.Users(), "the ID is asked for again")
+	assert.Equal(t, 2, plan.Work.Total())
+	assert.Equal(t, 2, plan.Again, "the next process looks up the logins")
 
 	org.ClearRequests()
 	org.AddUser(oktatest.User{ID: "00unobody", Login: "nobody@example.com"})

@@ -19,7 +19,7 @@ type Plan struct {
 	Counts ledger.Counts
 	App    *ledger.Task // the app whose access is revoked; nil in other jobs
 	Over   bool         // the run has ended, and nothing is left to do
-	Again  int          // users of Unknown who are looked up again, and dealt with if they exist by then
+	Again  int          // users of Unknown who are looked up again, and dealt with if they are found by then
 
 	Work   steps.Calls // to do the tasks, by rate limit bucket; at least
 	Verify steps.Calls // to verify them
@@ -30,15 +30,15 @@ type Plan struct {
 
 // Users returns how many users are still to be dealt with.
 func (p *Plan) Users() int {
-	users := p.Counts.Tasks[ledger.User]
-	again := min(users[ledger.Left], p.Counts.Classes[steps.ClassLeft])
-	return users[ledger.Pending] + users[ledger.Started] + users[ledger.Failed] - p.Unknown() + again
+	n := -p.Unknown()
+	for _, state := range statesOf[ledger.Working] {
+		n += p.Counts.Tasks[ledger.User][state]
+	}
+	return n
 }
 
-// Unknown returns how many users do not exist.
-func (p *Plan) Unknown() int {
-	return min(p.Counts.Tasks[ledger.User][ledger.Failed], p.Counts.Classes[steps.ClassNotFound])
-}
+// Unknown returns how many users could not be found by their logins.
+func (p *Plan) Unknown() int { return p.Counts.Unresolved }
 
 // Prepare lists the tasks of the run and resolves the logins among them, unless that was done before, and returns what
 // Run is going to do. It revokes nothing. If it is stopped, it goes on there the next time.
@@ -52,6 +52,7 @@ func (r *Runner) prepare(ctx context.Context) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	r.observe(ctx, run.Phase != ledger.Listing)
 	if run.Phase == ledger.Listing {
 		if err := r.list(ctx, run.Cursor); err != nil {
 			return Plan{}, err
@@ -96,7 +97,7 @@ func (r *Runner) plan(ctx context.Context) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{Run: run, Counts: counts, Over: run.Phase == ledger.Ended && unfinished(counts) == 0}
+	plan := Plan{Run: run, Counts: counts, Over: run.Phase == ledger.Ended && unfinished(run.Kind, counts) == 0}
 	if !r.resolved || ledger.IsPostgres(r.Ledger.Target()) { // in Postgres, other processes look them up
 		plan.Again = plan.Unknown()
 	}
@@ -146,7 +147,11 @@ func (r *Runner) limits(ctx context.Context, work, verify steps.Calls) (map[stri
 	if _, read := states[busiest]; read || busiest == "" {
 		return limits, nil
 	}
-	limit, err := r.probe(ctx, busiest)
+	var limit int
+	err := r.Job.Call(ctx, busiest, func() (err error) {
+		limit, err = r.probe(ctx, busiest)
+		return err
+	})
 	if limit > 0 {
 		limits[busiest] = limit
 	}

@@ -15,7 +15,8 @@ type Progress struct {
 	Done      int // tasks that this phase is through with
 	Total     int // tasks of the run; 0 while they are listed, and Done is how many are
 	Failed    int
-	Left      int
+	Left      int           // left, or not verified
+	Paused    time.Time     // since when calls wait for Okta; zero if they do not
 	Calls     int           // requests that this process has sent
 	PerMinute float64       // requests, over the last minute
 	Share     float64       // of the fullest rate limit window, used by this process, between 0 and 1; 0 if unknown
@@ -25,6 +26,7 @@ type Progress struct {
 // Progress returns how far the run is. It may be called at any time, and is cheap.
 func (r *Runner) Progress() Progress {
 	p, calls := r.tally.progress()
+	p.Paused, _ = r.Job.Outage()
 	p.Calls, p.PerMinute = r.Meter.Calls(), r.Meter.PerMinute()
 	if p.PerMinute > 0 {
 		p.Remaining = time.Duration(float64(calls.Total()) / p.PerMinute * float64(time.Minute))
@@ -72,7 +74,7 @@ func (t *tally) listed(n int) {
 }
 
 var allStates = []ledger.State{
-	ledger.Pending, ledger.Started, ledger.Done, ledger.Failed, ledger.Verified, ledger.Left,
+	ledger.Pending, ledger.Started, ledger.Done, ledger.Failed, ledger.Verified, ledger.Left, ledger.Gone,
 }
 
 // begin begins a phase.
@@ -113,10 +115,10 @@ func (t *tally) finish(state ledger.State) {
 	defer t.mu.Unlock()
 	t.finished++
 	t.at.Done++
-	switch state {
-	case ledger.Failed:
+	switch {
+	case state == ledger.Failed:
 		t.at.Failed++
-	case ledger.Left:
+	case state == ledger.Left, state == ledger.Done && t.at.Phase == ledger.Verifying:
 		t.at.Left++
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,6 @@ const (
 	pageSize    = 500              // tasks read from the ledger at a time
 	keepTimeout = 30 * time.Second // for writing an outcome after the run was stopped
 	maxRefusals = 25               // tasks that are refused before the first success
-	maxLimited  = 5                // repetitions of a step that finds a rate limit exhausted; each waits for a window
 	maxText     = 2000             // bytes of an error that the ledger keeps
 )
 
@@ -47,16 +47,22 @@ type Runner struct {
 	MaxUse  float64       // as in the okta.Config of Client, for the plan; default 1
 	Window  time.Duration // of the org's rate limits, for the plan; default a minute
 
+	// OnOutage is called when calls begin to wait for Okta, after each probe, and when that is over. It must not call the
+	// Runner's methods. It may be nil.
+	OnOutage func(steps.Outage)
+
 	grace     time.Duration // for revokes in flight when the run is stopped; default 5 s
 	resolved  bool          // Prepare has tried to resolve all logins
-	succeeded atomic.Bool   // a task has succeeded in this process
+	succeeded atomic.Bool   // a task of the run has succeeded, in this process or before
 	refusals  atomic.Int64  // tasks that were refused before that
+	observing sync.Once
 	tally     tally
 }
 
 // Run does the tasks of a run that Prepare has listed, verifies them, and ends the run. An ended run with tasks that
-// failed or left something does these again; one without does nothing. If the run is stopped, the error says why: it
-// matches [ErrIncomplete] if ctx ended, and the same run can be run again. The summary is valid even then.
+// failed, left something or were not verified does these again; one without does nothing. If the run is stopped, the
+// error says why: it matches [ErrIncomplete] if ctx ended, and the same run can be run again. One that had ended before
+// stays so. The summary is valid even then.
 func (r *Runner) Run(ctx context.Context) (Summary, error) {
 	began := time.Now()
 	err := r.stopped(ctx, r.run(ctx))
@@ -77,36 +83,73 @@ func (r *Runner) run(ctx context.Context) error {
 	switch {
 	case run.Phase == ledger.Listing:
 		return errors.New("the tasks of the run are not listed yet")
-	case run.Phase == ledger.Ended && unfinished(counts) == 0:
+	case run.Phase == ledger.Ended && unfinished(run.Kind, counts) == 0:
 		return nil
 	}
 	if err := r.Ledger.SetStop(ctx, ""); err != nil {
 		return err
 	}
+	r.observe(ctx, true)
+	r.noteSuccess(counts)
+	reached, err := r.phases(ctx, run.Phase)
+	if err != nil && run.Phase == ledger.Ended {
+		keep, cancel := keeping(ctx)
+		defer cancel()
+		err = errors.Join(err, r.Ledger.SetPhase(keep, reached, ledger.Ended))
+	}
+	return err
+}
+
+// phases goes through the phases of a run, and returns the one that it has reached.
+func (r *Runner) phases(ctx context.Context, before ledger.Phase) (ledger.Phase, error) {
 	phases := []ledger.Phase{ledger.Working}
 	if r.Job.Revokes() {
 		phases = append(phases, ledger.Verifying)
 	}
-	before := run.Phase
 	for _, phase := range phases {
 		if err := r.Ledger.SetPhase(ctx, before, phase); err != nil {
-			return err
-		}
-		if err := r.enter(ctx, phase); err != nil {
-			return err
+			return before, err
 		}
 		before = phase
+		if err := r.enter(ctx, phase); err != nil {
+			return before, err
+		}
 	}
-	return r.Ledger.SetPhase(ctx, before, ledger.Ended)
+	return before, r.Ledger.SetPhase(ctx, before, ledger.Ended)
 }
 
-// unfinished is the number of tasks that an ended run would do again.
-func unfinished(counts ledger.Counts) int {
-	n := 0
-	for _, states := range counts.Tasks {
-		n += states[ledger.Pending] + states[ledger.Started] + states[ledger.Failed] + states[ledger.Left]
+// Open returns the states of tasks of a kind of run that are not at their end: an ended run deals with them again.
+func Open(kind ledger.Kind) []ledger.State {
+	if kind == ledger.Review {
+		return statesOf[ledger.Working]
 	}
-	return n
+	return slices.Concat(statesOf[ledger.Working], statesOf[ledger.Verifying])
+}
+
+// unfinished is the number of tasks that an ended run would deal with again.
+func unfinished(kind ledger.Kind, counts ledger.Counts) int { return inStates(counts, Open(kind)...) }
+
+// noteSuccess notes whether a task has succeeded before.
+func (r *Runner) noteSuccess(counts ledger.Counts) {
+	if inStates(counts, ledger.Done, ledger.Verified, ledger.Left) > 0 {
+		r.succeeded.Store(true)
+	}
+}
+
+// observe has the ledger say so while the calls of the run wait for Okta. reached says that Okta has responded before.
+func (r *Runner) observe(ctx context.Context, reached bool) {
+	r.Job.Observe(reached, func(outage steps.Outage) {
+		if r.OnOutage != nil {
+			r.OnOutage(outage)
+		}
+		keep, cancel := keeping(ctx)
+		defer cancel()
+		why := ""
+		if !outage.Over {
+			why = fmt.Sprintf("paused since %s, until Okta responds: %s", outage.Since.UTC().Format(time.RFC3339), text(outage.Err))
+		}
+		_ = r.Ledger.SetPause(keep, why) // the next write says whether the ledger fails
+	})
 }
 
 // enter begins a phase, and goes through its tasks.
@@ -116,67 +159,30 @@ func (r *Runner) enter(ctx context.Context, phase ledger.Phase) error {
 		return err
 	}
 	r.tally.begin(phase, counts, r.Job)
-	return r.stream(ctx, phase, r.tasks(ctx, phase))
+	return r.stream(ctx, phase, r.tasks(ctx, phase, 1, math.MaxInt64))
 }
 
 // statesOf are the states of the tasks that a phase deals with.
 var statesOf = map[ledger.Phase][]ledger.State{
 	ledger.Listing:   {ledger.Pending, ledger.Failed},
 	ledger.Working:   {ledger.Pending, ledger.Started, ledger.Failed, ledger.Left},
-	ledger.Verifying: {ledger.Done, ledger.Left},
+	ledger.Verifying: {ledger.Done},
 }
 
 // States returns the states of the tasks that a phase deals with.
 func States(phase ledger.Phase) []ledger.State { return statesOf[phase] }
 
-// tasks are the tasks of a phase, each once, read from the ledger as they are needed.
-func (r *Runner) tasks(ctx context.Context, phase ledger.Phase) iter.Seq2[ledger.Task, error] {
-	return r.between(ctx, phase, 1, math.MaxInt64)
-}
-
-// between are the tasks of a phase whose Seq is at least first and at most last.
-func (r *Runner) between(ctx context.Context, phase ledger.Phase, first, last int64) iter.Seq2[ledger.Task, error] {
-	return func(yield func(ledger.Task, error) bool) {
-		for after := first - 1; after < last; {
-			page, err := r.Ledger.Next(ctx, after, int(min(pageSize, last-after)), statesOf[phase]...)
-			if err != nil {
-				yield(ledger.Task{}, err)
-				return
-			}
-			for _, task := range page {
-				if task.Seq > last {
-					return
-				}
-				if !r.concerns(phase, &task) {
-					r.tally.finish(task.State)
-				} else if !yield(task, nil) {
-					return
-				}
-			}
-			if len(page) == 0 {
-				return
-			}
-			after = page[len(page)-1].Seq
-		}
-	}
-}
-
-// concerns reports whether a phase has something to do for a task in one of its states.
-func (r *Runner) concerns(phase ledger.Phase, task *ledger.Task) bool {
-	switch {
-	case phase == ledger.Listing:
-		return task.ID == ""
-	case phase == ledger.Working && task.State == ledger.Left:
-		return task.Class == steps.ClassLeft // otherwise the read failed: it is verified again
-	}
-	return task.ID != "" || !r.resolved // a login is resolved once by each process
-}
-
 // DoRange does the tasks of a phase, Working or Verifying, whose Seq is at least first and at most last, and records each
 // outcome. Tasks that fail are no error. An error stops all: it is one that the other tasks would meet, too, or ctx has
 // ended, which matches [ErrIncomplete].
 func (r *Runner) DoRange(ctx context.Context, phase ledger.Phase, first, last int64) error {
-	return r.stream(ctx, phase, r.between(ctx, phase, first, last))
+	counts, err := r.Ledger.Counts(ctx)
+	if err != nil {
+		return incomplete(ctx, errors.Join(err, context.Cause(ctx)))
+	}
+	r.observing.Do(func() { r.observe(ctx, true) })
+	r.noteSuccess(counts)
+	return r.stream(ctx, phase, r.tasks(ctx, phase, first, last))
 }
 
 // stream does tasks by several workers, as they come.
@@ -243,8 +249,7 @@ func (r *Runner) one(ctx context.Context, phase ledger.Phase, task *ledger.Task)
 
 // resolve resolves the login of a task. If that fails, the task has failed, and its ID stays empty.
 func (r *Runner) resolve(ctx context.Context, task *ledger.Task) error {
-	err := r.patiently(ctx, task, func() error { return r.Job.Resolve(ctx, task) })
-	if err != nil {
+	if err := r.Job.Resolve(ctx, task); err != nil {
 		return r.failed(ctx, task, ledger.Failed, err)
 	}
 	keep, cancel := keeping(ctx)
@@ -276,12 +281,16 @@ func (r *Runner) work(ctx context.Context, task *ledger.Task) error {
 		var cancel context.CancelFunc
 		working, cancel = lingering(ctx, r.graceTime())
 		defer cancel()
+		working = steps.StopWaiting(working, ctx)
 	}
-	err := r.patiently(working, task, func() error { return r.Job.Work(working, task, r.Ledger.AddTokens) })
-	if err != nil {
-		return r.failed(ctx, task, ledger.Failed, err)
+	err := r.Job.Work(working, task, r.Ledger.AddTokens)
+	switch {
+	case err == nil:
+		return r.succeed(ctx, task, ledger.Done)
+	case r.Job.Gone(working, task, err):
+		return r.succeed(ctx, task, ledger.Gone)
 	}
-	return r.succeed(ctx, task, ledger.Done)
+	return r.failed(ctx, task, ledger.Failed, err)
 }
 
 // begin records the intent to revoke, even if the run was stopped meanwhile: whether an interrupted write took effect
@@ -299,59 +308,65 @@ func (r *Runner) graceTime() time.Duration {
 	return defaultGrace
 }
 
-// verify reads whether something is left of what was revoked. A read that fails leaves the task to be verified again.
+// verify reads whether something is left of what was revoked. A read that fails leaves the task Done, to be verified
+// again.
 func (r *Runner) verify(ctx context.Context, task *ledger.Task) error {
-	err := r.patiently(ctx, task, func() error { return r.Job.Verify(ctx, task) })
-	if err != nil {
+	err := r.Job.Verify(ctx, task)
+	switch {
+	case err == nil:
+		return r.succeed(ctx, task, ledger.Verified)
+	case steps.Class(err) == steps.ClassLeft:
 		return r.failed(ctx, task, ledger.Left, err)
+	case r.Job.Gone(ctx, task, err):
+		return r.succeed(ctx, task, ledger.Gone)
 	}
-	return r.succeed(ctx, task, ledger.Verified)
-}
-
-// patiently repeats a step that finds a rate limit exhausted, when there are requests left again.
-func (r *Runner) patiently(ctx context.Context, task *ledger.Task, step func() error) error {
-	for try := 0; ; try++ {
-		err := step()
-		if steps.Class(err) != steps.ClassRateLimited || try == maxLimited {
-			return err
-		}
-		bucket := steps.Bucket(task.Kind)
-		if limited, ok := errors.AsType[*okta.RateLimitError](err); ok {
-			bucket = limited.Bucket
-		}
-		if waited := r.Client.WaitForRateLimit(ctx, bucket); waited != nil {
-			return errors.Join(err, waited)
-		}
-	}
+	return r.failed(ctx, task, ledger.Done, err)
 }
 
 func (r *Runner) succeed(ctx context.Context, task *ledger.Task, state ledger.State) error {
-	r.succeeded.Store(true)
+	if state != ledger.Gone {
+		r.succeeded.Store(true)
+	}
 	task.State, task.Error, task.Class = state, "", ""
 	return r.record(ctx, task)
 }
 
-// failed records why a step failed, and returns the error if it stops all. A read that was cut off because the run is
-// stopped is no failure: the task stays as it is.
+// failed records why a step failed, and returns the error if it stops all. A step that was cut off is no failure: a task
+// that only reads stays as it is, and one that revokes stays Started, with what is known to be revoked.
 func (r *Runner) failed(ctx context.Context, task *ledger.Task, state ledger.State, err error) error {
 	class := steps.Class(err)
-	reads := state == ledger.Left || !r.Job.Revokes() || task.ID == ""
-	if ctx.Err() != nil && class == steps.ClassCanceled && reads {
-		return nil
+	cut := steps.Stops(err) && class != steps.ClassAuthentication && class != steps.ClassScope
+	revokes := r.Job.Revokes() && task.ID != "" && state == ledger.Failed
+	if cut {
+		state = ledger.Started
 	}
-	task.State, task.Error, task.Class = state, text(err), class
-	if err := r.record(ctx, task); err != nil {
+	if revokes || !cut {
+		task.State, task.Error, task.Class = state, text(err), class
+		if err := r.record(ctx, task); err != nil {
+			return err
+		}
+	}
+	switch {
+	case class == steps.ClassCanceled && ctx.Err() != nil:
+		return nil //nolint:nilerr // all is stopped already
+	case steps.Stops(err):
 		return err
 	}
-	if steps.Stops(err) {
-		return err
-	}
-	return r.refused(class, err)
+	return r.refused(ctx, err)
 }
 
-// refused stops the run if nothing but refusals came: without an administrator role, every task would be refused.
-func (r *Runner) refused(class string, err error) error {
-	if class != steps.ClassForbidden || r.succeeded.Load() || r.refusals.Add(1) < maxRefusals {
+// refused stops the run if nothing but refusals ever came: without an administrator role, every task would be refused.
+func (r *Runner) refused(ctx context.Context, err error) error {
+	if steps.Class(err) != steps.ClassForbidden || r.succeeded.Load() || r.refusals.Add(1) < maxRefusals {
+		return nil
+	}
+	keep, cancel := keeping(ctx)
+	defer cancel()
+	counts, failed := r.Ledger.Counts(keep) // other processes may have had more success
+	if failed != nil {
+		return failed
+	}
+	if r.noteSuccess(counts); r.succeeded.Load() {
 		return nil
 	}
 	return fmt.Errorf("%w: %d with 403, the last one: %w", ErrRefused, maxRefusals, err)

@@ -9,20 +9,27 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/steps"
 )
 
-// The exit codes of the command.
+// The exit codes of the command. A script repeats a command that ends with 3, and no other:
+//
+//	0  all that was asked for is done, and was read again
+//	1  the run has ended: something failed, is left or could not be verified, and the same command tries that again
+//	2  a person must help: the command, the configuration, the credentials or their rights are wrong, a proxy or a
+//	   certificate prevents all calls, or the ledger is damaged, of another version, or must not be written
+//	3  the run was stopped before its end, by a signal, an outage longer than [steps.MaxOutage] or a full disk
 const (
-	ExitDone       = 0 // all was done and verified
-	ExitFailed     = 1 // something failed, or is left
-	ExitUsage      = 2 // the command, the configuration or the credentials are wrong
-	ExitIncomplete = 3 // the run was stopped before its end
+	ExitDone       = 0
+	ExitFailed     = 1
+	ExitUsage      = 2
+	ExitIncomplete = 3
 )
 
 // Summary is what came of a run.
 type Summary struct {
 	Run    ledger.Run
 	Counts ledger.Counts
-	Calls  int       // requests that this process has sent
-	Began  time.Time // by this process
+	Calls  int           // requests that this process has sent
+	Paused time.Duration // that calls of this process have waited for Okta
+	Began  time.Time     // by this process
 	Ended  time.Time
 	Err    error // why the run was stopped; nil if it came to its end
 }
@@ -34,7 +41,7 @@ func (s *Summary) ExitCode() int {
 		return ExitCode(s.Err)
 	case s.Run.Phase != ledger.Ended:
 		return ExitIncomplete
-	case unfinished(s.Counts) > 0:
+	case unfinished(s.Run.Kind, s.Counts) > 0:
 		return ExitFailed
 	}
 	return ExitDone
@@ -49,8 +56,21 @@ func ExitCode(err error) int {
 		return ExitIncomplete
 	}
 	switch steps.Class(err) {
-	case steps.ClassAuthentication, steps.ClassScope, steps.ClassForbidden, steps.ClassNotFound, steps.ClassInvalid:
+	case steps.ClassAuthentication, steps.ClassScope, steps.ClassForbidden, steps.ClassNotFound, steps.ClassInvalid,
+		steps.ClassIntercepted:
 		return ExitUsage
+	case steps.ClassStorage:
+		return exitOfStorage(err)
+	}
+	return ExitIncomplete
+}
+
+// exitOfStorage tells a ledger that a person must help from one that may be written again by itself.
+func exitOfStorage(err error) int {
+	for _, lasting := range []error{ledger.ErrCorrupt, ledger.ErrVersion, ledger.ErrDenied} {
+		if errors.Is(err, lasting) {
+			return ExitUsage
+		}
 	}
 	return ExitIncomplete
 }
@@ -63,6 +83,7 @@ func (r *Runner) Summarize(ctx context.Context, began time.Time, stopped error) 
 
 func (r *Runner) summarize(ctx context.Context, began time.Time, stopped error) (Summary, error) {
 	summary := Summary{Calls: r.Meter.Calls(), Began: began, Ended: time.Now(), Err: stopped}
+	_, summary.Paused = r.Job.Outage()
 	var runErr, countsErr error
 	summary.Run, runErr = r.Ledger.Run(ctx)
 	summary.Counts, countsErr = r.Ledger.Counts(ctx)

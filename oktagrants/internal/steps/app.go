@@ -76,7 +76,11 @@ func (j *Job) app(ctx context.Context) (*org.Application, error) {
 	if j.found.app != nil {
 		return j.found.app, nil
 	}
-	app, err := FindApp(ctx, j.client, j.args.Client)
+	var app *org.Application
+	err := j.Call(ctx, bucketApp, func() (err error) {
+		app, err = FindApp(ctx, j.client, j.args.Client)
+		return err
+	})
 	if errors.Is(err, okta.ErrNotFound) {
 		return nil, &fault{ClassNotFound, fmt.Errorf(
 			"the app %q does not exist in %s, neither by ID nor by client ID, or these credentials cannot see it: %w", j.args.Client, j.org, err)}

@@ -1,12 +1,19 @@
 package steps
 
-import "github.com/grantkit/okta/oktagrants/internal/ledger"
+import (
+	"github.com/grantkit/okta"
+
+	"github.com/grantkit/okta/oktagrants/internal/ledger"
+)
 
 // The rate limit buckets of the calls of a job, as okta.Client.RateLimits names them.
 const (
-	BucketUsers = "/api/v1/users"
-	BucketApps  = "/api/v1/apps"
-	BucketAPI   = "/api/v1"
+	BucketUsers = okta.BucketUsers
+	BucketApps  = okta.BucketApps
+	BucketAPI   = okta.BucketAPI
+
+	bucketApp    = okta.BucketApp
+	bucketGroups = okta.BucketGroups
 )
 
 // Bucket is the one that the calls for a kind of task use first.
@@ -42,16 +49,16 @@ func (c Calls) add(bucket string, n int) {
 // Calls returns how many calls the tasks that are left take at least: to do them, and to verify them. Known only when
 // they are read, and so not counted, are: lists of several pages; the clients of a user; the custom authorization servers,
 // of which each takes one or two calls for an app, and as many to verify; and those whose scopes a review reads, about one
-// call for each server that a grant names. Users who do not exist take none.
+// call for each server that a grant names. Users whose
+// login is not resolved take none.
 func (j *Job) Calls(counts ledger.Counts) (work, verify Calls) {
 	work, verify = Calls{}, Calls{}
 	for kind, states := range counts.Tasks {
-		undone := states[ledger.Pending] + states[ledger.Started] + states[ledger.Failed]
+		undone := states[ledger.Pending] + states[ledger.Started] + states[ledger.Failed] + states[ledger.Left]
 		if kind == ledger.User {
-			undone -= min(states[ledger.Failed], counts.Classes[ClassNotFound])
+			undone -= counts.Unresolved
 		}
-		unverified := undone + states[ledger.Done] + states[ledger.Left]
-		undone += min(states[ledger.Left], counts.Classes[ClassLeft]) // it is revoked again
+		unverified := undone + states[ledger.Done]
 		switch {
 		case j.kind == ledger.Review:
 			work.add(Bucket(kind), undone)

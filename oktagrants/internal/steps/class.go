@@ -19,6 +19,7 @@ const (
 	ClassRateLimited    = "rate_limited"   // a rate limit was exhausted for too long
 	ClassServer         = "server"         // Okta, or something before it, failed
 	ClassNetwork        = "network"        // no response came
+	ClassIntercepted    = "intercepted"    // a proxy, a captive portal or a certificate prevents all calls
 	ClassInvalid        = "invalid"        // what was asked for cannot be done
 	ClassStorage        = "storage"        // the ledger cannot be read or written
 	ClassCanceled       = "canceled"       // the run was stopped
@@ -47,7 +48,8 @@ func Class(err error) string {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return ClassCanceled
 	case errors.Is(err, ledger.ErrStorage), errors.Is(err, ledger.ErrGone),
-		errors.Is(err, ledger.ErrLocked), errors.Is(err, ledger.ErrVersion):
+		errors.Is(err, ledger.ErrLocked), errors.Is(err, ledger.ErrVersion),
+		errors.Is(err, ledger.ErrCorrupt), errors.Is(err, ledger.ErrDenied):
 		return ClassStorage
 	case isOwn:
 		return own.class
@@ -76,6 +78,8 @@ func classOfResponse(err error) string {
 		return ClassNotFound
 	case errors.Is(err, okta.ErrInvalidArgument):
 		return ClassInvalid
+	case isCertificate(err), isProxyRefusal(err):
+		return ClassIntercepted
 	case !responded:
 		return ClassNetwork
 	case response.StatusCode >= http.StatusBadRequest && response.StatusCode < http.StatusInternalServerError:
@@ -93,8 +97,8 @@ func featureNotEnabled(err error) bool {
 // Stops reports whether an error stops the run at once, since all other tasks would fail in the same way.
 func Stops(err error) bool {
 	switch Class(err) {
-	case ClassAuthentication, ClassScope, ClassStorage, ClassCanceled:
+	case ClassAuthentication, ClassScope, ClassStorage, ClassCanceled, ClassIntercepted:
 		return true
 	}
-	return false
+	return errors.Is(err, ErrAway)
 }

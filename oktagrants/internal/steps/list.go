@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,14 +106,14 @@ func (j *Job) listUsers(ctx context.Context, after string, add func([]ledger.Tas
 		opts.After = after
 		return org.ListUsers(ctx, j.client, &opts)
 	}
-	return pages(ctx, first, after, userTask, j.unlessNone(ctx, after, add))
+	return addAll(ctx, j, BucketUsers, first, after, userTask, j.unlessNone(ctx, after, add))
 }
 
 func (j *Job) listGroup(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
 	first := func(after string) (*okta.Page[org.User], error) {
 		return org.ListGroupUsers(ctx, j.client, j.args.Group, &org.ListGroupUsersOptions{After: after})
 	}
-	return pages(ctx, first, after, userTask, j.unlessNone(ctx, after, add))
+	return addAll(ctx, j, bucketGroups, first, after, userTask, j.unlessNone(ctx, after, add))
 }
 
 // unlessNone is add for a list of users that must not be taken for empty if the org shows no users at all. A cursor is
@@ -141,11 +140,10 @@ func (j *Job) unlessNone(
 // showsUsers is an error if the org lists no users: it returns an empty list, not an error, to a service app without an
 // administrator role.
 func (j *Job) showsUsers(ctx context.Context) error {
-	page, err := org.ListUsers(ctx, j.client, &org.ListUsersOptions{Limit: 1, Filter: everyone})
-	if err != nil {
-		return err
+	list := func(after string) (*okta.Page[org.User], error) {
+		return org.ListUsers(ctx, j.client, &org.ListUsersOptions{Limit: 1, Filter: everyone, After: after})
 	}
-	for page, err := range page.Pages(ctx) {
+	for page, err := range pages(ctx, j, BucketUsers, list, "") {
 		if err != nil || len(page.Items) > 0 {
 			return err
 		}
@@ -167,7 +165,7 @@ func (j *Job) listAssigned(ctx context.Context, after string, add func([]ledger.
 		}
 		return org.ListApplicationUsers(ctx, j.client, app.ID, &org.ListApplicationUsersOptions{After: after})
 	}
-	return pages(ctx, first, after, assignedTask, add)
+	return addAll(ctx, j, BucketApps, first, after, assignedTask, add)
 }
 
 // assignedTask takes the name that the app has for the user for a name only: it need not be the login.
@@ -180,7 +178,7 @@ func (j *Job) listApps(ctx context.Context, after string, add func([]ledger.Task
 		opts := org.ListApplicationsOptions{After: after, IncludeNonDeleted: true}
 		return org.ListApplications(ctx, j.client, &opts)
 	}
-	return pages(ctx, first, after, appTask, add)
+	return addAll(ctx, j, BucketApps, first, after, appTask, add)
 }
 
 func appTask(app *org.Application) (ledger.Task, bool) {
@@ -197,7 +195,7 @@ func isOAuthClient(app *org.Application) bool {
 
 func (j *Job) listServers(ctx context.Context, after string, add func([]ledger.Task, string) error) error {
 	first := func(after string) (*okta.Page[org.AuthorizationServer], error) { return j.servers(ctx, after) }
-	return pages(ctx, first, after, serverTask, add)
+	return addAll(ctx, j, BucketAPI, first, after, serverTask, add)
 }
 
 func serverTask(server *org.AuthorizationServer) (ledger.Task, bool) {
@@ -213,19 +211,12 @@ func (j *Job) servers(ctx context.Context, after string) (*okta.Page[org.Authori
 	return page, err
 }
 
-// pages adds the tasks of the items of a list that are any, from the page behind a cursor on.
-func pages[T any](
-	ctx context.Context, first func(after string) (*okta.Page[T], error), after string,
+// addAll adds the tasks of the items of a list that are any, from the page behind a cursor on.
+func addAll[T any](
+	ctx context.Context, j *Job, bucket string, from first[T], after string,
 	task func(*T) (ledger.Task, bool), add func([]ledger.Task, string) error,
 ) error {
-	start, err := first(after)
-	if after != "" && isStale(err) {
-		start, err = first("")
-	}
-	if err != nil {
-		return err
-	}
-	for page, err := range start.Pages(ctx) {
+	for page, err := range pages(ctx, j, bucket, from, after) {
 		if err != nil {
 			return err
 		}
@@ -239,17 +230,15 @@ func pages[T any](
 				tasks = append(tasks, made)
 			}
 		}
-		if err := add(tasks, page.Cursor()); err != nil {
+		next := ""
+		if page.HasNext() {
+			next = page.Cursor()
+		}
+		if err := add(tasks, next); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// isStale reports whether a request failed because of what it asked for: its cursor may have expired.
-func isStale(err error) bool {
-	response, ok := errors.AsType[*okta.Error](err)
-	return ok && (response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusNotFound)
 }
 
 // listInput lists the users whom the caller gave. A place is the number of those who were read.
@@ -404,7 +393,11 @@ func (a Arguments) bound() string {
 
 // mayHaveConsent reports whether a review found a consent to a client, or does not know.
 func mayHaveConsent(task *ledger.Task, clientID string) bool {
-	if task.State != ledger.Done {
+	switch task.State {
+	case ledger.Gone, ledger.Same:
+		return false
+	case ledger.Done:
+	default:
 		return true
 	}
 	return slices.ContainsFunc(task.Found, func(a ledger.Access) bool { return a.ClientID == clientID })

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/org"
 
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
@@ -34,7 +35,7 @@ func (j *Job) offboard(ctx context.Context, task *ledger.Task) error {
 		end = j.endTokens
 	}
 	err := end(ctx, task)
-	if isGone(err) || Stops(err) {
+	if hasNoUser(err) || Stops(err) {
 		return err
 	}
 	return errors.Join(err, j.endConsents(ctx, task))
@@ -42,7 +43,8 @@ func (j *Job) offboard(ctx context.Context, task *ledger.Task) error {
 
 func (j *Job) endSessions(ctx context.Context, task *ledger.Task) error {
 	opts := org.RevokeUserSessionsOptions{OAuthTokens: true}
-	if err := org.RevokeUserSessions(ctx, j.client, task.ID, &opts); err != nil {
+	err := j.userCall(ctx, func() error { return org.RevokeUserSessions(ctx, j.client, task.ID, &opts) })
+	if err != nil {
 		return err
 	}
 	revoked(task, ledger.Revoked{What: Sessions})
@@ -59,7 +61,9 @@ func (j *Job) endTokens(ctx context.Context, task *ledger.Task) error {
 	task.Found = clients
 	var failed []error
 	for _, client := range clients {
-		err := j.client.UserOAuth.RevokeAllRefreshTokens(ctx, task.ID, client.ClientID)
+		err := j.userCall(ctx, func() error {
+			return j.client.UserOAuth.RevokeAllRefreshTokens(ctx, task.ID, client.ClientID)
+		})
 		if Stops(err) {
 			return err
 		}
@@ -73,7 +77,8 @@ func (j *Job) endTokens(ctx context.Context, task *ledger.Task) error {
 }
 
 func (j *Job) endConsents(ctx context.Context, task *ledger.Task) error {
-	if err := j.client.UserGrants.RevokeAll(ctx, task.ID); err != nil {
+	err := j.userCall(ctx, func() error { return j.client.UserGrants.RevokeAll(ctx, task.ID) })
+	if err != nil {
 		return err
 	}
 	revoked(task, ledger.Revoked{What: Grants})
@@ -82,12 +87,9 @@ func (j *Job) endConsents(ctx context.Context, task *ledger.Task) error {
 
 // clientsOf lists the clients that have consents or tokens of a user.
 func (j *Job) clientsOf(ctx context.Context, userID string) ([]ledger.Access, error) {
-	page, err := org.ListUserClients(ctx, j.client, userID)
-	if err != nil {
-		return nil, err
-	}
+	list := func(string) (*okta.Page[okta.OAuth2Client], error) { return org.ListUserClients(ctx, j.client, userID) }
 	var clients []ledger.Access
-	for client, err := range page.All(ctx) {
+	for client, err := range items(ctx, j, BucketUsers, list, idOfClient) {
 		if err != nil {
 			return nil, err
 		}

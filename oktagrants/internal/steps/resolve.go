@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -41,15 +40,19 @@ func (j *Job) Resolve(ctx context.Context, task *ledger.Task) error {
 // find reads the user with a login. One that cannot be a segment of a path is searched for.
 func (j *Job) find(ctx context.Context, login string) (*org.User, error) {
 	if !strings.ContainsAny(login, `/\;`) {
-		return org.GetUser(ctx, j.client, login)
+		var user *org.User
+		err := j.userCall(ctx, func() (err error) {
+			user, err = org.GetUser(ctx, j.client, login)
+			return err
+		})
+		return user, err
 	}
 	filter := "profile.login eq " + quote(login)
-	page, err := org.ListUsers(ctx, j.client, &org.ListUsersOptions{Filter: filter})
-	if err != nil {
-		return nil, err
+	list := func(after string) (*okta.Page[org.User], error) {
+		return org.ListUsers(ctx, j.client, &org.ListUsersOptions{Filter: filter, After: after})
 	}
 	var found *org.User
-	for user, err := range page.All(ctx) {
+	for user, err := range items(ctx, j, BucketUsers, list, userKey) {
 		if err != nil {
 			return nil, err
 		}
@@ -64,6 +67,8 @@ func (j *Job) find(ctx context.Context, login string) (*org.User, error) {
 	return found, nil
 }
 
+func userKey(user *org.User) string { return user.ID }
+
 // quote writes a string as a filter expression has it.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
@@ -75,8 +80,7 @@ func names(given string, user *org.User) bool {
 	return given == user.ID || strings.EqualFold(given, user.Profile.Login) || strings.EqualFold(given, short)
 }
 
-// isGone reports whether a request failed because its user does not exist.
-func isGone(err error) bool {
-	response, ok := errors.AsType[*okta.Error](err)
-	return ok && errors.Is(err, okta.ErrNotFound) && (response.Resource == "User" || response.Resource == "")
+// hasNoUser reports whether a request failed because its user does not exist, or may not.
+func hasNoUser(err error) bool {
+	return Class(err) == ClassNotFound && (missing(err) == "" || missing(err) == resources[ledger.User])
 }

@@ -14,12 +14,8 @@ import (
 
 // reviewUser reads the consents of a user. Found is all of them, or is left as it is.
 func (j *Job) reviewUser(ctx context.Context, task *ledger.Task) error {
-	page, err := j.client.UserGrants.List(ctx, task.ID, nil)
-	if err != nil {
-		return err
-	}
 	var found []ledger.Access
-	for grant, err := range page.All(ctx) {
+	for grant, err := range items(ctx, j, BucketUsers, j.grantsOf(ctx, task.ID), grantID) {
 		if err != nil {
 			return err
 		}
@@ -32,6 +28,39 @@ func (j *Job) reviewUser(ctx context.Context, task *ledger.Task) error {
 	task.Found = found
 	return nil
 }
+
+// The lists of grants and tokens, and what tells their items apart.
+
+func (j *Job) grantsOf(ctx context.Context, userID string) first[okta.OAuth2ScopeConsentGrant] {
+	return func(after string) (*okta.Page[okta.OAuth2ScopeConsentGrant], error) {
+		return j.client.UserGrants.List(ctx, userID, &okta.ListUserGrantsOptions{After: after})
+	}
+}
+
+func (j *Job) appTokens(ctx context.Context, appID string) first[okta.OAuth2RefreshToken] {
+	return func(after string) (*okta.Page[okta.OAuth2RefreshToken], error) {
+		return org.ListApplicationTokens(ctx, j.client, appID, &okta.ListOptions{After: after})
+	}
+}
+
+func (j *Job) serverClients(ctx context.Context, serverID string) first[okta.OAuth2Client] {
+	return func(string) (*okta.Page[okta.OAuth2Client], error) {
+		return j.client.AuthorizationServerClients.List(ctx, serverID, nil)
+	}
+}
+
+func (j *Job) serverTokens(ctx context.Context, serverID, clientID string) first[okta.OAuth2RefreshToken] {
+	return func(after string) (*okta.Page[okta.OAuth2RefreshToken], error) {
+		opts := okta.ListOptions{After: after}
+		return j.client.AuthorizationServerClients.ListRefreshTokens(ctx, serverID, clientID, &opts)
+	}
+}
+
+func grantID(grant *okta.OAuth2ScopeConsentGrant) string { return grant.ID }
+
+func tokenID(token *okta.OAuth2RefreshToken) string { return token.ID }
+
+func idOfClient(client *okta.OAuth2Client) string { return client.ClientID }
 
 // Unnamed returns a grant as the ledger keeps it, without the name of its scope.
 func Unnamed(grant *okta.OAuth2ScopeConsentGrant) ledger.Access {
@@ -63,39 +92,28 @@ func clientName(links okta.Links) string {
 
 // reviewApp reads the refresh tokens of an app.
 func (j *Job) reviewApp(ctx context.Context, task *ledger.Task, tokens Tokens) error {
-	page, err := org.ListApplicationTokens(ctx, j.client, task.ID, nil)
-	if err != nil {
-		return err
-	}
-	return handOn(ctx, page, task.ClientID(), tokens)
+	return handOn(ctx, j, BucketApps, j.appTokens(ctx, task.ID), task.ClientID(), tokens)
 }
 
 // reviewServer reads the refresh tokens that a custom authorization server has issued, client by client.
 func (j *Job) reviewServer(ctx context.Context, task *ledger.Task, tokens Tokens) error {
-	clients, err := j.client.AuthorizationServerClients.List(ctx, task.ID, nil)
-	if err != nil {
-		return err
-	}
-	for client, err := range clients.All(ctx) {
+	for client, err := range items(ctx, j, BucketAPI, j.serverClients(ctx, task.ID), idOfClient) {
 		if err != nil {
 			return err
 		}
-		page, err := j.client.AuthorizationServerClients.ListRefreshTokens(ctx, task.ID, client.ClientID, nil)
-		if err != nil {
-			return err
-		}
-		if err := handOn(ctx, page, client.ClientID, tokens); err != nil {
+		list := j.serverTokens(ctx, task.ID, client.ClientID)
+		if err := handOn(ctx, j, BucketAPI, list, client.ClientID, tokens); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// handOn hands all tokens of a client on, page by page.
+// handOn hands all tokens of a client on, page by page. One may come twice.
 func handOn(
-	ctx context.Context, first *okta.Page[okta.OAuth2RefreshToken], clientID string, tokens Tokens,
+	ctx context.Context, j *Job, bucket string, list first[okta.OAuth2RefreshToken], clientID string, tokens Tokens,
 ) error {
-	for page, err := range first.Pages(ctx) {
+	for page, err := range pages(ctx, j, bucket, list, "") {
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,8 @@ func (j *Job) deactivate(ctx context.Context, task *ledger.Task, app *org.Applic
 	if err != nil || inactive {
 		return err
 	}
-	if err := org.DeactivateApplication(ctx, j.client, app.ID); err != nil {
+	err = j.Call(ctx, BucketApps, func() error { return org.DeactivateApplication(ctx, j.client, app.ID) })
+	if err != nil {
 		return err
 	}
 	revoked(task, ledger.Revoked{What: App, ClientID: app.ClientID()})
@@ -50,7 +51,11 @@ func (j *Job) deactivate(ctx context.Context, task *ledger.Task, app *org.Applic
 
 // isInactive reads the state of the app, which the task keeps.
 func (j *Job) isInactive(ctx context.Context, task *ledger.Task) (bool, error) {
-	app, err := org.GetApplication(ctx, j.client, task.ID)
+	var app *org.Application
+	err := j.Call(ctx, bucketApp, func() (err error) {
+		app, err = org.GetApplication(ctx, j.client, task.ID)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
@@ -62,7 +67,8 @@ func (j *Job) isInactive(ctx context.Context, task *ledger.Task) (bool, error) {
 }
 
 func (j *Job) revokeAppTokens(ctx context.Context, task *ledger.Task, app *org.Application) error {
-	if err := org.RevokeApplicationTokens(ctx, j.client, app.ID); err != nil {
+	err := j.Call(ctx, BucketApps, func() error { return org.RevokeApplicationTokens(ctx, j.client, app.ID) })
+	if err != nil {
 		return err
 	}
 	revoked(task, ledger.Revoked{What: RefreshTokens, ClientID: app.ClientID()})
@@ -76,7 +82,9 @@ func (j *Job) revokeServerTokens(ctx context.Context, task *ledger.Task, app *or
 		if err != nil || !has {
 			return err
 		}
-		err = j.client.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, serverID, app.ClientID())
+		err = j.Call(ctx, BucketAPI, func() error {
+			return j.client.AuthorizationServerClients.RevokeAllRefreshTokens(ctx, serverID, app.ClientID())
+		})
 		if err != nil {
 			return err
 		}
@@ -87,12 +95,9 @@ func (j *Job) revokeServerTokens(ctx context.Context, task *ledger.Task, app *or
 
 // eachServer calls do for each custom authorization server, although it fails for some.
 func (j *Job) eachServer(ctx context.Context, do func(serverID string) error) error {
-	page, err := j.servers(ctx, "")
-	if err != nil {
-		return err
-	}
+	list := func(after string) (*okta.Page[org.AuthorizationServer], error) { return j.servers(ctx, after) }
 	var failed error
-	for server, err := range page.All(ctx) {
+	for server, err := range items(ctx, j, BucketAPI, list, func(s *org.AuthorizationServer) string { return s.ID }) {
 		if err != nil {
 			return errors.Join(failed, err)
 		}
@@ -107,11 +112,7 @@ func (j *Job) eachServer(ctx context.Context, do func(serverID string) error) er
 
 // hasTokens reports whether a client is among those that have tokens on an authorization server.
 func (j *Job) hasTokens(ctx context.Context, serverID, clientID string) (bool, error) {
-	page, err := j.client.AuthorizationServerClients.List(ctx, serverID, nil)
-	if err != nil {
-		return false, err
-	}
-	for client, err := range page.All(ctx) {
+	for client, err := range items(ctx, j, BucketAPI, j.serverClients(ctx, serverID), idOfClient) {
 		if err != nil {
 			return false, err
 		}
@@ -128,7 +129,10 @@ func (j *Job) revokeConsents(ctx context.Context, task *ledger.Task) error {
 	if err != nil {
 		return err
 	}
-	if err := j.client.UserGrants.RevokeAllForClient(ctx, task.ID, app.ClientID()); err != nil {
+	err = j.userCall(ctx, func() error {
+		return j.client.UserGrants.RevokeAllForClient(ctx, task.ID, app.ClientID())
+	})
+	if err != nil {
 		return err
 	}
 	revoked(task, ledger.Revoked{What: Grants, ClientID: app.ClientID()})
@@ -163,11 +167,7 @@ func (j *Job) verifyInactive(ctx context.Context, task *ledger.Task) error {
 // so that a list for one client proves nothing: what is read are the tokens of the app, which exists, and for each custom
 // authorization server the list of its clients.
 func (j *Job) verifyTokens(ctx context.Context, app *org.Application) error {
-	page, err := org.ListApplicationTokens(ctx, j.client, app.ID, nil)
-	if err != nil {
-		return err
-	}
-	has, err := hasLive(ctx, page)
+	has, err := hasLive(ctx, j, BucketApps, j.appTokens(ctx, app.ID))
 	if err != nil {
 		return err
 	}
@@ -192,11 +192,7 @@ func (j *Job) hasLiveTokens(ctx context.Context, serverID, clientID string) (boo
 	if err != nil || !has {
 		return false, err
 	}
-	page, err := j.client.AuthorizationServerClients.ListRefreshTokens(ctx, serverID, clientID, nil)
-	if err != nil {
-		return false, err
-	}
-	return hasLive(ctx, page)
+	return hasLive(ctx, j, BucketAPI, j.serverTokens(ctx, serverID, clientID))
 }
 
 // verifyConsents reads whether a user still has consents to the app. It reads all consents of the user: an org may return
@@ -206,11 +202,7 @@ func (j *Job) verifyConsents(ctx context.Context, task *ledger.Task) error {
 	if err != nil {
 		return err
 	}
-	page, err := j.client.UserGrants.List(ctx, task.ID, nil)
-	if err != nil {
-		return err
-	}
-	for grant, err := range page.All(ctx) {
+	for grant, err := range items(ctx, j, BucketUsers, j.grantsOf(ctx, task.ID), grantID) {
 		if err != nil {
 			return err
 		}
@@ -228,8 +220,10 @@ func isOf(grant *okta.OAuth2ScopeConsentGrant, app *org.Application) bool {
 }
 
 // hasLive reports whether a list has a token that is not revoked.
-func hasLive(ctx context.Context, page *okta.Page[okta.OAuth2RefreshToken]) (bool, error) {
-	for token, err := range page.All(ctx) {
+func hasLive(
+	ctx context.Context, j *Job, bucket string, list first[okta.OAuth2RefreshToken],
+) (bool, error) {
+	for token, err := range items(ctx, j, bucket, list, tokenID) {
 		if err != nil {
 			return false, err
 		}

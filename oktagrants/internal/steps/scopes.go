@@ -18,6 +18,7 @@ import (
 // grant names the server: about one call.
 type Scopes struct {
 	client  *okta.Client
+	call    func(ctx context.Context, bucket string, send func() error) error
 	mu      sync.Mutex
 	servers map[string]*serverScopes // by ID of the server
 }
@@ -30,7 +31,8 @@ type serverScopes struct {
 
 // NewScopes returns a Scopes that has read nothing.
 func NewScopes(client *okta.Client) *Scopes {
-	return &Scopes{client: client, servers: map[string]*serverScopes{}}
+	once := func(_ context.Context, _ string, send func() error) error { return send() }
+	return &Scopes{client: client, call: once, servers: map[string]*serverScopes{}}
 }
 
 // opaqueID matches the IDs that Okta gives to scopes of custom authorization servers.
@@ -65,7 +67,13 @@ func (s *Scopes) name(ctx context.Context, server, scopeID string) (string, erro
 		}
 		return scopeID, nil
 	}
-	names, err := s.of(server).list(ctx, s.client, server)
+	names, err := s.of(server).list(func() (names map[string]string, err error) {
+		err = s.call(ctx, BucketAPI, func() error {
+			names, err = listScopes(ctx, s.client, server)
+			return err
+		})
+		return names, err
+	})
 	if err != nil {
 		return "", err
 	}
@@ -82,13 +90,13 @@ func (s *Scopes) of(server string) *serverScopes {
 }
 
 // list reads the names, unless they were read before. Others who ask meanwhile wait.
-func (s *serverScopes) list(ctx context.Context, client *okta.Client, server string) (map[string]string, error) {
+func (s *serverScopes) list(read func() (map[string]string, error)) (map[string]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.read {
 		return s.names, nil
 	}
-	names, err := listScopes(ctx, client, server)
+	names, err := read()
 	switch Class(err) {
 	case ClassScope, ClassForbidden, ClassNotFound, ClassInvalid:
 		names = nil

@@ -2,6 +2,7 @@ package steps_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -100,13 +101,13 @@ func insufficientScope() oktatest.Fault {
 	}, "")
 }
 
-// An outage is no answer: the user is read again, and the names with it.
-func TestScopesAfterAnOutage(t *testing.T) {
+// A server whose scopes fail again and again fails the task. The next time, they are read again.
+func TestScopesThatFail(t *testing.T) {
 	t.Parallel()
 	org, tasks := opaque(t, 1)
 	job := newJob(t, org, ledger.Review, steps.Arguments{})
-	fault := oktaError(503, "E0000010")
-	org.NextTo(scopesRoute, fault, fault, fault, fault, fault)
+	const attempts = 3 * 5 // the call is sent three times, with four retries each
+	org.NextTo(scopesRoute, slices.Repeat([]oktatest.Fault{oktaError(500, "E0000009")}, attempts)...)
 	err := job.Work(t.Context(), &tasks[0], nil)
 	require.ErrorContains(t, err, "the names of its scopes")
 	assert.Equal(t, steps.ClassServer, steps.Class(err))

@@ -52,6 +52,8 @@ type Job struct {
 	input  iter.Seq2[string, error]
 	scopes *Scopes
 	found  appOnce
+
+	outages *outages
 }
 
 // New returns the job of a kind. org is the org's URL. input yields the users of Arguments.From or Users, each an ID or
@@ -60,7 +62,9 @@ type Job struct {
 func New(
 	client *okta.Client, org string, kind ledger.Kind, args Arguments, input iter.Seq2[string, error],
 ) (*Job, error) {
-	j := &Job{client: client, org: org, kind: kind, args: args, input: input, scopes: NewScopes(client)}
+	j := &Job{client: client, org: org, kind: kind, args: args, input: input, outages: newOutages()}
+	j.scopes = NewScopes(client)
+	j.scopes.call = j.Call
 	if kind == ledger.RevokeApp {
 		j.args.UsersOf = cmp.Or(args.UsersOf, Assigned)
 	}

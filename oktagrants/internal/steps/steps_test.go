@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,7 +137,7 @@ func TestResolveRefusesSeveralUsers(t *testing.T) {
 	t.Parallel()
 	org := newDemo(t)
 	user := `{"id":"00u1","profile":{"login":"a/b@example.com"}}`
-	org.Handle("GET /api/v1/users", respond("["+user+","+user+"]"))
+	org.Handle("GET /api/v1/users", respond("["+user+","+strings.Replace(user, "00u1", "00u2", 1)+"]"))
 	job := newJob(t, org, ledger.Offboard, steps.Arguments{}, "unused")
 	err := job.Resolve(t.Context(), &ledger.Task{Kind: ledger.User, Given: "a/b@example.com"})
 	require.ErrorContains(t, err, "several users")
@@ -241,9 +242,10 @@ func TestCalls(t *testing.T) {
 	counts := ledger.Counts{Tasks: map[ledger.TaskKind]map[ledger.State]int{
 		ledger.User: {
 			ledger.Pending: 100, ledger.Started: 2, ledger.Failed: 3, ledger.Done: 40, ledger.Left: 5, ledger.Verified: 7,
+			ledger.Gone: 11,
 		},
-	}, Classes: map[string]int{steps.ClassNotFound: 1, steps.ClassLeft: 2}}
-	const undone, unverified = 104 + 2, 149 // two are revoked again
+	}, Unresolved: 1, Classes: map[string]int{steps.ClassNotFound: 3, steps.ClassLeft: 5}}
+	const undone, unverified = 109, 149 // what is left is revoked again, and one login is not resolved
 
 	work, verify := newJob(t, org, ledger.Offboard, steps.Arguments{}, "ann").Calls(counts)
 	assert.Equal(t, steps.Calls{steps.BucketUsers: 2 * undone}, work)

@@ -66,7 +66,7 @@ func TestReportReadsAndChangesNothing(t *testing.T) {
 	for _, request := range org.Requests() {
 		assert.Equal(t, http.MethodGet, request.Method)
 	}
-	const row = `\| listUserGrants \| GET /api/v1/users/{userId}/grants \| 200 \| 600 \| \d+ \| 1m0s \| (\d+) \|`
+	const row = `\| listUserGrants \| GET /api/v1/users/{userId}/grants \| 200 \| 600 \| \d+ \| (?:59s|1m0s) \| (\d+) \|`
 	found := regexp.MustCompile(row).FindStringSubmatch(text)
 	require.NotNil(t, found, text)
 	used, err := strconv.Atoi(found[1])
@@ -96,7 +96,7 @@ func TestReportNamesTheMissingScope(t *testing.T) {
 	org.AcceptBearerToken("bearer-of-one-scope", "okta.users.read")
 	for scopes, credentials := range map[string]okta.Credentials{
 		"okta.users.read": okta.ServiceApp{
-			ClientID: app.ClientID, PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: app.Scopes,
+			ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: app.Scopes,
 			TokenURL: org.URL + "/oauth2/v1/token",
 		},
 		"unknown": okta.BearerToken("bearer-of-one-scope"),
@@ -129,7 +129,7 @@ func TestOnlyGETIsRewritten(t *testing.T) {
 	l, err := connect(okta.Config{
 		OrgURL:      org.URL,
 		Credentials: okta.APIToken(apiToken),
-		Retry:       okta.RetryOptions{MaxRetries: -1},
+		Retry:       okta.Retry{MaxRetries: -1},
 	})
 	require.NoError(t, err)
 	p := &probe{rewrite: func(path string) string { return path + ";x" }}

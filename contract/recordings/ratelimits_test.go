@@ -157,7 +157,7 @@ func TestRecordedTrafficIsNotThrottled(t *testing.T) {
 				if row.Status == http.StatusTooManyRequests { // a client that waits would not have sent it
 					continue
 				}
-				time.Sleep(row.date(t).Sub(first) - time.Since(begun))
+				<-time.After(row.date(t).Sub(first) - time.Since(begun))
 				_ = client.Do(t.Context(), row.request(t), nil)
 				served++
 			}

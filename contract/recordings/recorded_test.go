@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -80,9 +81,7 @@ func (e exchange) next(t *testing.T) (*url.URL, bool) {
 
 // serve writes the response as it was recorded.
 func (e exchange) serve(w http.ResponseWriter) {
-	for name, values := range e.header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), e.header())
 	w.WriteHeader(e.Status)
 	_, _ = w.Write([]byte(e.Body))
 }

@@ -132,7 +132,7 @@ func TestHandshakesLeadToABoundToken(t *testing.T) {
 		require.Len(t, s.token, len(h))
 		require.NotNil(t, proof(t, s.token[0]))
 		assert.Nil(t, proof(t, s.token[0])["nonce"])
-		assert.Equal(t, h[0].header().Get("Dpop-Nonce"), proof(t, s.token[1])["nonce"])
+		assert.Equal(t, h[0].header().Get("DPoP-Nonce"), proof(t, s.token[1])["nonce"])
 		require.Len(t, s.api, 1)
 		requireBound(t, s.api[0], accessToken(t, h[1]))
 		counts.tokens.Add(int64(len(h)))
@@ -165,7 +165,7 @@ func TestRenewalNeedsNoHandshake(t *testing.T) {
 		s := &tokenServer{responses: append(append(handshake{}, h...), renewal), revoked: true}
 		require.NoError(t, s.call(t, true))
 		require.Len(t, s.token, 3)
-		assert.Equal(t, h[1].header().Get("Dpop-Nonce"), proof(t, s.token[2])["nonce"], "the nonce of the last response")
+		assert.Equal(t, h[1].header().Get("DPoP-Nonce"), proof(t, s.token[2])["nonce"], "the nonce of the last response")
 		require.Len(t, s.api, 2)
 		requireBound(t, s.api[1], accessToken(t, renewal))
 		counts.tokens.Add(1)

@@ -22,13 +22,13 @@ var ErrAbsent = errors.New(
 func Read(path ...string) ([]byte, error) {
 	name := filepath.Join(path...)
 	if folder := os.Getenv(Variable); folder != "" {
-		return os.ReadFile(filepath.Join(folder, name))
+		return os.ReadFile(filepath.Join(folder, name)) //nolint:gosec // the folder that the variable names
 	}
 	folder, err := beside()
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join(folder, name))
+	text, err := os.ReadFile(filepath.Join(folder, name)) //nolint:gosec // the folder that was found
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %w", ErrAbsent, err)
 	}

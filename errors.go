@@ -108,13 +108,13 @@ type Error struct {
 	Link       string    // Okta's errorLink
 	ID         string    // Okta's errorId
 	Causes     []ErrorCause
-	OAuth      *OAuthError // OAuth's error, such as which scope is missing; nil if there is none
-	RequestID  string      // X-Okta-Request-Id: what Okta's support asks for
-	Method     string      // of the request
-	Path       string      // of the request, escaped, without the query
-	RateLimit  RateLimit   // zero if the response has no rate limit headers
-	Attempts   int         // including the one that got this response
-	Body       []byte      // as received, up to 1 MiB, with credentials redacted
+	OAuth      *OAuthDetails // OAuth's error, such as which scope is missing; nil if there is none
+	RequestID  string        // X-Okta-Request-Id: what Okta's support asks for
+	Method     string        // of the request
+	Path       string        // of the request, escaped, without the query
+	RateLimit  RateLimit     // zero if the response has no rate limit headers
+	Attempts   int           // including the one that got this response
+	Body       []byte        // as received, up to 1 MiB, with credentials redacted
 
 	fromTokenEndpoint bool
 	cause             error // why the body could not be used
@@ -125,8 +125,8 @@ type ErrorCause struct {
 	Summary string
 }
 
-// OAuthError is an error in OAuth's form, from WWW-Authenticate or the body.
-type OAuthError struct {
+// OAuthDetails describe an error in OAuth's form, from WWW-Authenticate or the body.
+type OAuthDetails struct {
 	Code        string // such as insufficient_scope
 	Description string
 	Scope       string // the scopes that the request needs
@@ -159,7 +159,7 @@ func (e *Error) readBody(body []byte, secrets redact.Secrets) {
 		e.Causes = append(e.Causes, ErrorCause{Summary: text(member["errorSummary"])})
 	}
 	if code := text(members["error"]); code != "" {
-		e.OAuth = &OAuthError{Code: code, Description: text(members["error_description"])}
+		e.OAuth = &OAuthDetails{Code: code, Description: text(members["error_description"])}
 	}
 }
 
@@ -169,7 +169,7 @@ func (e *Error) readChallenge(header http.Header, secrets redact.Secrets) {
 	if !ok {
 		return
 	}
-	e.OAuth = &OAuthError{
+	e.OAuth = &OAuthDetails{
 		Code:        secrets.Scrub(params["error"]),
 		Description: secrets.Scrub(params["error_description"]),
 		Scope:       secrets.Scrub(params["scope"]),

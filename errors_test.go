@@ -76,7 +76,7 @@ func TestErrorNamesTheMissingScope(t *testing.T) {
 			`realm="https://acme.okta.com", scope="okta.users.read", error="insufficient_scope", `+
 			`error_description="The access token provided does not contain the required scopes.", `+
 			`resource="/api/v1/users/00u1/grants"`))
-	assert.Equal(t, &okta.OAuthError{
+	assert.Equal(t, &okta.OAuthDetails{
 		Code: "insufficient_scope", Scope: "okta.users.read",
 		Description: "The access token provided does not contain the required scopes.",
 	}, err.OAuth)
@@ -89,7 +89,7 @@ func TestErrorOfOAuthForm(t *testing.T) {
 	t.Parallel()
 	const body = `{"error":"invalid_client","error_description":"No such client."}`
 	err := failedGet(t, reply(http.StatusUnauthorized, body))
-	assert.Equal(t, &okta.OAuthError{Code: "invalid_client", Description: "No such client."}, err.OAuth)
+	assert.Equal(t, &okta.OAuthDetails{Code: "invalid_client", Description: "No such client."}, err.OAuth)
 	assert.Contains(t, err.Error(), "401 invalid_client: No such client.")
 }
 

@@ -317,6 +317,39 @@ func TestDeleteThatTimesOutOnAUsedConnectionIsNotRetriedAtOnce(t *testing.T) {
 	assert.Equal(t, []bool{false, true, false}, []bool{seen[0].WillRetry, seen[1].WillRetry, seen[2].WillRetry})
 }
 
+// So has one that takes longer than the transport waits for a response, or that breaks off within one.
+func TestDeleteThatFailsOtherwiseOnAUsedConnectionIsNotRetriedAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(net.Conn){
+		"timeout of the transport": func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) },
+		"response that had begun": func(conn net.Conn) {
+			readHead(conn)
+			_, _ = io.WriteString(conn, "HTTP/1.1 20")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := rawServer(t, func(n int, conn net.Conn, _ string) {
+				_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+				if n == 1 {
+					fail(conn)
+				}
+			})
+			var seen []okta.Attempt
+			transport := &http.Transport{ResponseHeaderTimeout: 200 * time.Millisecond}
+			client := newClient(t, transport, atURL(server), observe(&seen), func(c *okta.Config) {
+				c.Retry = okta.Retry{MinWait: 20 * time.Millisecond, MaxWait: time.Second}
+			})
+			require.NoError(t, revoke(t.Context(), client))
+			require.NoError(t, revoke(t.Context(), client))
+			require.Len(t, seen, 3)
+			require.Error(t, seen[1].Err)
+			require.NotErrorIs(t, seen[1].Err, context.DeadlineExceeded)
+			assert.Positive(t, seen[1].Wait)
+		})
+	}
+}
+
 func TestRetryHeaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -338,7 +338,7 @@ func TestDeleteThatFailsOtherwiseOnAUsedConnectionIsNotRetriedAtOnce(t *testing.
 			var seen []okta.Attempt
 			transport := &http.Transport{ResponseHeaderTimeout: 200 * time.Millisecond}
 			client := newClient(t, transport, atURL(server), observe(&seen), func(c *okta.Config) {
-				c.Retry = okta.Retry{MinWait: 20 * time.Millisecond, MaxWait: time.Second}
+				c.Retry = okta.RetryOptions{MinWait: 20 * time.Millisecond, MaxWait: time.Second}
 			})
 			require.NoError(t, revoke(t.Context(), client))
 			require.NoError(t, revoke(t.Context(), client))

@@ -96,7 +96,7 @@ func TestReportNamesTheMissingScope(t *testing.T) {
 	org.AcceptBearerToken("bearer-of-one-scope", "okta.users.read")
 	for scopes, credentials := range map[string]okta.Credentials{
 		"okta.users.read": okta.ServiceApp{
-			ClientID: app.ClientID, PrivateKey: okta.Signer(key), Scopes: app.Scopes,
+			ClientID: app.ClientID, PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: app.Scopes,
 			TokenURL: org.URL + "/oauth2/v1/token",
 		},
 		"unknown": okta.BearerToken("bearer-of-one-scope"),
@@ -129,7 +129,7 @@ func TestOnlyGETIsRewritten(t *testing.T) {
 	l, err := connect(okta.Config{
 		OrgURL:      org.URL,
 		Credentials: okta.APIToken(apiToken),
-		Retry:       okta.Retry{MaxRetries: -1},
+		Retry:       okta.RetryOptions{MaxRetries: -1},
 	})
 	require.NoError(t, err)
 	p := &probe{rewrite: func(path string) string { return path + ";x" }}

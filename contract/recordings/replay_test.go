@@ -150,7 +150,7 @@ var methods = map[string]func(context.Context, *testing.T, *okta.Client, exchang
 	"AuthorizationServerClients.List": func(
 		ctx context.Context, _ *testing.T, c *okta.Client, e exchange, _ options,
 	) (got, error) {
-		return many(c.AuthorizationServerClients.List(ctx, e.Args[0]))
+		return many(c.AuthorizationServerClients.List(ctx, e.Args[0], nil))
 	},
 	"AuthorizationServerClients.ListRefreshTokens": func(
 		ctx context.Context, _ *testing.T, c *okta.Client, e exchange, o options,

@@ -104,7 +104,7 @@ func TestAttemptsAtTheTokenEndpointNameARouteWithoutIDs(t *testing.T) {
 		require.ErrorIs(t, getGrant(t.Context(), client), okta.ErrAuthentication)
 		assert.Equal(t, route, seen[0].Route)
 		assert.Equal(t, path, seen[0].Path)
-		assert.Equal(t, route, seen[0].Bucket)
+		assert.Equal(t, "POST "+route, seen[0].Bucket)
 		assert.True(t, seen[0].TokenRequest)
 	}
 }

@@ -199,7 +199,8 @@ func TestOptionSetsAreComplete(t *testing.T) {
 			sizes[m.options.Elem().Name()] = len(optionSets(m.options))
 		}
 	}
-	want := map[string]int{"GetOptions": 1 + 2, "ListOptions": 1 + 2*3*4, "ListUserGrantsOptions": 1 + 3*2*3*4}
+	want := map[string]int{"GetOptions": 1 + 2, "ListOptions": 1 + 2*3*4, "ListUserGrantsOptions": 1 + 3*2*3*4,
+		"ListClientsOptions": 1 + 1}
 	assert.Equal(t, want, sizes)
 }
 

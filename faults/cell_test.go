@@ -40,7 +40,7 @@ const (
 	goodList  = `[{"id":"oag1"},{"id":"oag2"}]`
 	goodRest  = `[{"id":"oag3"}]`
 	goodToken = `{"token_type":"Bearer","expires_in":3600,"access_token":"` + accessToken + `"}`
-	notFound  = `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: oag1"}`
+	notFound  = `{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: oag1 (OAuth2Grant)"}`
 )
 
 // shape is a kind of call: one that reacts to faults in a way of its own.

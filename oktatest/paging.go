@@ -70,12 +70,13 @@ func list[T, J any](c *call, from listing[T, J]) (any, *problem) {
 	return page, nil
 }
 
-// ExpireCursors ends all cursors that the org has issued: a request with one is a 400 with the code E0000029, as was
+// ExpireCursors ends all cursors that the org has issued, those of the System Log as well: a request with one is a 400 with the code E0000029, as was
 // recorded for a bad cursor. Okta does not document how long a cursor lives.
 func (o *Org) ExpireCursors() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.cursors++
+	clear(o.systemLog.cursors)
 }
 
 // newCursor returns the cursor of the place after an item.

@@ -236,6 +236,11 @@ func TestCursorsExpire(t *testing.T) {
 	get(t, org, next).eventIDs(t)
 	clock.advance(time.Hour + time.Second)
 	get(t, org, next).assertError(t, 400, "E0000029", "Invalid paging request.")
+
+	next = get(t, org, logsPath).next(t)
+	get(t, org, next).eventIDs(t)
+	org.ExpireCursors()
+	get(t, org, next).assertError(t, 400, "E0000029", "Invalid paging request.")
 }
 
 func TestScopeOfTheLog(t *testing.T) {

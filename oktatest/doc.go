@@ -57,7 +57,8 @@
 //
 // A search may use eq, sw, gt, ge, lt, le, pr, "and", "or" and parentheses on id, status, created, lastUpdated and the
 // login, email, firstName and lastName of the profile; a filter may use what Okta documents for filters. A filter of
-// the System Log may use "not" as well, and every operator on every member of an event. To these routes, a documented parameter that an org does not implement is a 400. [Org.Handle] adds a route of your own.
+// the System Log may use "not" as well, and every operator on every member of an event. To these routes, a documented
+// parameter that an org does not implement is a 400. [Org.Handle] adds a route of your own.
 //
 // # As inconvenient as real orgs
 //

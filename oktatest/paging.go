@@ -27,7 +27,7 @@ var (
 )
 
 // The query parameters that a next link repeats.
-var repeatedInNext = []string{"expand", "filter", "includeNonDeleted", "limit", "scopeId", "search"}
+var repeatedInNext = []string{"expand", "filter", "includeNonDeleted", "limit", "q", "scopeId", "search"}
 
 // listing is what a page is cut from. A nil keep keeps all.
 type listing[T, J any] struct {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,17 +78,39 @@ func (d *differences) headers(recorded, got http.Header) {
 	}
 	was, is := relations(recorded), relations(got)
 	for _, relation := range []string{"self", "next"} {
-		if was[relation] != is[relation] {
-			d.addf("link %s: %t for %t", relation, is[relation], was[relation])
+		if (was[relation] == nil) != (is[relation] == nil) {
+			d.addf("link %s: %t for %t", relation, is[relation] != nil, was[relation] != nil)
+			continue
+		}
+		d.query(relation, was[relation], is[relation])
+	}
+}
+
+// query compares the parameters of a link. Cursors are opaque.
+func (d *differences) query(relation string, recorded, got url.Values) {
+	for _, name := range slices.Sorted(maps.Keys(recorded)) {
+		if got[name] == nil || name != "after" && !slices.Equal(got[name], recorded[name]) {
+			d.addf("link %s: %s %q for %q", relation, name, got[name], recorded[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if recorded[name] == nil {
+			d.addf("link %s: %s added", relation, name)
 		}
 	}
 }
 
-func relations(header http.Header) map[string]bool {
-	found := map[string]bool{}
+// relations returns the queries of the links.
+func relations(header http.Header) map[string]url.Values {
+	found := map[string]url.Values{}
 	for _, line := range header["Link"] {
-		for _, relation := range []string{"self", "next"} {
-			found[relation] = found[relation] || strings.Contains(line, `rel="`+relation+`"`)
+		for link := range strings.SplitSeq(line, ", <") {
+			target, parameters, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+			for _, relation := range []string{"self", "next"} {
+				if u, err := url.Parse(target); err == nil && strings.Contains(parameters, `rel="`+relation+`"`) {
+					found[relation] = u.Query()
+				}
+			}
 		}
 	}
 	return found
@@ -238,13 +262,45 @@ func (f *fake) user(id string) {
 }
 
 func (f *fake) users() {
-	for _, user := range f.objects() {
-		f.AddUser(oktatest.User{
-			ID: text(user, "id"), Login: text(user, "profile", "login"), Status: text(user, "status"),
-			Name:    text(user, "profile", "firstName") + " " + text(user, "profile", "lastName"),
-			Created: at(user, "created"),
-		})
-		f.seen[text(user, "id")] = true
+	for _, object := range f.objects() {
+		user := oktatest.User{
+			ID: text(object, "id"), Login: text(object, "profile", "login"), Status: text(object, "status"),
+			Name:    text(object, "profile", "firstName") + " " + text(object, "profile", "lastName"),
+			Created: at(object, "created"),
+		}
+		f.match(&user)
+		f.AddUser(user)
+		f.seen[user.ID] = true
+	}
+	f.more(func() { f.AddUser(oktatest.User{Name: "TestAcc Smith"}) })
+}
+
+// What a search compares a user with.
+var compared = regexp.MustCompile(`profile\.(email|firstName|lastName) (?:eq|sw) "([^"]*)"`)
+
+// match gives a user the texts for which the request searches: those of the response were replaced when the recordings
+// were sanitised.
+func (f *fake) match(user *oktatest.User) {
+	for _, found := range compared.FindAllStringSubmatch(f.e.query(f.t).Get("search"), -1) {
+		first, last, _ := strings.Cut(user.Name, " ")
+		switch found[1] {
+		case "email":
+			user.Login = fmt.Sprintf("%s%d", found[2], len(f.seen))
+			if strings.Contains(found[2], "@") {
+				user.Login = found[2]
+			}
+		case "firstName":
+			user.Name = found[2] + " " + last
+		case "lastName":
+			user.Name = first + " " + found[2]
+		}
+	}
+}
+
+// more adds one thing more than the page has, where the recorded response has a next link.
+func (f *fake) more(add func()) {
+	if _, more := f.e.next(f.t); more {
+		add()
 	}
 }
 
@@ -255,14 +311,18 @@ func (f *fake) app(id, clientID string) {
 	}
 }
 
+// apps adds apps whose labels begin with what the request searches for: labels were replaced, as in match.
 func (f *fake) apps() {
+	label := f.e.query(f.t).Get("q")
 	for _, app := range f.objects() {
 		f.AddClient(oktatest.Client{
-			ID: text(app, "id"), ClientID: text(app, "credentials", "oauthClient", "client_id"), Name: text(app, "label"), Status: text(app, "status"),
+			ID: text(app, "id"), ClientID: text(app, "credentials", "oauthClient", "client_id"),
+			Name: label + text(app, "label"), Status: text(app, "status"),
 			URI:     text(app, "settings", "oauthClient", "client_uri"),
 			LogoURI: text(app, "settings", "oauthClient", "logo_uri"),
 		})
 	}
+	f.more(func() { f.AddClient(oktatest.Client{Name: label}) })
 }
 
 func (f *fake) server(id string) {

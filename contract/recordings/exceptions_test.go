@@ -33,6 +33,8 @@ var exceptions = []exception{
 	the(`.*`, `header (Accept-Ch|Cache-Control|Expires|P3p|Pragma|Referrer-Policy|Server|Strict-Transport-Security|`+
 		`Vary|X-Content-Type-Options) missing`, "they are for browsers and caches"),
 	the(`.*`, `header (Content-Length|Date) added`, "headers of the connection were not recorded"),
+	the(`token endpoint`, `header X-Rate-Limit-(Limit|Remaining|Reset) missing`,
+		"oktatest does not limit its token endpoint"),
 	not(`ListAuthorizationServers`, `[?&]q=`, "oktatest refuses q: what Okta matches is not documented"),
 	not(`ListUsers`, `profile\.array123|array123`, "oktatest has no attributes of an org's own"),
 	not(`ListLogEvents`, `application\.lifecycle\.update`, "the events were reduced and do not match their filter any more"),

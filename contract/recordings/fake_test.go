@@ -1,6 +1,10 @@
 package recordings_test
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/oktatest"
 )
 
@@ -487,6 +492,71 @@ func (f *fake) addEvent(event map[string]any) {
 	f.AddLogEvent(added)
 }
 
+// fakeHandshake returns the responses of oktatest's token endpoint to a service app that begins without a proof.
+func fakeHandshake(t *testing.T) []response {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	org := oktatest.New(oktatest.Options{})
+	t.Cleanup(org.Close)
+	app := org.AddServiceApp(oktatest.ServiceApp{
+		Keys: []oktatest.ServiceAppKey{{Public: key.Public()}}, Scopes: []string{"okta.users.read"}, DPoP: true,
+	})
+	var responses []response
+	client, err := okta.NewClient(okta.Config{
+		OrgURL: org.URL,
+		Credentials: okta.ServiceApp{
+			ClientID: app.ClientID, PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: app.Scopes,
+		},
+		HTTPClient: &http.Client{Transport: listener(func(req *http.Request) (*http.Response, error) {
+			resp, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil || !strings.HasSuffix(req.URL.Path, "/token") {
+				return resp, err
+			}
+			body, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			resp.Body = io.NopCloser(bytes.NewReader(body))
+			responses = append(responses, response{resp.StatusCode, resp.Header, string(body)})
+			return resp, err
+		})},
+	})
+	require.NoError(t, err)
+	require.NoError(t, client.Do(t.Context(), okta.Request{Path: []string{"api", "v1", "users"}}, nil))
+	return responses
+}
+
+// listener is a transport.
+type listener func(*http.Request) (*http.Response, error)
+
+func (f listener) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// oauthError is the body of an error of the token endpoint.
+type oauthError struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+func oauthErrorOf(t *testing.T, body string) oauthError {
+	t.Helper()
+	var e oauthError
+	require.NoError(t, json.Unmarshal([]byte(body), &e))
+	return e
+}
+
+// compareTokens is compare for the token endpoint, whose errors have another form.
+func compareTokens(t *testing.T, e exchange, r response) differences {
+	t.Helper()
+	var d differences
+	if e.Status != r.status {
+		d.addf("status %d for %d", r.status, e.Status)
+	}
+	d.headers(e.header(), r.header)
+	var got any
+	require.NoError(t, json.Unmarshal([]byte(r.body), &got))
+	d.members(membersOf(e.json(t)), membersOf(got))
+	return d
+}
+
 // The responses of oktatest to the recorded requests have the same status, error, headers and members, but for the named
 // exceptions.
 func TestFakeRespondsAsRecorded(t *testing.T) {
@@ -497,6 +567,20 @@ func TestFakeRespondsAsRecorded(t *testing.T) {
 	t.Cleanup(func() {
 		counts.exceptions.Store(int64(len(exceptions)))
 		assert.Empty(t, known.unmet(), "delete them")
+	})
+	t.Run("tokens", func(t *testing.T) {
+		t.Parallel()
+		responses := fakeHandshake(t)
+		for _, e := range readTokens(t) {
+			i := slices.IndexFunc(responses, func(r response) bool {
+				return oauthErrorOf(t, r.body) == oauthErrorOf(t, e.Body)
+			})
+			require.NotEqual(t, -1, i, "oktatest has no such response: %s", e.Body)
+			for _, difference := range compareTokens(t, e, responses[i]) {
+				assert.True(t, known.allows("token endpoint", difference), difference)
+			}
+			counts.compared.Add(1)
+		}
 	})
 	t.Run("exchanges", func(t *testing.T) {
 		t.Parallel()

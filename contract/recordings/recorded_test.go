@@ -144,5 +144,5 @@ func TestMain(m *testing.M) {
 		"oktatest compared, with %d named exceptions\n",
 		counts.exchanges.Load(), counts.operations.Load(), counts.members.Load(), counts.nexts.Load(),
 		counts.errors.Load(), counts.rows.Load(), counts.buckets.Load(), counts.tokens.Load(), counts.compared.Load(),
-		counts.exchanges.Load(), counts.exceptions.Load())
+		counts.exchanges.Load()+counts.tokens.Load(), counts.exceptions.Load())
 }

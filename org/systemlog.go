@@ -20,12 +20,12 @@ const (
 	EventServerConsentRevoked        = "app.oauth2.as.consent.revoke"
 	EventServerUserConsentsRevoked   = "app.oauth2.as.consent.revoke.user"
 	EventServerClientConsentsRevoked = "app.oauth2.as.consent.revoke.user.client"
-	EventRefreshTokenGranted         = "app.oauth2.token.grant.refresh_token"
-	EventServerRefreshTokenGranted   = "app.oauth2.as.token.grant.refresh_token"
-	EventTokenRevoked                = "app.oauth2.token.revoke"
-	EventServerTokenRevoked          = "app.oauth2.as.token.revoke"
-	EventAdminConsentGranted         = "app.oauth2.admin.consent.grant"  // an API scope, to an app itself
-	EventAdminConsentRevoked         = "app.oauth2.admin.consent.revoke" // an API scope, of an app itself
+	EventRefreshTokenGranted         = "app.oauth2.token.grant.refresh_token"    //nolint:gosec // an event
+	EventServerRefreshTokenGranted   = "app.oauth2.as.token.grant.refresh_token" //nolint:gosec // an event
+	EventTokenRevoked                = "app.oauth2.token.revoke"                 //nolint:gosec // an event
+	EventServerTokenRevoked          = "app.oauth2.as.token.revoke"              //nolint:gosec // an event
+	EventAdminConsentGranted         = "app.oauth2.admin.consent.grant"          // an API scope, to an app itself
+	EventAdminConsentRevoked         = "app.oauth2.admin.consent.revoke"         // an API scope, of an app itself
 )
 
 // LogEvent is an event of the System Log. Missing members are treated as those of [User].

@@ -3,6 +3,7 @@ package oktatest
 import (
 	"cmp"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -77,11 +78,9 @@ func (o *Org) app(c *call) (Client, *problem) {
 	return o.clients.get(id), nil
 }
 
-// listApps lists the active apps, and with a filter or includeNonDeleted the inactive ones too.
+// listApps lists the active apps, and with a filter or includeNonDeleted the inactive ones too. Labels and names
+// that begin with q match it.
 func (o *Org) listApps(c *call) (any, *problem) {
-	if failure := c.refuse("q"); failure != nil {
-		return nil, failure
-	}
 	all, failure := c.flag("includeNonDeleted", false)
 	if failure != nil {
 		return nil, failure
@@ -90,7 +89,11 @@ func (o *Org) listApps(c *call) (any, *problem) {
 	if failure != nil {
 		return nil, failure
 	}
+	q := c.query.Get("q")
 	keep := func(app Client) bool {
+		if !strings.HasPrefix(app.Name, q) && !strings.HasPrefix(appName, q) {
+			return false
+		}
 		if filter != nil {
 			return filter(app.attribute)
 		}
@@ -242,16 +245,26 @@ func (o *Org) clientLink(clientID string) link {
 const appName = "oidc_client"
 
 type appJSON struct {
-	ID          string          `json:"id"`
-	Name        string          `json:"name"`
-	Label       string          `json:"label"`
-	Status      string          `json:"status"`
-	Created     string          `json:"created"`
-	LastUpdated string          `json:"lastUpdated"`
-	SignOnMode  string          `json:"signOnMode"`
-	Credentials appCredentials  `json:"credentials"`
-	Settings    appSettings     `json:"settings"`
-	Links       map[string]link `json:"_links"`
+	ID          string         `json:"id"`
+	Name        string         `json:"name"`
+	Label       string         `json:"label"`
+	Status      string         `json:"status"`
+	Created     string         `json:"created"`
+	LastUpdated string         `json:"lastUpdated"`
+	SignOnMode  string         `json:"signOnMode"`
+	Credentials appCredentials `json:"credentials"`
+	Features    []string       `json:"features"`
+	Settings    appSettings    `json:"settings"`
+	Links       appLinks       `json:"_links"`
+}
+
+// appLinks have no self, as recorded.
+type appLinks struct {
+	AppLinks   []link `json:"appLinks"`
+	Groups     link   `json:"groups"`
+	Users      link   `json:"users"`
+	Activate   *link  `json:"activate,omitempty"`
+	Deactivate *link  `json:"deactivate,omitempty"`
 }
 
 type appCredentials struct {
@@ -259,8 +272,9 @@ type appCredentials struct {
 }
 
 type appClientID struct {
-	ID         string `json:"client_id"`
-	AuthMethod string `json:"token_endpoint_auth_method"`
+	AutoKeyRotation bool   `json:"autoKeyRotation"`
+	ID              string `json:"client_id"`
+	AuthMethod      string `json:"token_endpoint_auth_method"`
 }
 
 type appSettings struct {
@@ -268,10 +282,12 @@ type appSettings struct {
 }
 
 type appClientSettings struct {
-	URI        string   `json:"client_uri,omitempty"`
-	LogoURI    string   `json:"logo_uri,omitempty"`
-	Type       string   `json:"application_type"`
-	GrantTypes []string `json:"grant_types"`
+	URI           string   `json:"client_uri,omitempty"` // Real orgs send null, which the OpenAPI document forbids.
+	LogoURI       string   `json:"logo_uri,omitempty"`
+	ResponseTypes []string `json:"response_types"`
+	GrantTypes    []string `json:"grant_types"`
+	Type          string   `json:"application_type"`
+	IssuerMode    string   `json:"issuer_mode"`
 }
 
 type appUserJSON struct {
@@ -312,23 +328,28 @@ func (o *Org) appJSON(app Client, _ bool) appJSON {
 		Created:     app.Created.Format(timeFormat),
 		LastUpdated: app.LastUpdated.Format(timeFormat),
 		SignOnMode:  "OPENID_CONNECT",
-		Credentials: appCredentials{OAuthClient: appClientID{ID: app.ClientID, AuthMethod: "client_secret_basic"}},
-		Settings: appSettings{OAuthClient: appClientSettings{
-			URI:        app.URI,
-			LogoURI:    app.LogoURI,
-			Type:       "web",
-			GrantTypes: []string{"authorization_code", "refresh_token"},
+		Credentials: appCredentials{OAuthClient: appClientID{
+			AutoKeyRotation: true, ID: app.ClientID, AuthMethod: "client_secret_basic",
 		}},
-		Links: map[string]link{
-			"self":  {Href: o.href("api", "v1", "apps", app.ID)},
-			"users": {Href: o.href("api", "v1", "apps", app.ID, "users")},
+		Features: []string{},
+		Settings: appSettings{OAuthClient: appClientSettings{
+			URI:           app.URI,
+			LogoURI:       app.LogoURI,
+			ResponseTypes: []string{"code"},
+			GrantTypes:    []string{"authorization_code", "refresh_token"},
+			Type:          "web",
+			IssuerMode:    "ORG_URL",
+		}},
+		Links: appLinks{
+			AppLinks: []link{},
+			Groups:   link{Href: o.href("api", "v1", "apps", app.ID, "groups")},
+			Users:    link{Href: o.href("api", "v1", "apps", app.ID, "users")},
 		},
 	}
 	if app.Status == statusActive {
-		wire.Links["deactivate"] = link{
-			Href:  o.href("api", "v1", "apps", app.ID, "lifecycle", "deactivate"),
-			Hints: allow(http.MethodPost),
-		}
+		wire.Links.Deactivate = &link{Href: o.href("api", "v1", "apps", app.ID, "lifecycle", "deactivate")}
+	} else {
+		wire.Links.Activate = &link{Href: o.href("api", "v1", "apps", app.ID, "lifecycle", "activate")}
 	}
 	return wire
 }

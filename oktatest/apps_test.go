@@ -23,20 +23,28 @@ func TestGetApp(t *testing.T) {
 		"created": "2026-05-04T09:30:00.000Z",
 		"lastUpdated": "2026-05-04T10:30:00.000Z",
 		"signOnMode": "OPENID_CONNECT",
-		"credentials": {"oauthClient": {"client_id": "0oa1", "token_endpoint_auth_method": "client_secret_basic"}},
+		"credentials": {"oauthClient": {
+			"autoKeyRotation": true, "client_id": "0oa1", "token_endpoint_auth_method": "client_secret_basic"
+		}},
+		"features": [],
 		"settings": {"oauthClient": {
 			"client_uri": "https://c.example.com",
 			"application_type": "web",
-			"grant_types": ["authorization_code", "refresh_token"]
+			"grant_types": ["authorization_code", "refresh_token"],
+			"response_types": ["code"],
+			"issuer_mode": "ORG_URL"
 		}},
 		"_links": {
-			"self": {"href": "https://acme.okta.com/api/v1/apps/0oa1"},
+			"appLinks": [],
+			"groups": {"href": "https://acme.okta.com/api/v1/apps/0oa1/groups"},
 			"users": {"href": "https://acme.okta.com/api/v1/apps/0oa1/users"},
-			"deactivate": {
-				"href": "https://acme.okta.com/api/v1/apps/0oa1/lifecycle/deactivate", "hints": {"allow": ["POST"]}
-			}
+			"deactivate": {"href": "https://acme.okta.com/api/v1/apps/0oa1/lifecycle/deactivate"}
 		}
 	}`, get(t, org, "/api/v1/apps/0oa1").body)
+	do(t, org, http.MethodPost, "/api/v1/apps/0oa1/lifecycle/deactivate")
+	inactive := get(t, org, "/api/v1/apps/0oa1").body
+	assert.Contains(t, inactive, `"activate":{"href":"https://acme.okta.com/api/v1/apps/0oa1/lifecycle/activate"}`)
+	assert.NotContains(t, inactive, "deactivate")
 }
 
 func TestListApps(t *testing.T) {
@@ -55,6 +63,13 @@ func TestListApps(t *testing.T) {
 		"?filter=name%20eq%20%22oidc_client%22&limit=200": {numbered("", 0, 25, 1)},
 	} {
 		assert.Equal(t, want, walk(t, org, "/api/v1/apps"+query), query)
+	}
+	org.AddClient(oktatest.Client{ID: "100", Name: "Calendar"})
+	for q, want := range map[string][][]string{
+		"Cal": {{"100"}}, "lendar": {{}}, "oidc": {append(numbered("", 0, 25, 2), "100")},
+		"App&limit=10": {numbered("", 0, 20, 2), numbered("", 20, 25, 2)},
+	} {
+		assert.Equal(t, want, walk(t, org, "/api/v1/apps?q="+q), q)
 	}
 	get(t, org, "/api/v1/apps?filter=label%20eq%20%22x%22").
 		assertError(t, 400, "E0000031", "Invalid search criteria.")

@@ -28,18 +28,37 @@
 //
 // An org also serves:
 //
-//   - GET /api/v1/users with search, filter and pages, and GET /api/v1/users/{id} by ID, login or shortname
-//   - DELETE /api/v1/users/{userId}/sessions, which revokes the user's refresh tokens of all authorization servers when
-//     oauthTokens is true, and no consents
-//   - GET /api/v1/apps with filter and pages, one app, its users ([Org.AssignUsers]) and its refresh tokens, which can
-//     be revoked one by one or all together
-//   - POST /api/v1/apps/{appId}/lifecycle/deactivate, which ends the app's consents and refresh tokens
-//   - GET /api/v1/groups with search, filter and pages, one group, its users, and the groups of a user
-//   - GET /api/v1/authorizationServers, one server, and its scopes ([Org.AddScope])
+//	GET    /api/v1/users
+//	GET    /api/v1/users/{id}                               an ID, a login or a shortname
+//	GET    /api/v1/users/{userId}/clients
+//	GET    /api/v1/users/{id}/groups
+//	DELETE /api/v1/users/{userId}/sessions
+//	GET    /api/v1/apps
+//	GET    /api/v1/apps/{appId}
+//	POST   /api/v1/apps/{appId}/lifecycle/deactivate
+//	GET    /api/v1/apps/{appId}/users                       see [Org.AssignUsers]
+//	GET    /api/v1/apps/{appId}/grants                      see [Org.AddAppGrant]
+//	GET    /api/v1/apps/{appId}/tokens
+//	DELETE /api/v1/apps/{appId}/tokens
+//	GET    /api/v1/apps/{appId}/tokens/{tokenId}
+//	DELETE /api/v1/apps/{appId}/tokens/{tokenId}
+//	GET    /api/v1/groups
+//	GET    /api/v1/groups/{groupId}
+//	GET    /api/v1/groups/{groupId}/users
+//	GET    /api/v1/authorizationServers
+//	GET    /api/v1/authorizationServers/{authServerId}
+//	GET    /api/v1/authorizationServers/{authServerId}/scopes  see [Org.AddScope]
+//	GET    /api/v1/logs                                     see [Org.AddLogEvent]
+//	POST   /oauth2/v1/token                                 see [Org.AddServiceApp]
+//
+// DELETE sessions revokes the user's refresh tokens when oauthTokens is true, and no consents. A deactivation ends the
+// consents and refresh tokens of the app. The System Log tells of grants and tokens that are added, and can be read by
+// polling and between two times.
 //
 // A search may use eq, sw, gt, ge, lt, le, pr, "and", "or" and parentheses on id, status, created, lastUpdated and the
-// login, email, firstName and lastName of the profile; a filter may use what Okta documents for filters. To these
-// routes, a documented parameter that an org does not implement is a 400. [Org.Handle] adds a route of your own.
+// login, email, firstName and lastName of the profile; a filter may use what Okta documents for filters. A filter of
+// the System Log may use "not" as well, and every operator on every member of an event. To these routes, a documented
+// parameter that an org does not implement is a 400. [Org.Handle] adds a route of your own.
 //
 // # As inconvenient as real orgs
 //
@@ -49,8 +68,8 @@
 //
 // The following is neither documented nor recorded:
 //
-//   - A client that is unknown to users/{userId}/clients/{clientId} is a 404 for an OAuth2Client. (Below
-//     authorizationServers, a PublicClientApp was recorded.)
+//   - A client that is unknown to users/{userId}/clients/{clientId} is a 404 for an OAuth2Client. That it is a 404 is
+//     documented. (Below authorizationServers, a PublicClientApp was recorded.)
 //   - A refresh token that is unknown there or below authorizationServers is named as below apps, where it was
 //     recorded: {client}.{token}, an OAuth2RefreshTokenTx.
 //   - An unknown authorization server is a 404 for an AuthorizationServer.
@@ -63,12 +82,27 @@
 //   - The causes of a 400 for an invalid parameter, and the page for a path that does not reach the API.
 //   - Users and apps have fewer members and links than real ones, groups have one time for all of theirs, and
 //     authorization servers no signing keys.
+//   - The events of refresh tokens have targets that were not recorded, and the causes of an invalid filter are those
+//     of a search.
 //   - Cursors are valid until [Org.ExpireCursors]. A grant or token that is revoked is gone; its status is never
 //     REVOKED unless a test adds it so.
 //
-// These options and methods make an org do what is known of some orgs, or feared of them: Options.DefaultServerID and
-// Options.ListsNoUsers were recorded, Options.LoginsAsUserIDs was reported, and Options.UnknownClientsAreEmpty is
-// neither. [Org.RemoveUser] deletes a user at any time.
+// These options and methods make an org do what is known of some orgs, or feared of them. Recorded:
+//
+//   - Options.DefaultServerID: the server "default" has an ID of its own in the list of servers.
+//   - Options.ListsNoUsers: the list of users is empty for a service app without an admin role.
+//
+// Documented, but not how often or how late: [Org.DelayLogEvents], events that are stored late and out of order.
+// Reported: Options.LoginsAsUserIDs. Neither:
+//
+//   - Options.UnknownClientsAreEmpty: an unknown client has empty lists, and its bulk revokes succeed.
+//   - SystemLogOptions.Revocations: what the API revokes leaves events.
+//   - SystemLogOptions.CursorLifetime: cursors of the System Log expire.
+//   - SystemLogOptions.Now: the log has a clock of its own.
+//   - [Org.DropLogEvents]: the log loses events.
+//
+// [Org.RemoveUser] deletes a user at any time. [Org.RevokeConsent] and [Org.RevokeRefreshToken] revoke as a user or a
+// client does, without a request to the API.
 //
 // # IDs in paths
 //

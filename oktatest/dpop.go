@@ -60,6 +60,7 @@ func (o *Org) keyToBindTo(c *call, app ServiceApp) (string, *problem) {
 	if !o.acceptNonce(c, given.nonce, true) {
 		return "", oauthProblem("use_dpop_nonce", "Authorization server requires nonce in DPoP proof.")
 	}
+	c.header.Set("DPoP-Nonce", o.nonce) // recorded with every bound token
 	return given.key, nil
 }
 

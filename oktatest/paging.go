@@ -3,7 +3,6 @@ package oktatest
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -26,8 +25,8 @@ var (
 	authServersLimits = pageLimits{byDefault: 200, max: 200}
 )
 
-// The query parameters that a next link repeats.
-var repeatedInNext = []string{"expand", "filter", "includeNonDeleted", "limit", "scopeId", "search"}
+// The query parameters that a link to a page repeats.
+var repeatedInLinks = []string{"expand", "filter", "includeNonDeleted", "limit", "q", "scopeId", "search"}
 
 // listing is what a page is cut from. A nil keep keeps all.
 type listing[T, J any] struct {
@@ -70,12 +69,13 @@ func list[T, J any](c *call, from listing[T, J]) (any, *problem) {
 	return page, nil
 }
 
-// ExpireCursors ends all cursors that the org has issued: a request with one is a 400 with the code E0000029, as was
+// ExpireCursors ends all cursors that the org has issued, those of the System Log as well: a request with one is a 400 with the code E0000029, as was
 // recorded for a bad cursor. Okta does not document how long a cursor lives.
 func (o *Org) ExpireCursors() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.cursors++
+	clear(o.systemLog.cursors)
 }
 
 // newCursor returns the cursor of the place after an item.
@@ -145,22 +145,23 @@ func (c *call) link(rel string, query url.Values) {
 	c.links = append(c.links, fmt.Sprintf("<%s>; rel=%q", target, rel))
 }
 
-// linkSelf adds the Link header for the page itself. It has the limit even where the request has none.
-func (c *call) linkSelf(limit int) {
-	query := maps.Clone(c.query)
-	if query.Get("limit") == "" {
-		query.Set("limit", strconv.Itoa(limit))
-	}
-	c.link("self", query)
-}
+// linkSelf adds the Link header for the page itself.
+func (c *call) linkSelf(limit int) { c.linkPage("self", c.query.Get("after"), limit) }
 
 // linkNext adds the Link header for the page after a cursor.
-func (c *call) linkNext(after string, limit int) {
-	query := url.Values{"after": {after}, "limit": {strconv.Itoa(limit)}}
-	for _, name := range repeatedInNext {
+func (c *call) linkNext(after string, limit int) { c.linkPage("next", after, limit) }
+
+// linkPage adds the Link header for a page. It has the limit even where the request has none, and none of the
+// parameters that do not matter to the list.
+func (c *call) linkPage(rel, after string, limit int) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if after != "" {
+		query.Set("after", after)
+	}
+	for _, name := range repeatedInLinks {
 		if c.query.Get(name) != "" {
 			query[name] = c.query[name]
 		}
 	}
-	c.link("next", query)
+	c.link(rel, query)
 }

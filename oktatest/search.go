@@ -55,28 +55,38 @@ var expressionToken = regexp.MustCompile(`^\s*([()]|"(?:[^"\\]|\\.)*"|[^\s()"]+)
 
 // parse reads an expression, and reports whether it is one.
 func (s syntax) parse(text string) (expression, bool) {
-	p := parser{syntax: s}
+	p := parser[attributes]{comparison: s.comparison}
+	parsed := p.parse(text)
+	return parsed, parsed != nil
+}
+
+// parser reads an expression over a T from tokens, from the front. Its methods return nil where there is none.
+type parser[T any] struct {
+	tokens     []string
+	comparison func(*parser[T]) func(T) bool // reads one without "and", "or" and parentheses
+	negates    bool                          // "not" may stand before a comparison or a parenthesis
+}
+
+// parse reads an expression that is the whole text.
+func (p *parser[T]) parse(text string) func(T) bool {
 	text = strings.TrimSpace(text)
 	for text != "" {
 		token := expressionToken.FindStringSubmatch(text)
 		if token == nil {
-			return nil, false
+			return nil
 		}
 		p.tokens = append(p.tokens, token[1])
 		text = text[len(token[0]):]
 	}
 	parsed := p.or()
-	return parsed, parsed != nil && len(p.tokens) == 0
-}
-
-// parser reads tokens from the front. Its methods return nil where there is no expression.
-type parser struct {
-	syntax
-	tokens []string
+	if len(p.tokens) > 0 {
+		return nil
+	}
+	return parsed
 }
 
 // next takes the next token when it is a word, in any case.
-func (p *parser) next(word string) bool {
+func (p *parser[T]) next(word string) bool {
 	found := len(p.tokens) > 0 && strings.EqualFold(p.tokens[0], word)
 	if found {
 		p.tokens = p.tokens[1:]
@@ -84,33 +94,40 @@ func (p *parser) next(word string) bool {
 	return found
 }
 
-func (p *parser) or() expression {
+func (p *parser[T]) or() func(T) bool {
 	left := p.and()
 	for left != nil && p.next("or") {
 		first, second := left, p.and()
 		if second == nil {
 			return nil
 		}
-		left = func(of attributes) bool { return first(of) || second(of) }
+		left = func(of T) bool { return first(of) || second(of) }
 	}
 	return left
 }
 
-func (p *parser) and() expression {
+func (p *parser[T]) and() func(T) bool {
 	left := p.term()
 	for left != nil && p.next("and") {
 		first, second := left, p.term()
 		if second == nil {
 			return nil
 		}
-		left = func(of attributes) bool { return first(of) && second(of) }
+		left = func(of T) bool { return first(of) && second(of) }
 	}
 	return left
 }
 
-func (p *parser) term() expression {
+func (p *parser[T]) term() func(T) bool {
+	if p.negates && p.next("not") {
+		inner := p.term()
+		if inner == nil {
+			return nil
+		}
+		return func(of T) bool { return !inner(of) }
+	}
 	if !p.next("(") {
-		return p.comparison()
+		return p.comparison(p)
 	}
 	inner := p.or()
 	if !p.next(")") {
@@ -119,23 +136,23 @@ func (p *parser) term() expression {
 	return inner
 }
 
-func (p *parser) comparison() expression {
+func (s syntax) comparison(p *parser[attributes]) func(attributes) bool {
 	if len(p.tokens) < 2 {
 		return nil
 	}
 	name, operator := p.tokens[0], strings.ToLower(p.tokens[1])
-	if !slices.Contains(p.operators[name], operator) {
+	if !slices.Contains(s.operators[name], operator) {
 		return nil
 	}
 	p.tokens = p.tokens[2:]
 	if operator == present {
 		return func(of attributes) bool { return of(name) != "" }
 	}
-	return p.value(name, operator)
+	return s.value(p, name, operator)
 }
 
 // value reads the value that an attribute is compared with.
-func (p *parser) value(name, operator string) expression {
+func (s syntax) value(p *parser[attributes], name, operator string) func(attributes) bool {
 	var want string
 	if len(p.tokens) == 0 || json.Unmarshal([]byte(p.tokens[0]), &want) != nil {
 		return nil
@@ -148,7 +165,7 @@ func (p *parser) value(name, operator string) expression {
 		want = when.UTC().Format(timeFormat)
 	}
 	p.tokens = p.tokens[1:]
-	if !p.foldCase {
+	if !s.foldCase {
 		return func(of attributes) bool { return compare(of(name), operator, want) }
 	}
 	want = strings.ToLower(want)

@@ -29,10 +29,10 @@ const (
 	EventConsentGranted            = "app.oauth2.consent.grant"
 	EventServerConsentGranted      = "app.oauth2.as.consent.grant"
 	EventServerConsentRevoked      = "app.oauth2.as.consent.revoke"
-	EventRefreshTokenGranted       = "app.oauth2.token.grant.refresh_token"
-	EventServerRefreshTokenGranted = "app.oauth2.as.token.grant.refresh_token"
-	EventTokenRevoked              = "app.oauth2.token.revoke"
-	EventServerTokenRevoked        = "app.oauth2.as.token.revoke"
+	EventRefreshTokenGranted       = "app.oauth2.token.grant.refresh_token"    //nolint:gosec // an event
+	EventServerRefreshTokenGranted = "app.oauth2.as.token.grant.refresh_token" //nolint:gosec // an event
+	EventTokenRevoked              = "app.oauth2.token.revoke"                 //nolint:gosec // an event
+	EventServerTokenRevoked        = "app.oauth2.as.token.revoke"              //nolint:gosec // an event
 )
 
 // LogEvent is an event of the System Log.

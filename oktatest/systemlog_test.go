@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,12 +22,21 @@ type event struct {
 	UUID      string `json:"uuid"`
 	EventType string `json:"eventType"`
 	Published string `json:"published"`
-	Outcome   struct{ Result, Reason string }
-	Actor     struct{ ID, Type, AlternateID string }
-	Target    []struct {
-		ID, Type, DisplayName string
-		DetailEntry           map[string]string
-	}
+	Outcome   struct {
+		Result string `json:"result"`
+		Reason string `json:"reason"`
+	} `json:"outcome"`
+	Actor struct {
+		ID          string `json:"id"`
+		Type        string `json:"type"`
+		AlternateID string `json:"alternateId"`
+	} `json:"actor"`
+	Target []struct {
+		ID          string            `json:"id"`
+		Type        string            `json:"type"`
+		DisplayName string            `json:"displayName"`
+		DetailEntry map[string]string `json:"detailEntry"`
+	} `json:"target"`
 }
 
 func (r response) events(t *testing.T) []event {
@@ -59,8 +69,8 @@ func newLog(t *testing.T, opts oktatest.SystemLogOptions) (*oktatest.Org, *clock
 
 func logQuery(pairs ...string) string {
 	query := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		query.Set(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		query.Set(pair[0], pair[1])
 	}
 	return logsPath + "?" + query.Encode()
 }
@@ -236,6 +246,11 @@ func TestCursorsExpire(t *testing.T) {
 	get(t, org, next).eventIDs(t)
 	clock.advance(time.Hour + time.Second)
 	get(t, org, next).assertError(t, 400, "E0000029", "Invalid paging request.")
+
+	next = get(t, org, logsPath).next(t)
+	get(t, org, next).eventIDs(t)
+	org.ExpireCursors()
+	get(t, org, next).assertError(t, 400, "E0000029", "Invalid paging request.")
 }
 
 func TestScopeOfTheLog(t *testing.T) {
@@ -315,8 +330,9 @@ func TestRevocationsByUsersAndClientsAreLogged(t *testing.T) {
 	org.RevokeRefreshToken("oar1")
 	assert.Empty(t, org.Grants())
 	assert.Empty(t, org.RefreshTokens())
-	assert.Equal(t, append(granted[:len(granted):len(granted)],
-		"app.oauth2.as.consent.revoke oagcustom", "app.oauth2.as.token.revoke oar1"), types(org))
+	assert.Equal(t, slices.Concat(granted, []string{
+		"app.oauth2.as.consent.revoke oagcustom", "app.oauth2.as.token.revoke oar1",
+	}), types(org))
 }
 
 // Whether an administrator's revocations are logged is not documented: by default they are not.
@@ -342,7 +358,7 @@ func TestRevocationsByAdministrators(t *testing.T) {
 			require.Less(t, do(t, org, request[0], request[1]).status, 300, request)
 			want := granted
 			if logged {
-				want = append(granted[:len(granted):len(granted)], request[2:]...)
+				want = slices.Concat(granted, request[2:])
 			}
 			assert.Equal(t, want, types(org), request)
 		}

@@ -6,82 +6,21 @@ import (
 	"strings"
 )
 
-// logFilter parses a filter over events: all of SCIM's operators but brackets. Attributes are paths into the JSON, in
+// logFilter parses a filter over events: all of SCIM's operators except brackets. Attributes are paths into the JSON, in
 // which an array stands for each of its items. An event's published cannot be filtered.
 func logFilter(text string) (func(tree any) bool, *problem) {
 	if text == "" {
 		return nil, nil
 	}
-	p := logFilterParser{}
-	rest := strings.TrimSpace(text)
-	for rest != "" {
-		token := expressionToken.FindStringSubmatch(rest)
-		if token == nil {
-			return nil, invalidSearch("filter")
-		}
-		p.tokens = append(p.tokens, token[1])
-		rest = rest[len(token[0]):]
-	}
-	matches := p.or()
-	if matches == nil || len(p.tokens) > 0 {
+	p := parser[any]{comparison: logComparison, negates: true}
+	matches := p.parse(text)
+	if matches == nil {
 		return nil, invalidSearch("filter")
 	}
 	return matches, nil
 }
 
-type logFilterParser struct{ tokens []string }
-
-func (p *logFilterParser) next(word string) bool {
-	found := len(p.tokens) > 0 && strings.EqualFold(p.tokens[0], word)
-	if found {
-		p.tokens = p.tokens[1:]
-	}
-	return found
-}
-
-func (p *logFilterParser) or() func(any) bool {
-	left := p.and()
-	for left != nil && p.next("or") {
-		first, second := left, p.and()
-		if second == nil {
-			return nil
-		}
-		left = func(tree any) bool { return first(tree) || second(tree) }
-	}
-	return left
-}
-
-func (p *logFilterParser) and() func(any) bool {
-	left := p.term()
-	for left != nil && p.next("and") {
-		first, second := left, p.term()
-		if second == nil {
-			return nil
-		}
-		left = func(tree any) bool { return first(tree) && second(tree) }
-	}
-	return left
-}
-
-func (p *logFilterParser) term() func(any) bool {
-	if p.next("not") {
-		inner := p.term()
-		if inner == nil {
-			return nil
-		}
-		return func(tree any) bool { return !inner(tree) }
-	}
-	if !p.next("(") {
-		return p.comparison()
-	}
-	inner := p.or()
-	if !p.next(")") {
-		return nil
-	}
-	return inner
-}
-
-func (p *logFilterParser) comparison() func(any) bool {
+func logComparison(p *parser[any]) func(any) bool {
 	if len(p.tokens) < 2 || p.tokens[0] == "published" {
 		return nil
 	}

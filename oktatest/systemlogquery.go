@@ -104,7 +104,7 @@ func (q logQuery) hasKeywords(tree any) bool {
 	if len(q.keywords) == 0 {
 		return true
 	}
-	text, _ := json.Marshal(tree)
+	text, _ := json.Marshal(tree) //nolint:errchkjson // encoding/json made the tree
 	lower := strings.ToLower(string(text))
 	return !slices.ContainsFunc(q.keywords, func(word string) bool { return !strings.Contains(lower, word) })
 }

@@ -190,7 +190,7 @@ func TestParametersThatAreNotImplemented(t *testing.T) {
 	for path, parameters := range map[string][]string{
 		"/api/v1/users":                                    {"q", "sortBy", "fields", "expand"},
 		"/api/v1/users/" + oktatest.DemoUserID:             {"expand"},
-		"/api/v1/apps":                                     {"q", "expand"},
+		"/api/v1/apps":                                     {"expand"},
 		"/api/v1/apps/" + oktatest.DemoClientID:            {"expand"},
 		"/api/v1/apps/" + oktatest.DemoClientID + "/users": {"q"},
 		"/api/v1/authorizationServers":                     {"q"},

@@ -1,5 +1,13 @@
-// Package org reads and revokes what surrounds consent grants and refresh tokens in an Okta org: users, their sessions
-// and clients, apps with their users and refresh tokens, authorization servers, and the members of groups.
+// Package org reads and revokes what surrounds consent grants and refresh tokens in an Okta org:
+//
+//   - users: [ListUsers], [GetUser], [ListUserClients], [RevokeUserSessions]
+//   - groups: [ListGroups], [GetGroup], [ListGroupUsers]
+//   - apps: [ListApplications], [GetApplication], [ListApplicationUsers], [ListApplicationGrants],
+//     [DeactivateApplication]
+//   - refresh tokens of an app: [ListApplicationTokens], [GetApplicationToken], [RevokeApplicationToken],
+//     [RevokeApplicationTokens]
+//   - custom authorization servers: [ListAuthorizationServers], [GetAuthorizationServer], [ListScopes]
+//   - the System Log: [ListLogEvents], [PollLogEvents]
 //
 // Its functions are named after Okta's operations and take the [okta.Client] that calls them. They are built on
 // [okta.List] and [okta.Client.Do] alone, so authentication, retries, rate limits, pages and errors are those of

@@ -1,6 +1,7 @@
 package org_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -123,4 +124,89 @@ func ExampleRevokeApplicationTokens() {
 	}
 	fmt.Println(app.Label, "has", len(page.Items), "refresh tokens")
 	// Output: Calendar has 0 refresh tokens
+}
+
+// The names of the scopes that consents to a custom authorization server have by ID.
+func ExampleListScopes() {
+	client, end := demo()
+	defer end()
+	ctx := context.Background()
+
+	names := map[string]string{}
+	scopes, err := org.ListScopes(ctx, client, oktatest.DemoPartnerServerID, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for scope, err := range scopes.All(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		names[scope.ID] = scope.Name
+	}
+
+	grants, err := client.UserGrants.List(ctx, "00ucid", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for grant, err := range grants.All(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(cmp.Or(names[grant.ScopeID], grant.ScopeID)) // the org's own server has names in place of IDs
+	}
+	// Output:
+	// reports.read
+	// invoices.read
+	// phone
+}
+
+// Each run of this job reads what has happened since the last one.
+func ExamplePollLogEvents() {
+	server := oktatest.New(oktatest.Options{})
+	defer server.Close()
+	server.AcceptAPIToken("00secret")
+	server.AddUser(oktatest.User{ID: "00uann", Login: "ann@example.com"})
+	server.AddClient(oktatest.Client{ID: "0oacalendar"})
+	client, err := okta.NewClient(okta.Config{OrgURL: server.URL, Credentials: okta.APIToken("00secret")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	cursor := "" // kept in a file or a database
+	run := func(ctx context.Context) error {
+		opts := &org.PollLogEventsOptions{
+			Filter: fmt.Sprintf("eventType eq %q", org.EventConsentGranted),
+			After:  cursor,
+		}
+		for page, err := range org.PollLogEvents(ctx, client, opts) {
+			if err != nil {
+				return err
+			}
+			for _, event := range page.Items {
+				for _, target := range event.Target {
+					fmt.Println(event.Actor.AlternateID, "consented to", target.DisplayName)
+				}
+			}
+			cursor = page.Cursor() // after the events are handled
+			if len(page.Items) == 0 {
+				break // nothing is left to read now; without break, the loop waits for more
+			}
+		}
+		return nil
+	}
+
+	for _, scope := range []string{"okta.users.read", "okta.groups.read"} {
+		server.AddGrant(oktatest.Grant{UserID: "00uann", ClientID: "0oacalendar", ScopeID: scope})
+		if err := run(context.Background()); err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// ann@example.com consented to okta.users.read
+	// ann@example.com consented to okta.groups.read
 }

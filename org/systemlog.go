@@ -20,12 +20,12 @@ const (
 	EventServerConsentRevoked        = "app.oauth2.as.consent.revoke"
 	EventServerUserConsentsRevoked   = "app.oauth2.as.consent.revoke.user"
 	EventServerClientConsentsRevoked = "app.oauth2.as.consent.revoke.user.client"
-	EventRefreshTokenGranted         = "app.oauth2.token.grant.refresh_token"
-	EventServerRefreshTokenGranted   = "app.oauth2.as.token.grant.refresh_token"
-	EventTokenRevoked                = "app.oauth2.token.revoke"
-	EventServerTokenRevoked          = "app.oauth2.as.token.revoke"
-	EventAdminConsentGranted         = "app.oauth2.admin.consent.grant"  // an API scope, to an app itself
-	EventAdminConsentRevoked         = "app.oauth2.admin.consent.revoke" // an API scope, of an app itself
+	EventRefreshTokenGranted         = "app.oauth2.token.grant.refresh_token"    //nolint:gosec // an event
+	EventServerRefreshTokenGranted   = "app.oauth2.as.token.grant.refresh_token" //nolint:gosec // an event
+	EventTokenRevoked                = "app.oauth2.token.revoke"                 //nolint:gosec // an event
+	EventServerTokenRevoked          = "app.oauth2.as.token.revoke"              //nolint:gosec // an event
+	EventAdminConsentGranted         = "app.oauth2.admin.consent.grant"          // an API scope, to an app itself
+	EventAdminConsentRevoked         = "app.oauth2.admin.consent.revoke"         // an API scope, of an app itself
 )
 
 // LogEvent is an event of the System Log. Missing members are treated as those of [User].
@@ -148,7 +148,7 @@ var listLogEvents = operation{
 
 // PollLogEventsOptions are the options of [PollLogEvents]. Nil means the defaults.
 type PollLogEventsOptions struct {
-	Since    time.Time     // where to begin without After; Okta's default is 7 days ago
+	Since    time.Time     // where to begin without After; default 7 days ago
 	Filter   string        // as in [ListLogEventsOptions]
 	Keywords string        // as in [ListLogEventsOptions]
 	After    string        // cursor to resume after, from [okta.Page.Cursor]; goes with the same other options
@@ -156,7 +156,12 @@ type PollLogEventsOptions struct {
 	Interval time.Duration // wait after an empty page; default 30 s
 }
 
-const pollInterval = 30 * time.Second
+const (
+	pollInterval = 30 * time.Second
+	pollSince    = 7 * 24 * time.Hour
+	logRetention = 90 * 24 * time.Hour  // Okta has no older events
+	oldSince     = 170 * 24 * time.Hour // Okta refuses one of more than 180 days ago
+)
 
 // PollLogEvents follows the System Log: it returns all pages that there are and then all that come, in the order in
 // which Okta stored the events. It calls [ListLogEvents] again and again, and waits for Interval after each empty page.
@@ -164,8 +169,11 @@ const pollInterval = 30 * time.Second
 // It ends only when the loop is left, or after one error: that of ctx, when ctx is done, or that of a request whose
 // retries have run out. An empty page says that nothing is left to read now: leave the loop there to stop at the end.
 // To resume, set After to the [okta.Page.Cursor] of the last page whose events were handled. Keep the cursor after
-// the events, not before: events may then come twice, and none is lost. Okta does not document how long a cursor
-// lives. For one that it refuses, the error is an [*okta.Error] with the status 400.
+// the events, not before: events may then come twice, and none is lost. With After, Since is not needed: the log is
+// then read from the cursor on, however long ago that was, and Okta keeps events for 90 days. Okta does not document
+// how long a cursor lives. For one that it refuses, the error is an [*okta.Error] with the status 400.
+//
+// GET /api/v1/logs (listLogEvents). Scope: okta.logs.read. Bucket: /api/v1/logs.
 func PollLogEvents(
 	ctx context.Context, c *okta.Client, opts *PollLogEventsOptions,
 ) iter.Seq2[*okta.Page[LogEvent], error] {
@@ -206,11 +214,23 @@ func newPoll(c *okta.Client, opts *PollLogEventsOptions) (*poll, error) {
 	if p.interval == 0 {
 		p.interval = pollInterval
 	}
+	if p.list.Since.IsZero() && p.list.After == "" {
+		p.list.Since = time.Now().Add(-pollSince)
+	}
 	return p, nil
 }
 
-// page reads the next page. After an empty page the list begins anew at its cursor.
+// renewSince moves a Since that Okta refuses or would take for 7 days ago, which may be later than the cursor, to the
+// oldest events that there are. Otherwise all requests have the same, as Okta's next links do.
+func (p *poll) renewSince() {
+	if p.list.After != "" && time.Since(p.list.Since) > oldSince {
+		p.list.Since, p.last = time.Now().Add(-logRetention), nil
+	}
+}
+
+// page reads the next page. After an empty page, or with another Since, the list begins anew at its cursor.
 func (p *poll) page(ctx context.Context) (*okta.Page[LogEvent], error) {
+	p.renewSince()
 	var page *okta.Page[LogEvent]
 	var err error
 	if p.last.HasNext() && len(p.last.Items) > 0 {

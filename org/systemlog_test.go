@@ -124,15 +124,61 @@ func TestPollReadsWhatComes(t *testing.T) {
 	})
 }
 
+func (s *logServer) sinces(t *testing.T) []time.Time {
+	t.Helper()
+	var sinces []time.Time
+	for _, query := range s.queries {
+		since, err := time.Parse(time.RFC3339, query.Get("since"))
+		require.NoError(t, err)
+		sinces = append(sinces, since.UTC())
+	}
+	return sinces
+}
+
+// A poll that resumes reads on at its cursor, however old that is: without since, Okta would begin seven days ago.
 func TestPollResumesAtACursor(t *testing.T) {
 	t.Parallel()
-	server := &logServer{pages: []logPage{{body: `[{"uuid":"9"}]`, cursor: "z"}}}
-	for page, err := range org.PollLogEvents(t.Context(), server.client(t), &org.PollLogEventsOptions{After: "y"}) {
-		require.NoError(t, err)
-		assert.Equal(t, []string{"9"}, uuids(page))
-		break
-	}
-	assert.Equal(t, []string{"y"}, server.afters())
+	synctest.Test(t, func(t *testing.T) {
+		server := &logServer{pages: []logPage{
+			{body: `[{"uuid":"9"}]`, cursor: "z"}, {body: `[]`, cursor: "z"}, {body: `[{"uuid":"10"}]`, cursor: "zz"},
+		}}
+		begun := time.Now().UTC()
+		var read []string
+		for page, err := range org.PollLogEvents(t.Context(), server.client(t), &org.PollLogEventsOptions{After: "y"}) {
+			require.NoError(t, err)
+			if read = append(read, uuids(page)...); len(read) == 2 {
+				break
+			}
+		}
+		assert.Equal(t, []string{"9", "10"}, read)
+		assert.Equal(t, []string{"y", "z", "z"}, server.afters())
+		kept := begun.AddDate(0, 0, -90)
+		assert.Equal(t, []time.Time{kept, kept, kept}, server.sinces(t))
+	})
+}
+
+// All requests of a poll have the same since, as Okta's next links have, until it is so old that Okta would refuse it.
+func TestPollKeepsItsSince(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const day = 24 * time.Hour
+		server := &logServer{pages: []logPage{{body: `[]`, cursor: "a"}}}
+		begun := time.Now().UTC()
+		for _, err := range org.PollLogEvents(t.Context(), server.client(t), &org.PollLogEventsOptions{Interval: 10 * day}) {
+			require.NoError(t, err)
+			if len(server.queries) == 40 {
+				break
+			}
+		}
+		sinces := server.sinces(t)
+		assert.Equal(t, begun.Add(-7*day), sinces[0])
+		for i, since := range sinces {
+			assert.Less(t, server.times[i].Sub(since), 180*day)
+			assert.False(t, since.After(server.times[max(i-1, 0)].Add(-7*day)), "not after the cursor")
+		}
+		slices.SortFunc(sinces, time.Time.Compare)
+		assert.LessOrEqual(t, len(slices.Compact(sinces)), 6, "in 400 days")
+	})
 }
 
 // A context that ends while a poll waits ends it at once, with the context's error.

@@ -1,11 +1,17 @@
 package recordings_test
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grantkit/okta"
 	"github.com/grantkit/okta/oktatest"
 )
 
@@ -76,17 +83,39 @@ func (d *differences) headers(recorded, got http.Header) {
 	}
 	was, is := relations(recorded), relations(got)
 	for _, relation := range []string{"self", "next"} {
-		if was[relation] != is[relation] {
-			d.addf("link %s: %t for %t", relation, is[relation], was[relation])
+		if (was[relation] == nil) != (is[relation] == nil) {
+			d.addf("link %s: %t for %t", relation, is[relation] != nil, was[relation] != nil)
+			continue
+		}
+		d.query(relation, was[relation], is[relation])
+	}
+}
+
+// query compares the parameters of a link. Cursors are opaque.
+func (d *differences) query(relation string, recorded, got url.Values) {
+	for _, name := range slices.Sorted(maps.Keys(recorded)) {
+		if got[name] == nil || name != "after" && !slices.Equal(got[name], recorded[name]) {
+			d.addf("link %s: %s %q for %q", relation, name, got[name], recorded[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if recorded[name] == nil {
+			d.addf("link %s: %s added", relation, name)
 		}
 	}
 }
 
-func relations(header http.Header) map[string]bool {
-	found := map[string]bool{}
+// relations returns the queries of the links.
+func relations(header http.Header) map[string]url.Values {
+	found := map[string]url.Values{}
 	for _, line := range header["Link"] {
-		for _, relation := range []string{"self", "next"} {
-			found[relation] = found[relation] || strings.Contains(line, `rel="`+relation+`"`)
+		for link := range strings.SplitSeq(line, ", <") {
+			target, parameters, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+			for _, relation := range []string{"self", "next"} {
+				if u, err := url.Parse(target); err == nil && strings.Contains(parameters, `rel="`+relation+`"`) {
+					found[relation] = u.Query()
+				}
+			}
 		}
 	}
 	return found
@@ -238,13 +267,45 @@ func (f *fake) user(id string) {
 }
 
 func (f *fake) users() {
-	for _, user := range f.objects() {
-		f.AddUser(oktatest.User{
-			ID: text(user, "id"), Login: text(user, "profile", "login"), Status: text(user, "status"),
-			Name:    text(user, "profile", "firstName") + " " + text(user, "profile", "lastName"),
-			Created: at(user, "created"),
-		})
-		f.seen[text(user, "id")] = true
+	for _, object := range f.objects() {
+		user := oktatest.User{
+			ID: text(object, "id"), Login: text(object, "profile", "login"), Status: text(object, "status"),
+			Name:    text(object, "profile", "firstName") + " " + text(object, "profile", "lastName"),
+			Created: at(object, "created"),
+		}
+		f.match(&user)
+		f.AddUser(user)
+		f.seen[user.ID] = true
+	}
+	f.more(func() { f.AddUser(oktatest.User{Name: "TestAcc Smith"}) })
+}
+
+// What a search compares a user with.
+var compared = regexp.MustCompile(`profile\.(email|firstName|lastName) (?:eq|sw) "([^"]*)"`)
+
+// match gives a user the texts for which the request searches: those of the response were replaced when the recordings
+// were sanitised.
+func (f *fake) match(user *oktatest.User) {
+	for _, found := range compared.FindAllStringSubmatch(f.e.query(f.t).Get("search"), -1) {
+		first, last, _ := strings.Cut(user.Name, " ")
+		switch found[1] {
+		case "email":
+			user.Login = fmt.Sprintf("%s%d", found[2], len(f.seen))
+			if strings.Contains(found[2], "@") {
+				user.Login = found[2]
+			}
+		case "firstName":
+			user.Name = found[2] + " " + last
+		case "lastName":
+			user.Name = first + " " + found[2]
+		}
+	}
+}
+
+// more adds one thing more than the page has, where the recorded response has a next link.
+func (f *fake) more(add func()) {
+	if _, more := f.e.next(f.t); more {
+		add()
 	}
 }
 
@@ -255,14 +316,18 @@ func (f *fake) app(id, clientID string) {
 	}
 }
 
+// apps adds apps whose labels begin with what the request searches for: labels were replaced, as in match.
 func (f *fake) apps() {
+	label := f.e.query(f.t).Get("q")
 	for _, app := range f.objects() {
 		f.AddClient(oktatest.Client{
-			ID: text(app, "id"), ClientID: text(app, "credentials", "oauthClient", "client_id"), Name: text(app, "label"), Status: text(app, "status"),
+			ID: text(app, "id"), ClientID: text(app, "credentials", "oauthClient", "client_id"),
+			Name: label + text(app, "label"), Status: text(app, "status"),
 			URI:     text(app, "settings", "oauthClient", "client_uri"),
 			LogoURI: text(app, "settings", "oauthClient", "logo_uri"),
 		})
 	}
+	f.more(func() { f.AddClient(oktatest.Client{Name: label}) })
 }
 
 func (f *fake) server(id string) {
@@ -427,6 +492,71 @@ func (f *fake) addEvent(event map[string]any) {
 	f.AddLogEvent(added)
 }
 
+// fakeHandshake returns the responses of oktatest's token endpoint to a service app that begins without a proof.
+func fakeHandshake(t *testing.T) []response {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	org := oktatest.New(oktatest.Options{})
+	t.Cleanup(org.Close)
+	app := org.AddServiceApp(oktatest.ServiceApp{
+		Keys: []oktatest.ServiceAppKey{{Public: key.Public()}}, Scopes: []string{"okta.users.read"}, DPoP: true,
+	})
+	var responses []response
+	client, err := okta.NewClient(okta.Config{
+		OrgURL: org.URL,
+		Credentials: okta.ServiceApp{
+			ClientID: app.ClientID, PrivateKey: okta.PrivateKeyFromSigner(key), Scopes: app.Scopes,
+		},
+		HTTPClient: &http.Client{Transport: listener(func(req *http.Request) (*http.Response, error) {
+			resp, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil || !strings.HasSuffix(req.URL.Path, "/token") {
+				return resp, err
+			}
+			body, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			resp.Body = io.NopCloser(bytes.NewReader(body))
+			responses = append(responses, response{resp.StatusCode, resp.Header, string(body)})
+			return resp, err
+		})},
+	})
+	require.NoError(t, err)
+	require.NoError(t, client.Do(t.Context(), okta.Request{Path: []string{"api", "v1", "users"}}, nil))
+	return responses
+}
+
+// listener is a transport.
+type listener func(*http.Request) (*http.Response, error)
+
+func (f listener) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// oauthError is the body of an error of the token endpoint.
+type oauthError struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+func oauthErrorOf(t *testing.T, body string) oauthError {
+	t.Helper()
+	var e oauthError
+	require.NoError(t, json.Unmarshal([]byte(body), &e))
+	return e
+}
+
+// compareTokens is compare for the token endpoint, whose errors have another form.
+func compareTokens(t *testing.T, e exchange, r response) differences {
+	t.Helper()
+	var d differences
+	if e.Status != r.status {
+		d.addf("status %d for %d", r.status, e.Status)
+	}
+	d.headers(e.header(), r.header)
+	var got any
+	require.NoError(t, json.Unmarshal([]byte(r.body), &got))
+	d.members(membersOf(e.json(t)), membersOf(got))
+	return d
+}
+
 // The responses of oktatest to the recorded requests have the same status, error, headers and members, but for the named
 // exceptions.
 func TestFakeRespondsAsRecorded(t *testing.T) {
@@ -437,6 +567,20 @@ func TestFakeRespondsAsRecorded(t *testing.T) {
 	t.Cleanup(func() {
 		counts.exceptions.Store(int64(len(exceptions)))
 		assert.Empty(t, known.unmet(), "delete them")
+	})
+	t.Run("tokens", func(t *testing.T) {
+		t.Parallel()
+		responses := fakeHandshake(t)
+		for _, e := range readTokens(t) {
+			i := slices.IndexFunc(responses, func(r response) bool {
+				return oauthErrorOf(t, r.body) == oauthErrorOf(t, e.Body)
+			})
+			require.NotEqual(t, -1, i, "oktatest has no such response: %s", e.Body)
+			for _, difference := range compareTokens(t, e, responses[i]) {
+				assert.True(t, known.allows("token endpoint", difference), difference)
+			}
+			counts.compared.Add(1)
+		}
 	})
 	t.Run("exchanges", func(t *testing.T) {
 		t.Parallel()

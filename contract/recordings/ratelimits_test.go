@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -72,11 +73,9 @@ func bucketOf(t *testing.T, e exchange) string {
 }
 
 // knownApart reports whether the SDK counts a request in a bucket although recordings show another one. No method of the
-// SDK sends it: the deactivation of a user, which was counted with DELETE users/{id} in 2020, and groups/rules, which is
-// no group and was counted with the list of groups.
+// SDK sends it: the deactivation of a user, which was counted with DELETE users/{id} in 2020.
 func knownApart(e exchange) bool {
-	return strings.HasPrefix(e.Path, "/api/v1/users/") && strings.HasSuffix(e.Path, "/lifecycle/deactivate") ||
-		e.Path == "/api/v1/groups/rules"
+	return strings.HasPrefix(e.Path, "/api/v1/users/") && strings.HasSuffix(e.Path, "/lifecycle/deactivate")
 }
 
 // Requests that the SDK counts in one bucket were counted in one by Okta: at one time they are in one window, and in one
@@ -126,30 +125,94 @@ func apart(t *testing.T, earlier, later exchange) string {
 	return ""
 }
 
-// A client that sends the recorded requests at the recorded times waits for no window where Okta served them. Where the
-// headers show that others use the bucket as well, it spreads its own part; the recordings leave out some of the requests
-// that were sent between those that they have. After a request that was spread, responses come later than they were
-// recorded, and so does the end of their window: it is not judged.
-func TestRecordedTrafficIsNotThrottled(t *testing.T) {
+// A client that sends the recorded requests at the recorded times, and those between them that the headers show and the
+// recordings leave out, is never throttled: Okta served all of them. It is the only client of its org, so nothing is
+// spread.
+func TestSoleClientIsNotThrottled(t *testing.T) {
+	t.Parallel()
+	var served, filled int
+	var held []string
+	for _, rows := range recordedFiles(t) {
+		synctest.Test(t, func(t *testing.T) {
+			var sent exchange
+			client := newBubbleClient(t, func(*http.Request) exchange { return sent },
+				func(_ context.Context, a okta.Attempt) {
+					if a.Throttled > 0 {
+						held = append(held, fmt.Sprintf("%v in %s: %v for %v", sent, a.Bucket, a.ThrottleReason, a.Throttled))
+					}
+				})
+			begun, first := time.Now(), rows[0].date(t)
+			var before []okta.RateLimit
+			for _, row := range rows {
+				if row.Status == http.StatusTooManyRequests || knownApart(row) {
+					continue
+				}
+				<-time.After(row.date(t).Sub(first) - time.Since(begun))
+				for left := leftOut(rateLimitOf(row.header()), before); left > 0; left-- {
+					sent = row.withRemaining(left)
+					_ = client.Do(t.Context(), row.request(t), nil)
+					filled++
+				}
+				sent = row
+				_ = client.Do(t.Context(), row.request(t), nil)
+				served++
+				before = append(before, rateLimitOf(row.header()))
+			}
+		})
+	}
+	slices.Sort(held)
+	t.Logf("of %d requests that Okta served, and %d that were left out, %d are throttled", served, filled, len(held))
+	assert.Empty(t, held, strings.Join(held, "\n"))
+}
+
+// leftOut returns how many requests were counted in the window of a response, before it and after the responses before.
+// Windows are told apart by their headers, not by the buckets of the SDK.
+func leftOut(response okta.RateLimit, before []okta.RateLimit) int {
+	left := response.Limit
+	for _, earlier := range before {
+		if earlier.Limit == response.Limit && earlier.Reset.Sub(response.Reset).Abs() <= time.Second &&
+			earlier.Remaining > response.Remaining {
+			left = min(left, earlier.Remaining)
+		}
+	}
+	return left - response.Remaining - 1
+}
+
+// withRemaining returns the exchange as it would have been so many requests earlier.
+func (e exchange) withRemaining(more int) exchange {
+	e.Headers = maps.Clone(e.Headers)
+	e.Headers["x-rate-limit-remaining"] = []string{strconv.Itoa(rateLimitOf(e.header()).Remaining + more)}
+	return e
+}
+
+// Without those left out, they look like requests of other clients, and the client spreads its part: in buckets where
+// the headers show such requests, for a window at most, and less than half of its own. It waits for nothing else. After
+// a request that was spread, responses come later than they were recorded, and so does the end of their window: in that
+// minute, waits are not judged.
+func TestRecordedTrafficIsSpreadAtMost(t *testing.T) {
 	t.Parallel()
 	const onTime = time.Second
 	var served, spread int
+	var longest time.Duration
 	var held []string
 	for _, rows := range recordedFiles(t) {
 		synctest.Test(t, func(t *testing.T) {
 			var row exchange
 			begun, first := time.Now(), rows[0].date(t)
 			var judged time.Time // from then on
+			var before []okta.RateLimit
+			others := map[string]bool{}
 			client := newBubbleClient(t, func(*http.Request) exchange { return row },
 				func(_ context.Context, a okta.Attempt) {
 					switch {
 					case a.Throttled == 0:
-					case a.ThrottleReason == okta.ThrottleFairShare || time.Now().Before(judged):
+					case a.ThrottleReason == okta.ThrottleFairShare && others[a.Bucket]:
 						spread++
+						longest = max(longest, a.Throttled)
 						if a.Throttled > onTime {
 							judged = time.Now().Add(time.Minute)
 						}
-					default:
+					case time.Now().After(judged):
 						held = append(held, fmt.Sprintf("%v: %v for %v", row, a.ThrottleReason, a.Throttled))
 					}
 				})
@@ -160,10 +223,16 @@ func TestRecordedTrafficIsNotThrottled(t *testing.T) {
 				<-time.After(row.date(t).Sub(first) - time.Since(begun))
 				_ = client.Do(t.Context(), row.request(t), nil)
 				served++
+				limit := rateLimitOf(row.header())
+				bucket := bucketOf(t, row)
+				others[bucket] = others[bucket] || leftOut(limit, before) > 0
+				before = append(before, limit)
 			}
 		})
 	}
 	slices.Sort(held)
-	t.Logf("of %d requests that Okta served, %d wait for a window, and %d are spread", served, len(held), spread)
+	t.Logf("of %d requests, %d are spread, for %v at most", served, spread, longest)
 	assert.Empty(t, held, strings.Join(held, "\n"))
+	assert.Less(t, spread, served/2)
+	assert.LessOrEqual(t, longest, time.Minute+onTime)
 }

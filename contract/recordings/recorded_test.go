@@ -140,9 +140,9 @@ func TestMain(m *testing.M) {
 		return
 	}
 	_, _ = fmt.Fprintf(os.Stdout, "recordings: %d exchanges of %d operations replayed: %d members, %d next links and "+
-		"%d errors read; %d rate limit rows in %d buckets; %d token responses; %d responses of oktatest compared, with "+
-		"%d named exceptions\n",
+		"%d errors read; %d rate limit rows in %d buckets; %d token responses; %d of %d responses of "+
+		"oktatest compared, with %d named exceptions\n",
 		counts.exchanges.Load(), counts.operations.Load(), counts.members.Load(), counts.nexts.Load(),
 		counts.errors.Load(), counts.rows.Load(), counts.buckets.Load(), counts.tokens.Load(), counts.compared.Load(),
-		counts.exceptions.Load())
+		counts.exchanges.Load()+counts.tokens.Load(), counts.exceptions.Load())
 }

@@ -74,6 +74,7 @@ type got struct {
 type page interface {
 	HasNext() bool
 	Cursor() string
+	response() (requestID string, limit okta.RateLimit)
 	next(ctx context.Context) (got, error)
 }
 
@@ -81,6 +82,8 @@ type page interface {
 type typedPage[T any] struct{ *okta.Page[T] }
 
 func (p typedPage[T]) next(ctx context.Context) (got, error) { return many(p.Next(ctx)) }
+
+func (p typedPage[T]) response() (string, okta.RateLimit) { return p.RequestID, p.RateLimit }
 
 func one[T any](object *T, err error) (got, error) {
 	if err != nil {
@@ -456,6 +459,9 @@ func checkNext(t *testing.T, e exchange, r *replay, result got) {
 	if result.page == nil {
 		return
 	}
+	requestID, limit := result.page.response()
+	assert.Equal(t, e.header().Get("X-Okta-Request-Id"), requestID)
+	assert.Equal(t, rateLimitOf(e.header()), limit)
 	target, more := e.next(t)
 	if !more {
 		assert.False(t, result.page.HasNext(), "the response has no next link")

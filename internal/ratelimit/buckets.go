@@ -54,6 +54,8 @@ func BucketOf(method, route string) string {
 	}
 	s := strings.Split(path, "/")
 	switch c, ok := collections[s[0]]; {
+	case path == "groups/rules" || strings.HasPrefix(path, "groups/rules/"):
+		return BucketGroups
 	case ok:
 		return cmp.Or(c.bucketOf(method, s), own)
 	case s[0] == "authorizationServers":

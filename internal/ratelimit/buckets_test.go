@@ -41,6 +41,9 @@ func TestBucketOf(t *testing.T) {
 		{"GET", "/api/v1/groups/{groupId}", "/api/v1/groups/{groupId}"},
 		{"DELETE", "/api/v1/groups/{groupId}", "/api/v1/groups/{groupId}"},
 		{"GET", "/api/v1/groups/{groupId}/users", "/api/v1/groups"},
+		{"GET", "/api/v1/groups/rules", "/api/v1/groups"},
+		{"DELETE", "/api/v1/groups/rules/{id}", "/api/v1/groups"},
+		{"POST", "/api/v1/groups/rules/{id}/lifecycle/activate", "/api/v1/groups"},
 
 		{"GET", "/api/v1/logs", "/api/v1/logs"},
 		{"GET", "/api/v1/authorizationServers", "/api/v1"},

@@ -119,9 +119,12 @@ var ids = map[string]string{
 // turns; the names of lifecycle operations are kept. What does not look like a name is taken for an ID wherever it is.
 func Guess(segments []string) string {
 	var route strings.Builder
-	version := slices.Index(segments, "v1")
+	start := slices.Index(segments, "v1")
+	if rules := segments[start+1:]; start >= 0 && len(rules) > 1 && rules[0] == "groups" && rules[1] == "rules" {
+		start++ // the rules of all groups: rules is no group
+	}
 	for i, segment := range segments {
-		turn := version >= 0 && i > version && (i-version)%2 == 0 && segments[i-1] != "lifecycle"
+		turn := start >= 0 && i > start && (i-start)%2 == 0 && segments[i-1] != "lifecycle"
 		if turn || !name.MatchString(segment) {
 			segment = guessParameter(segments, i)
 		}

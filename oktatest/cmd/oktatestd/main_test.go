@@ -111,7 +111,12 @@ func TestServe(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(got.body), &user))
 	grants := url + "/api/v1/users/" + user.ID + "/grants"
-	assert.Equal(t, 4, count(t, grants, "00secret"))
+	assert.Equal(t, 5, count(t, grants, "00secret"))
+	portal := send(t, http.MethodGet, url+"/api/v1/users/"+user.ID+"/clients/partner-portal/grants", "00secret").body
+	assert.Contains(t, portal, `"scopeId":"`+oktatest.DemoScopeID+`"`)
+	assert.Contains(t, portal, `"title":"Supplier invoices"`)
+	assert.Equal(t, 2, count(t, url+"/api/v1/authorizationServers/auspartners/scopes", "00secret"))
+	assert.Equal(t, 3, count(t, url+"/api/v1/apps/0oapartner/tokens", "00secret"))
 	assert.Equal(t, http.StatusNoContent, send(t, http.MethodDelete, grants, "00secret").status)
 	assert.Zero(t, count(t, grants, "00secret"))
 	assert.Equal(t, 1, count(t, url+"/api/v1/users/"+user.ID+"/clients/0oanotes/tokens", "00secret"))
@@ -144,6 +149,8 @@ func TestInvalidArguments(t *testing.T) {
 		want string
 	}{
 		{[]string{"-help"}, 0, "Usage of oktatestd"},
+		{[]string{"-help"}, 0, "0oapartner, whose client ID is partner-portal"},
+		{[]string{"-help"}, 0, "-token token"},
 		{[]string{"-user", "3"}, 2, "not defined: -user"},
 		{[]string{"-users", "many"}, 2, "Usage of oktatestd"},
 		{[]string{"-users", "-1"}, 2, "oktatestd: -users and -limit must not be negative\nUsage of oktatestd"},

@@ -379,7 +379,8 @@ func (r *Runner) refused(ctx context.Context, err error) error {
 	if r.noteSuccess(counts); r.succeeded.Load() {
 		return nil
 	}
-	return fmt.Errorf("%w: %d with 403, the last one: %w", ErrRefused, maxRefusals, err)
+	return fmt.Errorf("%w: %d with 403; the same command goes on with the others; the last one: %w",
+		ErrRefused, maxRefusals, err)
 }
 
 // record writes an outcome, even if the run was stopped meanwhile.

@@ -84,7 +84,7 @@ func (s *selection) failedBefore(ctx context.Context) ([]int64, error) {
 	return failed, err
 }
 
-// sample yields some tasks that nothing was done for, spread over all, and at random: no order of them hides the others.
+// sample yields some tasks that nothing was done for, at random and spread over all: no order of them hides the others.
 func (s *selection) sample(ctx context.Context, yield func(ledger.Task, error) bool) (bool, error) {
 	counts, err := s.runner.Ledger.Counts(ctx)
 	if err != nil {

@@ -105,13 +105,13 @@ func TestReviewIsEndedWhileItIsRepeated(t *testing.T) {
 	var phase atomic.Value
 	afterCalls(c, 5, func() {
 		review, err := ledger.Open(context.Background(), c.path, ledger.Read)
-		if !assert.NoError(t, err) {
-			return
+		if err != nil {
+			return // without a phase
 		}
 		defer review.Close() //nolint:errcheck // nothing is written to it
-		kept, err := review.Run(context.Background())
-		assert.NoError(t, err)
-		phase.Store(kept.Phase)
+		if kept, err := review.Run(context.Background()); err == nil {
+			phase.Store(kept.Phase)
+		}
 	})
 	again := c.run(t)
 	assert.Equal(t, ledger.Ended, phase.Load())

@@ -23,7 +23,7 @@ import (
 // ErrIncomplete means that the run was interrupted. The same command goes on with it.
 var ErrIncomplete = errors.New("the run was interrupted")
 
-// ErrRefused means that Okta refused the first tasks one by one with 403, and none succeeded.
+// ErrRefused means that Okta refused the first tasks one by one with 403, and none succeeded. The same command goes on.
 var ErrRefused = errors.New("all tasks so far were refused")
 
 const (
@@ -55,6 +55,7 @@ type Runner struct {
 	resolved  bool          // Prepare has tried to resolve all logins
 	succeeded atomic.Bool   // a task of the run has succeeded, in this process or before
 	refusals  atomic.Int64  // tasks that were refused before that
+	insisted  bool          // refusals have stopped the run before: the caller wants it to go on
 	observing sync.Once
 	tally     tally
 }
@@ -91,6 +92,7 @@ func (r *Runner) run(ctx context.Context) error {
 	}
 	r.observe(ctx, true)
 	r.noteSuccess(counts)
+	r.insisted = counts.Classes[steps.ClassForbidden] >= maxRefusals
 	reached, err := r.phases(ctx, run.Phase)
 	if err != nil && run.Phase == ledger.Ended {
 		keep, cancel := keeping(ctx)
@@ -100,8 +102,15 @@ func (r *Runner) run(ctx context.Context) error {
 	return err
 }
 
-// phases goes through the phases of a run, and returns the one that it has reached.
+// phases goes through the phases of a run, and returns the one that it has reached. A review that had ended stays so
+// meanwhile: it can be used even if the process is killed.
 func (r *Runner) phases(ctx context.Context, before ledger.Phase) (ledger.Phase, error) {
+	if before == ledger.Ended && !r.Job.Revokes() {
+		if err := r.enter(ctx, ledger.Working); err != nil {
+			return before, err
+		}
+		return before, r.Ledger.SetPhase(ctx, before, ledger.Ended)
+	}
 	phases := []ledger.Phase{ledger.Working}
 	if r.Job.Revokes() {
 		phases = append(phases, ledger.Verifying)
@@ -356,8 +365,9 @@ func (r *Runner) failed(ctx context.Context, task *ledger.Task, state ledger.Sta
 }
 
 // refused stops the run if nothing but refusals ever came: without an administrator role, every task would be refused.
+// It does so once: when the run is repeated, all of its tasks are tried.
 func (r *Runner) refused(ctx context.Context, err error) error {
-	if steps.Class(err) != steps.ClassForbidden || r.succeeded.Load() || r.refusals.Add(1) < maxRefusals {
+	if r.insisted || steps.Class(err) != steps.ClassForbidden || r.succeeded.Load() || r.refusals.Add(1) < maxRefusals {
 		return nil
 	}
 	keep, cancel := keeping(ctx)
@@ -369,7 +379,8 @@ func (r *Runner) refused(ctx context.Context, err error) error {
 	if r.noteSuccess(counts); r.succeeded.Load() {
 		return nil
 	}
-	return fmt.Errorf("%w: %d with 403, the last one: %w", ErrRefused, maxRefusals, err)
+	return fmt.Errorf("%w: %d with 403; the same command goes on with the others; the last one: %w",
+		ErrRefused, maxRefusals, err)
 }
 
 // record writes an outcome, even if the run was stopped meanwhile.

@@ -94,6 +94,70 @@ func TestEndedReviewStaysEnded(t *testing.T) {
 	assert.Len(t, users.tasks(t), 1+60, "those who could not be read, too")
 }
 
+// Whoever reads the ledger of an ended review while it is repeated, or after that process was killed, finds an ended
+// review.
+func TestReviewIsEndedWhileItIsRepeated(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 20)
+	refuse(org, http.MethodGet, 15)
+	c := newCommand(t, org, ledger.Review, steps.Arguments{})
+	first := c.run(t)
+	var phase atomic.Value
+	afterCalls(c, 5, func() {
+		review, err := ledger.Open(context.Background(), c.path, ledger.Read)
+		if err != nil {
+			return // without a phase
+		}
+		defer review.Close() //nolint:errcheck // nothing is written to it
+		if kept, err := review.Run(context.Background()); err == nil {
+			phase.Store(kept.Phase)
+		}
+	})
+	again := c.run(t)
+	assert.Equal(t, ledger.Ended, phase.Load())
+	assert.Equal(t, ledger.Ended, again.Run.Phase)
+	assert.False(t, again.Run.Ended.Before(first.Run.Ended))
+	assert.Equal(t, run.ExitFailed, again.ExitCode())
+}
+
+// A run that was stopped since all were refused goes through all of its tasks when it is repeated, and ends.
+func TestRepeatedRunThatIsRefusedEnds(t *testing.T) {
+	t.Parallel()
+	const users = 100
+	org := newOrg(t, users)
+	refuse(org, http.MethodDelete, users-1)
+	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, userIDs(users-1)...)
+	c.workers = 1
+	summary, err := c.try(t.Context(), t)
+	require.ErrorIs(t, err, run.ErrRefused)
+	assert.Equal(t, run.ExitUsage, summary.ExitCode())
+	for range 2 {
+		summary = c.run(t)
+		assert.Equal(t, run.ExitFailed, summary.ExitCode())
+		assert.Equal(t, ledger.Ended, summary.Run.Phase)
+		assert.Equal(t, map[ledger.State]int{ledger.Failed: users - 1}, c.states(t))
+	}
+}
+
+// No order of users who must not be touched hides the others.
+func TestUntouchableUsersAtEvenDistances(t *testing.T) {
+	t.Parallel()
+	const users = 200
+	org := newOrg(t, users)
+	var ids []string
+	untouchable := userIDs(users)[:25]
+	others := userIDs(users)[25:]
+	for i, id := range untouchable {
+		ids = append(append(ids, id), others[i*7:(i+1)*7]...)
+	}
+	refuse(org, http.MethodDelete, len(untouchable))
+	c := newCommand(t, org, ledger.Offboard, steps.Arguments{}, ids...)
+	c.workers = 1
+	summary := c.run(t)
+	assert.Equal(t, run.ExitFailed, summary.ExitCode())
+	assert.Equal(t, map[ledger.State]int{ledger.Verified: 175, ledger.Failed: 25}, c.states(t))
+}
+
 // Tasks that failed come after those that nothing was done for.
 func TestFailedTasksComeLast(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"iter"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
@@ -83,7 +84,7 @@ func (s *selection) failedBefore(ctx context.Context) ([]int64, error) {
 	return failed, err
 }
 
-// sample yields some tasks that nothing was done for, evenly spread over all.
+// sample yields some tasks that nothing was done for, at random and spread over all: no order of them hides the others.
 func (s *selection) sample(ctx context.Context, yield func(ledger.Task, error) bool) (bool, error) {
 	counts, err := s.runner.Ledger.Counts(ctx)
 	if err != nil {
@@ -92,6 +93,9 @@ func (s *selection) sample(ctx context.Context, yield func(ledger.Task, error) b
 	last := min(s.last, s.first+int64(inStates(counts, allStates...))-1)
 	for i := range int64(maxRefusals) {
 		from := s.first + i*(last-s.first+1)/maxRefusals
+		if next := s.first + (i+1)*(last-s.first+1)/maxRefusals; next > from {
+			from += rand.Int64N(next - from) //nolint:gosec // no secret
+		}
 		next, err := s.runner.Ledger.Next(ctx, from-1, 1, ledger.Pending)
 		if err != nil {
 			return false, err

@@ -165,7 +165,7 @@ func (j *Job) listAssigned(ctx context.Context, after string, add func([]ledger.
 		}
 		return org.ListApplicationUsers(ctx, j.client, app.ID, &org.ListApplicationUsersOptions{After: after})
 	}
-	return addAll(ctx, j, BucketApps, first, after, assignedTask, add)
+	return addAll(ctx, j, BucketApps, first, after, assignedTask, j.unlessNone(ctx, after, add))
 }
 
 // assignedTask takes the name that the app has for the user for a name only: it need not be the login.

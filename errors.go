@@ -50,7 +50,7 @@ func ended(ctx context.Context) error {
 	}
 	shown := redact.Secrets{}.Error(cause)
 	if isOurs(cause) {
-		return fmt.Errorf("%w: %s", err, shown)
+		return fmt.Errorf("%w: %s", err, shown.Error())
 	}
 	return fmt.Errorf("%w: %w", err, shown)
 }

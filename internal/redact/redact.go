@@ -260,7 +260,7 @@ func (e *cleanError) As(target any) bool {
 	if !errors.As(e.err, found.Interface()) {
 		return false
 	}
-	if err, ok := found.Elem().Interface().(error); ok && e.secrets.shownBy(err) {
+	if err, ok := reflect.TypeAssert[error](found.Elem()); ok && e.secrets.shownBy(err) {
 		return false
 	}
 	reflect.ValueOf(target).Elem().Set(found.Elem())

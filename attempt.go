@@ -166,14 +166,14 @@ func (k *call) exchange(a *attempt, req *http.Request) error {
 	}
 	resp, err := k.engine.http.Transport.RoundTrip(req.WithContext(ctx))
 	if resp == nil {
-		return k.explain(a, ctx, err)
+		return k.explain(a, err, ctx.Err() != nil)
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing is written to it
 	if err != nil {
-		return k.explain(a, ctx, err)
+		return k.explain(a, err, ctx.Err() != nil)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 999 { // the body of a 101 would be the connection
 		return fmt.Errorf("the response has the status %d", resp.StatusCode)
@@ -186,7 +186,7 @@ func (k *call) exchange(a *attempt, req *http.Request) error {
 	err = readAll(a.body, resp, limit)
 	resp.Body = http.NoBody
 	if err != nil {
-		return k.explain(a, ctx, err)
+		return k.explain(a, err, ctx.Err() != nil)
 	}
 	return nil
 }
@@ -227,8 +227,8 @@ func (a *attempt) recycle() {
 }
 
 // explain makes an error of the transport fit to be shown. It matches the error of a context only if the caller's has
-// ended: the end of the attempt's own time, and a timeout of the transport, are not the caller's.
-func (k *call) explain(a *attempt, own context.Context, err error) error {
+// ended: the end of the attempt's own time, which timedOut reports, and a timeout of the transport are not the caller's.
+func (k *call) explain(a *attempt, err error, timedOut bool) error {
 	if err == nil {
 		return errors.New("the transport returned neither a response nor an error")
 	}
@@ -238,7 +238,7 @@ func (k *call) explain(a *attempt, own context.Context, err error) error {
 		}
 		return fmt.Errorf("%w: %w", ended(k.ctx), a.clean(err))
 	}
-	if own.Err() != nil {
+	if timedOut {
 		return fmt.Errorf("no complete response within %v: %w", k.engine.attemptTimeout, os.ErrDeadlineExceeded)
 	}
 	return a.clean(err)

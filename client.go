@@ -85,8 +85,9 @@ type Request struct {
 
 // Do sends one request with everything that the services have: authentication, retries, rate limiting, errors and
 // observation. A status that does not mean success is an [*Error]. If out is not nil, the body must be one JSON object,
-// which is decoded into it: members match by their exact names. If out is nil, the body may be empty, or one JSON object
-// or an array of them, and is ignored. For lists of several pages, use [List].
+// which is decoded into it: members match by their exact names. If out is nil, the body is ignored, but it must be
+// empty, one JSON object, or an array of objects: anything else is no complete response of Okta's API. For lists of
+// several pages, use [List].
 //
 // GET and DELETE are retried as [RetryOptions] says. A POST, PUT or PATCH is sent again only after a 429, or with
 // another token or DPoP proof after Okta refused the one before: these responses say that it was not done.

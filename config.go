@@ -36,6 +36,11 @@ type Config struct {
 	// HTTPClient carries the requests; its Transport, Jar and Timeout (of one attempt) are used, and it is never
 	// changed. Redirects are not followed, whatever its CheckRedirect says. Default: a connection pool that all such
 	// clients share and that honours HTTPS_PROXY and NO_PROXY.
+	//
+	// On an idle HTTP/1 connection, net/http writes whatever the server sends to the standard logger of package log, and
+	// no client can prevent that. A server that echoes requests could bring a credential into a log that way. It does
+	// not happen with HTTP/2, nor with a Transport that sets DisableKeepAlives. Token requests of a ServiceApp do not
+	// keep their connections.
 	HTTPClient *http.Client `json:"-"`
 
 	// WrapTransport wraps the transport that carries the requests, for example with otelhttp.NewTransport, once for

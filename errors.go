@@ -40,8 +40,9 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalidArgument, fmt.Sprintf(format, args...))
 }
 
-// ended is why a context has ended: its error, and its cause if that says more. Where several calls share a context, its
-// cause is often the error of another one, such as a 404. So errors.Is and errors.As do not find the SDK's errors in it.
+// ended returns why a context has ended: its error, and its cause if that says more. Where several calls share a
+// context, its cause is often the error of another one, such as a 404. So errors.Is and errors.As do not find the SDK's
+// errors in it.
 func ended(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if cause == err { //nolint:errorlint // it says no more
@@ -49,7 +50,7 @@ func ended(ctx context.Context) error {
 	}
 	shown := redact.Secrets{}.Error(cause)
 	if isOurs(cause) {
-		return fmt.Errorf("%w: %s", err, shown)
+		return fmt.Errorf("%w: %s", err, shown.Error())
 	}
 	return fmt.Errorf("%w: %w", err, shown)
 }

@@ -252,6 +252,7 @@ func TestLoadConfigKeys(t *testing.T) {
 		"PEM in base64":       "kid: kid1\n    privateKey: " + base64.StdEncoding.EncodeToString([]byte(pemText)),
 		"PEM file with a BOM": "kid: kid1\n    privateKey: " + write(t, "\uFEFF"+pemText, 0o600),
 		"JWK in base64":       "jwk: " + base64.RawURLEncoding.EncodeToString([]byte(jwkText)),
+		"JWK with quotes":     `jwk: '"` + jwkText + `"'`,
 		"JWK file with a BOM": "privateKey: " + write(t, "\uFEFF"+jwkText, 0o600),
 		"JWK":                 "jwk: '" + jwkText + "'",
 		"JWK as a mapping":    "jwk: " + jwkText,

@@ -53,10 +53,10 @@ func TestSlowTokenRequestDoesNotShortenTheAttempt(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see a closed connection
 		<-r.Context().Done()
 	})
-	err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "logs"}}, nil)
+	err := client.Do(t.Context(), okta.Request{Method: http.MethodPost, Path: []string{"api", "v1", "policies"}}, nil)
 	require.ErrorIs(t, err, okta.ErrNotFound, "the response of the org, which has no such route")
 	requests := org.Requests()
-	assert.Equal(t, "/api/v1/logs", requests[len(requests)-1].Path)
+	assert.Equal(t, "/api/v1/policies", requests[len(requests)-1].Path)
 }
 
 // TestRefusedTokenOfAnotherCallIsReplaced: a call whose token is refused uses the token that another call has fetched

@@ -14,8 +14,8 @@ import (
 // Fetch gets a new value and says when it expires.
 type Fetch[T comparable] func(ctx context.Context) (value T, expires time.Time, err error)
 
-// Cache holds the latest value. Its states are: empty, where callers wait for a fetch; valid; and due, where callers get
-// the value while a fetch for the next one is under way.
+// Cache holds the latest value. It is in one of three states: empty, where callers wait for a fetch; valid; or due,
+// where callers get the value while a fetch for the next one is under way.
 //
 // A value that the server refuses is dropped, and the next one fetched at once. If that did not help, the next time
 // waits, longer each time: either the server refuses every value, or a resource refuses values that are good. What one

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -196,28 +197,54 @@ func (s Secrets) In(value any) bool {
 	return false
 }
 
-// Error returns an error that errors.Is and errors.As take for err, with a text that may be shown: transports quote
-// what they please of requests and responses. It has no Unwrap method, since the errors that err wraps show the same.
+// Error returns an error that errors.Is takes for err, with a text that may be shown: transports quote what they please
+// of requests and responses. errors.As finds what err wraps, except for errors whose own texts must not be shown. The
+// error has no Unwrap method, since the errors that err wraps show the same.
 func (s Secrets) Error(err error) error {
 	text := strings.TrimPrefix(err.Error(), "okta: ") // it will stand in another error of the SDK
-	text = quotedResponse.ReplaceAllString(text, "$1")
-	return &cleanError{text: Line(s.Scrub(text)), err: err}
+	return &cleanError{text: Line(s.clean(text)), err: err, secrets: s}
+}
+
+// clean removes from a text what must not be shown.
+func (s Secrets) clean(text string) string {
+	return s.Scrub(quotedResponse.ReplaceAllString(text, "$1"))
+}
+
+// shownBy reports whether the text of err, or that of an error that it wraps, must not be shown.
+func (s Secrets) shownBy(err error) bool {
+	if text := err.Error(); s.clean(text) != text {
+		return true
+	}
+	switch err := err.(type) { //nolint:errorlint // each error of the chain by itself
+	case interface{ Unwrap() error }:
+		inner := err.Unwrap()
+		return inner != nil && s.shownBy(inner)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(err.Unwrap(), s.shownBy)
+	}
+	return false
 }
 
 // quotedResponse matches what net/http shows of a response that it cannot read, which may be a token or a cursor.
-var quotedResponse = regexp.MustCompile(`(?s)((?:malformed|bad) [A-Za-z][\w/. -]*?|transfer encodings?|Content-Length headers; got)\s*[:"\[].*`)
+var quotedResponse = regexp.MustCompile(
+	`(?s)((?:malformed|bad) [A-Za-z][\w/. -]*?|transfer encodings?|Content-Length headers; got)\s*[:"\[].*`)
 
 // cleanError is an error whose text may be shown.
 type cleanError struct {
-	text string
-	err  error
+	text    string
+	err     error
+	secrets Secrets
 }
 
 func (e *cleanError) Error() string { return e.text }
 
+// Format implements fmt.Formatter for every verb: %#v would show the fields.
+func (e *cleanError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.text) }
+
 func (e *cleanError) Is(target error) bool { return errors.Is(e.err, target) }
 
-// As finds what err wraps, except for an error that shows the URL of its request.
+// As finds what err wraps, except for an error that shows the URL of its request, or anything else that must not be
+// shown.
 func (e *cleanError) As(target any) bool {
 	switch target := target.(type) {
 	case **url.Error:
@@ -229,7 +256,15 @@ func (e *cleanError) As(target any) bool {
 		}
 		return ok
 	}
-	return errors.As(e.err, target)
+	found := reflect.New(reflect.TypeOf(target).Elem()) // target stays as it is if the error must not be shown
+	if !errors.As(e.err, found.Interface()) {
+		return false
+	}
+	if err, ok := reflect.TypeAssert[error](found.Elem()); ok && e.secrets.shownBy(err) {
+		return false
+	}
+	reflect.ValueOf(target).Elem().Set(found.Elem())
+	return true
 }
 
 // cleanNetError is a cleanError that is a net.Error.

@@ -184,7 +184,7 @@ func TestSecretInDecodedJSON(t *testing.T) {
 
 type timeoutError struct{ error }
 
-func TestErrorKeepsAllButTheText(t *testing.T) {
+func TestErrorHasACleanText(t *testing.T) {
 	t.Parallel()
 	secrets := redact.Secrets{"0123456789"}
 	for text, want := range map[string]string{
@@ -198,7 +198,6 @@ func TestErrorKeepsAllButTheText(t *testing.T) {
 		cause := timeoutError{errors.New(text)}
 		err := secrets.Error(cause)
 		require.EqualError(t, err, want)
-		require.ErrorAs(t, err, &timeoutError{})
 		require.ErrorIs(t, err, cause)
 	}
 }
@@ -221,6 +220,40 @@ func TestErrorShowsNothingOfWhatItWraps(t *testing.T) {
 	_, ok = errors.AsType[net.Error](redact.Secrets{}.Error(io.EOF))
 	assert.False(t, ok)
 }
+
+// An error of another type is found, unless its text or that of an error that it wraps must not be shown.
+func TestErrorFindsOnlyErrorsThatShowNothing(t *testing.T) {
+	t.Parallel()
+	op := func(inner error) error { return &net.OpError{Op: "read", Net: "tcp", Err: inner} }
+	for _, test := range []struct {
+		err   error
+		shown bool
+	}{
+		{op(io.EOF), true},
+		{op(errors.Join(io.EOF, os.ErrDeadlineExceeded)), true},
+		{op(errors.New("proxy refuses 0123456789")), false},
+		{op(errors.New(`malformed HTTP response "xyz"`)), false},
+		{op(hidingError{errors.New("0123456789")}), false},
+		{op(hidingError{errors.Join(io.EOF, errors.New("0123456789"))}), false},
+	} {
+		err := redact.Secrets{"0123456789"}.Error(fmt.Errorf("lost: %w", test.err))
+		none := &net.OpError{}
+		found := none
+		assert.Equal(t, test.shown, errors.As(err, &found), "%v", test.err)
+		assert.Equal(t, test.shown, found != none, "%v", test.err)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			assert.NotContains(t, fmt.Sprintf(verb, err), "0123456789", verb)
+		}
+	}
+	require.ErrorAs(t, redact.Secrets{"0123456789"}.Error(timeoutError{io.EOF}), &timeoutError{})
+}
+
+// hidingError does not show what it wraps.
+type hidingError struct{ inner error }
+
+func (hidingError) Error() string { return "hidden" }
+
+func (e hidingError) Unwrap() error { return e.inner }
 
 func TestLine(t *testing.T) {
 	t.Parallel()

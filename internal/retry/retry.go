@@ -144,8 +144,8 @@ func isCertificateError(err error) bool {
 }
 
 // Run makes attempts with try, on go-retryablehttp, until next says that none follows. Each gets a request of its own.
-// Run returns the last attempt. The error says why the attempt that was to follow it was not made: it is that of try, or the context's if that ended in
-// the wait before it.
+// Run returns the last attempt. The error says why the attempt that was to follow it was not made: it is that of try,
+// or the context's if that ended in the wait before it.
 //
 // The response that try returns beside its attempt is nil if none came; otherwise it must have been read: it is for
 // client's cookie jar. The loop gets a client of its own, because it closes idle connections when it gives up.

@@ -204,7 +204,7 @@ func TestRun(t *testing.T) {
 	for _, most := range []int{1, 2, 4} {
 		transport := &steps{failures: 3}
 		try := func(r *http.Request) (int, *http.Response, error) {
-			resp, _ := transport.RoundTrip(r) //nolint:bodyclose // Run closes it
+			resp, _ := transport.RoundTrip(r)
 			return transport.made, resp, nil
 		}
 		last, err := retry.Run(http.Client{}, req, try, func(n int) (time.Duration, bool) {

@@ -55,8 +55,8 @@ func (l Loose[T]) Array(data []byte) (items []T, err error) {
 	return items, err
 }
 
-// Complete returns an error unless data is empty, or one JSON object or an array of them and nothing else. So a response
-// that was cut off, or is not of the API, is noticed although nothing of it is used.
+// Complete returns an error unless data is empty, or one JSON object or an array of them and nothing else. So a
+// response that was cut off, or is not of the API, is noticed although nothing of it is used.
 func Complete(data []byte) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil

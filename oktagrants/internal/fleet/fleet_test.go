@@ -50,7 +50,7 @@ func TestCommandCarriesOutItsOwnPlanOnly(t *testing.T) {
 	defer cancel()
 	_, err := shown.Run(ctx)
 
-	assert.ErrorContains(t, err, "another process has begun the run anew")
+	require.ErrorContains(t, err, "another process has begun the run anew")
 	assert.Len(t, org.Grants(), 20)
 	assert.Empty(t, revokes(org))
 }

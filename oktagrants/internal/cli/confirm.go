@@ -17,7 +17,6 @@ import (
 type consent struct {
 	dryRun, yes bool
 	listOnStdin bool // standard input holds a list, so nobody can type there
-	replaced    bool // the plan is another one than that of the last time, which --yes may have meant
 }
 
 func (f *consent) flags(cmd *cobra.Command) {
@@ -35,8 +34,6 @@ func (c *cli) asks(given consent) bool {
 // name for it. It is an error if that person types something else, or if nobody was asked and nobody has said yes.
 func (c *cli) goesAhead(ctx context.Context, given consent, host string) (bool, error) {
 	switch {
-	case given.yes && given.replaced:
-		return false, wrong("nothing was revoked: this plan has replaced another one; if it is right, give the command again")
 	case given.yes:
 		return true, nil
 	case given.dryRun:

@@ -115,7 +115,9 @@ func (c *cli) begin(ctx context.Context, t *target, j *job) (*ledger.Ledger, err
 	for _, warning := range l.Warnings() {
 		c.say("%s: %s", shownTarget(j.run), warning)
 	}
-	begun, resumed, err := l.Begin(ctx, ledger.Spec{Kind: j.kind, Org: t.config.OrgURL, Arguments: string(arguments)})
+	begun, resumed, err := l.Begin(ctx, ledger.Spec{
+		Kind: j.kind, Org: t.config.OrgURL, Arguments: string(arguments), KeepPlan: j.consent.yes,
+	})
 	if err != nil {
 		return nil, errors.Join(unusable(j.run, err), l.Close())
 	}
@@ -124,7 +126,6 @@ func (c *cli) begin(ctx context.Context, t *target, j *job) (*ledger.Ledger, err
 			begun.Created.UTC().Format(minute), shownTarget(j.run), begun.Phase)
 	}
 	if begun.Replaced != nil {
-		j.consent.replaced = true
 		c.say("the list and the plan in %s are replaced, for nothing of it was revoked: %s",
 			shownTarget(j.run), begun.Replaced.Named(argumentNames).Changes())
 	}
@@ -182,7 +183,8 @@ func unusable(path string, err error) error {
 		return err
 	}
 	if mismatch, ok := errors.AsType[*ledger.MismatchError](err); ok {
-		return wrong("%s: %w; give the arguments of that run, or another file to --run",
+		return wrong("%s: %w; give the arguments of that run, or another file to --run; a plan of which nothing was revoked is "+
+			"replaced with --dry-run, never with --yes",
 			shownTarget(path), mismatch.Named(argumentNames))
 	}
 	if errors.Is(err, ledger.ErrLocked) {

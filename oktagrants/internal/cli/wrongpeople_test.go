@@ -68,16 +68,16 @@ func TestListThatChangesBetweenPlanAndYes(t *testing.T) {
 	m.run(append(args, "--dry-run")...).succeeds(t)
 
 	m.write("list.txt", crowd(10, 30))
-	o := m.run(append(args, "--yes")...)
-	assert.Equal(t, 2, o.code, o.err)
-	assert.Contains(t, o.err, "are replaced, for nothing of it was revoked: the content of --from (its SHA-256) was")
-	assert.Contains(t, o.err, "nothing was revoked: this plan has replaced another one")
+	for range 3 { // as a job that nobody watches repeats it
+		o := m.run(append(args, "--yes")...)
+		assert.Equal(t, 2, o.code, o.err)
+		assert.Contains(t, o.err, "the run was begun for something else")
+		assert.Contains(t, o.err, "the content of --from (its SHA-256)")
+		assert.Contains(t, o.err, "a plan of which nothing was revoked is replaced with --dry-run, never with --yes")
+	}
 	assert.Zero(t, m.count(http.MethodDelete))
 
 	m.write("list.txt", crowd(0, 20))
-	assert.Equal(t, 2, m.run(append(args, "--yes")...).code)
-	assert.Zero(t, m.count(http.MethodDelete))
-
 	m.run(append(args, "--yes")...).succeeds(t)
 	assert.Len(t, m.grantsByUser(), 20)
 	for i := 20; i < 40; i++ {

@@ -188,7 +188,7 @@ type Command struct {
 // before, the run goes on with the other workers; the error then matches [run.ErrIncomplete].
 func (c *Command) Run(ctx context.Context) (run.Summary, error) {
 	began := time.Now()
-	err := Begin(ctx, c.Target)
+	err := c.begin(ctx)
 	if err == nil {
 		err = c.takePart(ctx)
 	}
@@ -198,6 +198,18 @@ func (c *Command) Run(ctx context.Context) (run.Summary, error) {
 	summary, err := c.Runner.Summarize(context.WithoutCancel(ctx), began, err)
 	summary.Paused = time.Duration(c.waited.Load())
 	return summary, err
+}
+
+// begin is Begin for the very run that the command has planned: another process may have begun another one under its
+// name since.
+func (c *Command) begin(ctx context.Context) error {
+	planned, err := c.Runner.Ledger.Run(ctx)
+	if err != nil {
+		return err
+	}
+	return connected(ctx, c.Target, "begin the run", func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], _ int64) error {
+		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return begin(ctx, tx, queue, planned.ID) })
+	})
 }
 
 // takePart works for the run's org until the run has ended or was canceled.

@@ -37,6 +37,24 @@ func TestCommandCarriesOutARun(t *testing.T) {
 	}
 }
 
+// While a command asks whether it may go on, another process may plan for other users under the same name. What the
+// command has shown is then not carried out, and what the other has planned neither.
+func TestCommandCarriesOutItsOwnPlanOnly(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 20)
+	target := pgtest.Database(t) + "#january"
+	shown := plan(t, target, org, ledger.Offboard, userIDs(20)[:5])
+	plan(t, target, org, ledger.Offboard, userIDs(20)[10:])
+
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	_, err := shown.Run(ctx)
+
+	require.ErrorContains(t, err, "another process has begun the run anew")
+	assert.Len(t, org.Grants(), 20)
+	assert.Empty(t, revokes(org))
+}
+
 func TestWorkersDoARunWhoseCommandIsGone(t *testing.T) {
 	t.Parallel()
 	org := newOrg(t, 400)

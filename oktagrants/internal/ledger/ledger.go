@@ -77,12 +77,14 @@ type Spec struct {
 	Kind      Kind
 	Org       string // the org's URL; Begin takes its [NormalOrg]
 	Arguments string // a JSON object, or empty
+	KeepPlan  bool   // a list or plan that was made with other arguments is kept, and Begin fails
 }
 
 // Begin creates the run, or returns the one that exists (resumed). If that was begun with another [Spec], the error
 // is a [*MismatchError], unless nothing of it was listed yet: then it is begun anew, and what others do for the run as
 // it was fails. A run that is at its list or its plan is begun anew, too, with other arguments: its list is dropped, and
-// [Run.Replaced] says what is different. Once an intent to revoke is on record, it is never replaced.
+// [Run.Replaced] says what is different, unless the Spec keeps it. Once an intent to revoke is on record, it is never
+// replaced.
 func (l *Ledger) Begin(ctx context.Context, spec Spec) (run Run, resumed bool, err error) {
 	if _, err := members(spec.Arguments); err != nil {
 		return Run{}, false, fmt.Errorf("arguments of the run: %w", err)
@@ -128,7 +130,7 @@ func (l *Ledger) begin(ctx context.Context, q querier, spec Spec) (run Run, resu
 		return Run{}, false, differs, nil
 	}
 	listed := run.Cursor != "" || run.Listed
-	if listed && (differs.ofRun() || !replaceable(run.Phase)) {
+	if listed && (spec.KeepPlan || differs.ofRun() || !replaceable(run.Phase)) {
 		return Run{}, false, differs, nil
 	}
 	anew, err := l.beginAnew(ctx, q, run.ID, spec)

@@ -13,8 +13,8 @@ import (
 )
 
 // FindApp finds the app with an ID, or else the one with a client ID: that of an app need not be its ID. The first takes
-// one call, the second one for each 200 apps more. It is an error if several apps have the client ID, and matches
-// [okta.ErrNotFound] if none has.
+// one call, the second one for each 200 apps more; so does an app whose client ID is not its ID, for that may be the
+// client ID of another. It is an error if several apps are meant, and matches [okta.ErrNotFound] if none is.
 func FindApp(ctx context.Context, client *okta.Client, given string) (*org.Application, error) {
 	app, err := org.GetApplication(ctx, client, given)
 	switch {
@@ -24,8 +24,23 @@ func FindApp(ctx context.Context, client *okta.Client, given string) (*org.Appli
 		return nil, err
 	case app.ID == "" || app.ID != given && app.ClientID() != given:
 		return nil, &fault{ClassServer, fmt.Errorf("for the app %q, Okta returned another one: %q", given, app.ID)}
+	case app.ClientID() != given:
+		if err := noOtherClient(ctx, client, app); err != nil {
+			return nil, err
+		}
 	}
 	return app, nil
+}
+
+// noOtherClient is an error if the ID of an app is the client ID of another one.
+func noOtherClient(ctx context.Context, client *okta.Client, app *org.Application) error {
+	other, err := findByClientID(ctx, client, app.ID, nil)
+	if err != nil || other == nil {
+		return err
+	}
+	return &fault{ClassInvalid, fmt.Errorf("%q is the ID of one app and the client ID of another: "+
+		"for the first (%s) give its client ID, %q, for the other (%s) its ID, %q",
+		app.ID, app.Label, app.ClientID(), other.Label, other.ID)}
 }
 
 func findByClientID(

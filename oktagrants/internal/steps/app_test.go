@@ -134,14 +134,14 @@ func TestFindApp(t *testing.T) {
 	org := lenient(t)
 	client := newClient(t, org)
 	for given, want := range map[string][]string{
-		"0oaportal": {"GET apps/0oaportal"},
+		"0oaother":  {"GET apps/0oaother"},
+		"0oaportal": {"GET apps/0oaportal", "GET apps?includeNonDeleted=true"},
 		"portal":    {"GET apps/portal", "GET apps?includeNonDeleted=true"},
 	} {
 		org.ClearRequests()
 		app, err := steps.FindApp(t.Context(), client, given)
 		require.NoError(t, err)
-		assert.Equal(t, "0oaportal", app.ID)
-		assert.Equal(t, "portal", app.ClientID())
+		assert.Contains(t, []string{app.ID, app.ClientID()}, given)
 		assert.Equal(t, want, calls(org))
 	}
 	_, err := steps.FindApp(t.Context(), client, "none")
@@ -156,6 +156,24 @@ func TestFindApp(t *testing.T) {
 	org.Handle("GET /api/v1/apps/0oaasked", respond(`{"id":"0oaother"}`))
 	_, err = steps.FindApp(t.Context(), client, "0oaasked")
 	require.ErrorContains(t, err, "Okta returned another one")
+}
+
+// What is the ID of one app and the client ID of another names neither. Each can still be named.
+func TestIDOfOneAppAndClientIDOfAnother(t *testing.T) {
+	t.Parallel()
+	org := lenient(t)
+	org.AddClient(oktatest.Client{ID: "0oathief", ClientID: "0oaportal", Name: "Thief"})
+	client := newClient(t, org)
+
+	_, err := steps.FindApp(t.Context(), client, "0oaportal")
+	require.ErrorContains(t, err, `"0oaportal" is the ID of one app and the client ID of another: `+
+		`for the first (Portal) give its client ID, "portal", for the other (Thief) its ID, "0oathief"`)
+	assert.Equal(t, steps.ClassInvalid, steps.Class(err))
+	for given, want := range map[string]string{"portal": "0oaportal", "0oathief": "0oathief"} {
+		app, err := steps.FindApp(t.Context(), client, given)
+		require.NoError(t, err)
+		assert.Equal(t, want, app.ID)
+	}
 }
 
 // A deactivation that Okta accepts may still have no effect.

@@ -27,13 +27,14 @@ type runRow struct {
 	phase    ledger.Phase
 	queue    string
 	canceled bool
+	cancels  int64 // how often it was canceled
 }
 
 // lockRun reads a run, and lets nobody else change it before the transaction ends.
 func lockRun(ctx context.Context, tx pgx.Tx, id int64) (runRow, error) {
 	r := runRow{id: id}
-	err := tx.QueryRow(ctx, `SELECT name, kind, phase, queue, canceled FROM ledger_runs JOIN fleet_runs USING (run_id)
-		WHERE run_id = $1 FOR UPDATE OF fleet_runs`, id).Scan(&r.name, &r.kind, &r.phase, &r.queue, &r.canceled)
+	err := tx.QueryRow(ctx, `SELECT name, kind, phase, queue, canceled, cancels FROM ledger_runs JOIN fleet_runs USING (run_id)
+		WHERE run_id = $1 FOR UPDATE OF fleet_runs`, id).Scan(&r.name, &r.kind, &r.phase, &r.queue, &r.canceled, &r.cancels)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return r, ledger.ErrNoRun
 	}

@@ -397,9 +397,13 @@ func (r *Runner) stopped(ctx context.Context, err error) error {
 		return nil
 	}
 	err = incomplete(ctx, err)
+	why := err
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		why = fmt.Errorf("%w: %w", ErrIncomplete, cause)
+	}
 	keep, cancel := keeping(ctx)
 	defer cancel()
-	return errors.Join(err, r.Ledger.SetStop(keep, text(err)))
+	return errors.Join(err, r.Ledger.SetStop(keep, text(why)))
 }
 
 // keeping returns a context for writing to the ledger, whether or not ctx has ended.

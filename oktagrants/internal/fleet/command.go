@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -284,6 +286,11 @@ func (c *Command) takePart(parent context.Context) error {
 	var working sync.WaitGroup
 	defer working.Wait()
 	defer end(nil)
+	worker.onRefused = func(id int64, err error) {
+		if row, failed := c.Runner.Ledger.Run(ctx); failed == nil && row.ID == id {
+			end(refused(err))
+		}
+	}
 	working.Go(func() {
 		if err := worker.once(ctx, c.Org); err != nil {
 			end(err)
@@ -315,15 +322,29 @@ func (c *Command) observe(outage steps.Outage) {
 	}
 }
 
-// look looks how far the run is, and reports whether it has ended. While the database is away, it has not.
+// databaseRefuses reports whether a database does not accept a process, until a person helps: it responds, and refuses the
+// role, its password or its rights, or does not exist.
+func databaseRefuses(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (strings.HasPrefix(e.Code, "28") || e.Code == "42501" || e.Code == "3D000")
+}
+
+// look looks how far the run is, and reports whether it has ended. While the database is away, it has not; where it refuses
+// the command, that is an error.
 func (c *Command) look(ctx context.Context) (bool, error) {
 	row, err := c.Runner.Ledger.Run(ctx)
-	if err != nil {
-		return false, nil //nolint:nilerr // it is looked again
+	var counts ledger.Counts
+	if err == nil {
+		counts, err = c.Runner.Ledger.Counts(ctx)
 	}
-	counts, err := c.Runner.Ledger.Counts(ctx)
-	if err != nil {
-		return false, nil //nolint:nilerr // it is looked again
+	switch {
+	case err != nil && databaseRefuses(err):
+		return false, err
+	case err != nil && ctx.Err() == nil:
+		c.Log.ErrorContext(ctx, "the database cannot be read: the run goes on when it can", "error", err)
+		return false, nil
+	case err != nil:
+		return false, nil //nolint:nilerr // the command was interrupted
 	}
 	c.Runner.Observe(row.Phase, counts)
 	work, verify := c.Runner.Job.Calls(counts)

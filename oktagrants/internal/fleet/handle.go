@@ -196,12 +196,15 @@ func (s *session) release(r *openRun) {
 	r.closeUnused()
 }
 
+// guard allows a write of a worker that is not removed, and lets nobody remove it before the write has ended.
+const guard = `SELECT id FROM fleet_workers WHERE id = $1 FOR KEY SHARE`
+
 func (s *session) openRun(ctx context.Context, name string) (*openRun, error) {
 	l, err := ledger.Open(ctx, targetOf(s.worker.Target, name), ledger.Write)
 	if err != nil {
 		return nil, err
 	}
-	l.Guard(`SELECT id FROM fleet_workers WHERE id = $1 FOR KEY SHARE`, s.id)
+	l.Guard(guard, s.id)
 	runner, err := s.runner(ctx, l)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())

@@ -168,3 +168,21 @@ func TestOneWorkerDoesOneTaskAtATime(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, int64(1), most.Load())
 }
+
+// The end of a run leaves no reason for which another command has stopped, such as a list that was complete already.
+func TestEndedRunHasNoReasonToStop(t *testing.T) {
+	t.Parallel()
+	org := newOrg(t, 60)
+	target := pgtest.Database(t) + "#january"
+	c := plan(t, target, org, ledger.Offboard, userIDs(60))
+	require.NoError(t, fleet.Begin(t.Context(), target))
+	require.NoError(t, c.Runner.Ledger.SetStop(t.Context(), "the run is in phase working"))
+	inProcess(t, target, org, (*fleet.Worker).Hurry)
+
+	ended(t, c, 30*time.Second)
+
+	row, err := c.Runner.Ledger.Run(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, row.Stop)
+	assert.WithinDuration(t, time.Now(), row.Ended, time.Minute)
+}

@@ -212,9 +212,10 @@ func (c *cli) prepareAndRun(ctx context.Context, t *target, j *job, r *run.Runne
 		c.say("stopping: calls in flight are finished; interrupt again to stop at once")
 	})
 	defer unhook()
+	e := c.engine(t, j, r)
 	shown := c.follow(j.quiet, r.Progress)
 	began := time.Now()
-	plan, err := r.Prepare(ctx)
+	plan, err := e.Prepare(ctx)
 	j.prepared = time.Since(began)
 	shown.end()
 	if err != nil {
@@ -226,7 +227,6 @@ func (c *cli) prepareAndRun(ctx context.Context, t *target, j *job, r *run.Runne
 			return err
 		}
 	}
-	e := c.engine(t, j, r)
 	shown = c.follow(j.quiet, e.Progress)
 	summary, err := e.Run(ctx)
 	shown.end()
@@ -241,6 +241,7 @@ func (c *cli) prepareAndRun(ctx context.Context, t *target, j *job, r *run.Runne
 
 // engine is what carries out a run.
 type engine interface {
+	Prepare(ctx context.Context) (run.Plan, error)
 	Run(ctx context.Context) (run.Summary, error)
 	Progress() run.Progress
 }

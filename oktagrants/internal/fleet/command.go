@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -28,22 +30,49 @@ var ErrCanceled = errors.New("the run was canceled")
 // ended with tasks that failed. What is in the queue already stays there.
 func Begin(ctx context.Context, target string) error {
 	return connected(ctx, target, "begin the run", func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], id int64) error {
-		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return begin(ctx, tx, queue, id) })
+		cancels, err := readCancels(ctx, pool, id)
+		if err != nil {
+			return err
+		}
+		return beginUnlessCanceled(ctx, pool, queue, id, cancels)
 	})
 }
 
-func begin(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
+// beginUnlessCanceled begins a run, unless it was canceled more than cancels times: then the error is [ErrCanceled].
+func beginUnlessCanceled(ctx context.Context, pool *pgxpool.Pool, queue *river.Client[pgx.Tx], id, cancels int64) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return begin(ctx, tx, queue, id, cancels) })
+}
+
+// readCancels returns how often a run was canceled.
+func readCancels(ctx context.Context, db rowQuerier, id int64) (int64, error) {
+	var cancels int64
+	err := db.QueryRow(ctx, `SELECT cancels FROM fleet_runs WHERE run_id = $1`, id).Scan(&cancels)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	return cancels, err
+}
+
+// enroll makes the row of a run that other workers can take part in, unless it is there, and locks it.
+func enroll(ctx context.Context, tx pgx.Tx, id int64) (runRow, error) {
 	var org string
 	if err := tx.QueryRow(ctx, `SELECT org FROM ledger_runs WHERE run_id = $1`, id).Scan(&org); err != nil {
-		return err
+		return runRow{}, err
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO fleet_runs (run_id, queue) VALUES ($1, $2) ON CONFLICT DO NOTHING`, id, queueOf(org))
 	if err != nil {
-		return err
+		return runRow{}, err
 	}
-	r, err := lockRun(ctx, tx, id)
+	return lockRun(ctx, tx, id)
+}
+
+func begin(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.Tx], id, cancels int64) error {
+	r, err := enroll(ctx, tx, id)
 	if err != nil {
 		return err
+	}
+	if r.cancels != cancels {
+		return ErrCanceled
 	}
 	if r.phase == ledger.Listing {
 		return errors.New("its tasks are not listed yet")
@@ -66,13 +95,14 @@ func (r *runRow) resume(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.
 		return err
 	case !open && !unfinished && r.phase == ledger.Ended:
 		return nil
-	case !open:
-		return r.enter(ctx, tx, queue, ledger.Working)
-	case !r.canceled:
+	case open && !r.canceled:
 		return nil
 	}
 	if _, err := tx.Exec(ctx, `UPDATE fleet_runs SET canceled = false WHERE run_id = $1`, r.id); err != nil {
 		return err
+	}
+	if !open {
+		return r.enter(ctx, tx, queue, ledger.Working)
 	}
 	rows, err := tx.Query(ctx, `SELECT first, last FROM fleet_ranges WHERE run_id = $1 AND worker IS NULL`, r.id)
 	if err != nil {
@@ -82,8 +112,9 @@ func (r *runRow) resume(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.
 	return err
 }
 
-// Cancel cancels a run. Workers stop within seconds; what they have in flight ends and is recorded. Cancel waits for that,
-// and returns how many ranges are still being worked on when ctx ends.
+// Cancel cancels a run in any phase but the last. Commands that list it, and workers, stop within seconds; what they have
+// in flight ends and is recorded. Cancel waits for the workers, and returns how many ranges are still being worked on
+// when ctx ends.
 func Cancel(ctx context.Context, target string) (int, error) {
 	var working int
 	err := connected(ctx, target, "cancel the run", func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], id int64) error {
@@ -97,17 +128,14 @@ func Cancel(ctx context.Context, target string) (int, error) {
 }
 
 func cancel(ctx context.Context, tx pgx.Tx, queue *river.Client[pgx.Tx], id int64) error {
-	r, err := lockRun(ctx, tx, id)
-	if errors.Is(err, ledger.ErrNoRun) {
-		return errors.New("it has not begun")
-	}
+	r, err := enroll(ctx, tx, id)
 	if err != nil {
 		return err
 	}
 	if r.phase == ledger.Ended {
 		return errors.New("it has ended")
 	}
-	if _, err := tx.Exec(ctx, `UPDATE fleet_runs SET canceled = true WHERE run_id = $1`, id); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE fleet_runs SET canceled = true, cancels = cancels + 1 WHERE run_id = $1`, id); err != nil {
 		return err
 	}
 	if _, err = tx.Exec(ctx, `UPDATE ledger_runs SET stop = $2 WHERE run_id = $1`, id, ErrCanceled.Error()); err != nil {
@@ -179,9 +207,60 @@ type Command struct {
 	Org    Org
 	Log    *slog.Logger
 
+	cancels  int64 // of the run when Prepare began
+	prepared bool
+
 	rate   rate
 	waited atomic.Int64              // nanoseconds of the outages of this process that are over
 	paused atomic.Pointer[time.Time] // since when calls of this process wait for Okta; nil if they do not
+}
+
+// Prepare lists the run, as [run.Runner.Prepare] does, until the run is canceled: the error then matches [ErrCanceled].
+func (c *Command) Prepare(parent context.Context) (plan run.Plan, err error) {
+	ctx, end := context.WithCancelCause(parent)
+	defer end(nil)
+	var failed error
+	err = connected(parent, c.Target, "prepare the run", func(pool *pgxpool.Pool, _ *river.Client[pgx.Tx], id int64) error {
+		if c.cancels, err = readCancels(ctx, pool, id); err != nil {
+			return err
+		}
+		c.prepared = true
+		go c.watchCancel(ctx, pool, id, end)
+		plan, failed = c.Runner.Prepare(ctx)
+		end(nil)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return plan, err
+	case errors.Is(context.Cause(ctx), ErrCanceled):
+		return plan, fmt.Errorf("%w: %w", run.ErrIncomplete, ErrCanceled)
+	}
+	return plan, failed
+}
+
+// watchCancel ends a context when the run is canceled. While the database is away, it goes on.
+func (c *Command) watchCancel(ctx context.Context, pool *pgxpool.Pool, id int64, end context.CancelCauseFunc) {
+	for wait(ctx, normal.beat) {
+		if cancels, err := readCancels(ctx, pool, id); err == nil && cancels != c.cancels {
+			end(ErrCanceled)
+		}
+	}
+}
+
+// begin begins the run, unless it was canceled since this command prepares it.
+func (c *Command) begin(ctx context.Context) error {
+	if !c.prepared {
+		return Begin(ctx, c.Target)
+	}
+	err := connected(ctx, c.Target, "begin the run", func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], id int64) error {
+		return beginUnlessCanceled(ctx, pool, queue, id, c.cancels)
+	})
+	c.prepared = false // to run it once more is a command of its own
+	if errors.Is(err, ErrCanceled) {
+		return fmt.Errorf("%w: %w", run.ErrIncomplete, err)
+	}
+	return err
 }
 
 // Run puts the run's tasks into the queue, takes part in the work, and returns when the run has ended. If ctx ends
@@ -219,6 +298,11 @@ func (c *Command) takePart(parent context.Context) error {
 	var working sync.WaitGroup
 	defer working.Wait()
 	defer end(nil)
+	worker.onRefused = func(id int64, err error) {
+		if row, failed := c.Runner.Ledger.Run(ctx); failed == nil && row.ID == id {
+			end(refused(err))
+		}
+	}
 	working.Go(func() {
 		if err := worker.once(ctx, c.Org); err != nil {
 			end(err)
@@ -250,15 +334,29 @@ func (c *Command) observe(outage steps.Outage) {
 	}
 }
 
-// look looks how far the run is, and reports whether it has ended. While the database is away, it has not.
+// databaseRefuses reports whether a database does not accept a process, until a person helps: it responds, and refuses the
+// role, its password or its rights, or does not exist.
+func databaseRefuses(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (strings.HasPrefix(e.Code, "28") || e.Code == "42501" || e.Code == "3D000")
+}
+
+// look looks how far the run is, and reports whether it has ended. While the database is away, it has not; where it refuses
+// the command, that is an error.
 func (c *Command) look(ctx context.Context) (bool, error) {
 	row, err := c.Runner.Ledger.Run(ctx)
-	if err != nil {
-		return false, nil //nolint:nilerr // it is looked again
+	var counts ledger.Counts
+	if err == nil {
+		counts, err = c.Runner.Ledger.Counts(ctx)
 	}
-	counts, err := c.Runner.Ledger.Counts(ctx)
-	if err != nil {
-		return false, nil //nolint:nilerr // it is looked again
+	switch {
+	case err != nil && databaseRefuses(err):
+		return false, err
+	case err != nil && ctx.Err() == nil:
+		c.Log.ErrorContext(ctx, "the database cannot be read: the run goes on when it can", "error", err)
+		return false, nil
+	case err != nil:
+		return false, nil //nolint:nilerr // the command was interrupted
 	}
 	c.Runner.Observe(row.Phase, counts)
 	work, verify := c.Runner.Job.Calls(counts)

@@ -30,24 +30,27 @@ import (
 
 const (
 	rangeTasks  = 50              // of one range
-	refusalWait = 5 * time.Minute // before a worker tries refused credentials again
+	refusalWait = 5 * time.Minute // before a worker tries refused credentials, or a refused run, again
 
 	// outageWait is how long a worker to which Okta does not respond leaves a range that it has put back to others.
 	outageWait = 10 * time.Second
 
-	spell      = 5 * time.Minute // a worker stays with a range; then the range goes back into the queue
-	jobTimeout = 9 * time.Minute // River's, never reached
-	rescue     = 10 * time.Minute
+	// rescue is when River takes a job for stuck. It must never be reached by one that is being done: the job would be done
+	// twice. Jobs of a worker that died get new ones much sooner, see session.remove.
+	rescue     = 7 * 24 * time.Hour
+	jobTimeout = -1 // none: a long task is not cut off
 )
 
 // pace is how soon workers notice that one of them is gone.
 type pace struct {
+	spell   time.Duration // a worker takes tasks of one range; then the range goes back into the queue
+	retry   time.Duration // before a worker takes part in a run again in which it was refused
 	beat    time.Duration // between two heartbeats
 	lapse   time.Duration // without a heartbeat, a worker stops what it does
 	silence time.Duration // without a heartbeat, a worker is taken for dead
 }
 
-var normal = pace{beat: time.Second, lapse: 12 * time.Second, silence: 20 * time.Second}
+var normal = pace{spell: 5 * time.Minute, retry: refusalWait, beat: time.Second, lapse: 12 * time.Second, silence: 20 * time.Second}
 
 // Org is an org that a worker works for.
 type Org struct {
@@ -63,13 +66,15 @@ type jobArgs struct {
 	Phase ledger.Phase `json:"phase"`
 	First int64        `json:"first"` // Seq of tasks
 	Last  int64        `json:"last"`
+	Later bool         `json:"later,omitempty"` // it waits until a worker may do it that was not refused
 }
 
 // Kind is the name of such jobs in River's tables.
 func (jobArgs) Kind() string { return "oktagrants_range" }
 
-// insertion is how a job is inserted.
+// insertion is how a job that starts at once is inserted.
 func (a jobArgs) insertion(queue string, priority int) river.InsertManyParams {
+	a.Later = false
 	return river.InsertManyParams{Args: a, InsertOpts: &river.InsertOpts{
 		Queue:       queue,
 		Priority:    priority,

@@ -46,6 +46,10 @@ func (s *session) handle(ctx context.Context, j *job) error {
 	}
 	// The session ends jobs, not River: their outcomes are kept even then.
 	ctx = context.WithoutCancel(ctx)
+	if s.wasRefused(j.Args.ID) {
+		s.persist(ctx, "to leave a job to others", func(ctx context.Context) error { return s.postpone(ctx, j) })
+		return nil
+	}
 	var claimed bool
 	if !s.persist(ctx, "to claim a range", func(ctx context.Context) (err error) {
 		claimed, err = s.claim(ctx, j)
@@ -67,21 +71,25 @@ func (s *session) work(ctx context.Context, j *job) {
 		return
 	}
 	defer s.release(r)
-	limited, cancel := context.WithTimeoutCause(r.ctx, spell, errSpell)
-	defer cancel()
+	limited, taking, end := s.spell(r)
+	defer end()
 	for {
-		err := r.runner.DoRange(limited, j.Args.Phase, j.Args.First, j.Args.Last) //nolint:contextcheck // it ends with the run, not with the job
+		err := r.runner.DoRange(limited, taking, j.Args.Phase, j.Args.First, j.Args.Last) //nolint:contextcheck // it ends with the run, not with the job
 		switch {
 		case err == nil:
 			s.persist(ctx, "to finish a range", func(ctx context.Context) error { return s.finish(ctx, j) })
 			return
 		case s.done.Err() != nil:
 			return
-		case limited.Err() != nil: // the run was canceled, or the spell is over
+		case errors.Is(err, errSpell), limited.Err() != nil: // the spell is over, or the run was canceled
 			s.persist(ctx, "to put a range back", func(ctx context.Context) error { return s.putBack(ctx, j) })
 			if since, _ := r.runner.Job.Outage(); !since.IsZero() {
 				wait(s.done, outageWait) //nolint:contextcheck // it ends with the session
 			}
+			return
+		case errors.Is(err, run.ErrRefused):
+			s.noteRefusal(ctx, j, err)
+			s.persist(ctx, "to put a range back", func(ctx context.Context) error { return s.putBack(ctx, j) })
 			return
 		case !passes(err):
 			s.end(refused(err))
@@ -94,10 +102,51 @@ func (s *session) work(ctx context.Context, j *job) {
 	}
 }
 
+// spell returns the contexts of a range: tasks are taken until taking ends, and those that were taken are cut off when
+// limited ends. That is the case when the run is canceled, and after the spell if Okta does not respond: another worker may
+// reach it.
+func (s *session) spell(r *openRun) (limited, taking context.Context, end func()) {
+	limited, cancel := context.WithCancelCause(r.ctx)
+	taking, stop := context.WithTimeoutCause(limited, s.pace.spell, errSpell)
+	go func() {
+		<-taking.Done()
+		for limited.Err() == nil {
+			if since, _ := r.runner.Job.Outage(); !since.IsZero() {
+				cancel(errSpell)
+			}
+			wait(limited, s.pace.beat)
+		}
+	}()
+	return limited, taking, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// noteRefusal notes that Okta refuses the tasks of a run. That says nothing of the org's other runs.
+func (s *session) noteRefusal(ctx context.Context, j *job, err error) {
+	s.mu.Lock()
+	s.refused[j.Args.ID] = time.Now()
+	s.mu.Unlock()
+	s.log.ErrorContext(ctx, "the tasks of a run are refused: it is left to other workers",
+		"run", j.Args.Run, "error", err, "tried_again_in", s.pace.retry)
+	if s.worker.onRefused != nil {
+		s.worker.onRefused(j.Args.ID, err)
+	}
+}
+
+// wasRefused reports whether tasks of a run were refused lately.
+func (s *session) wasRefused(id int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.refused[id]
+	return ok && time.Since(at) < s.pace.retry
+}
+
 // passes reports whether an error that stops a run may pass by itself.
 func passes(err error) bool {
 	switch steps.Class(err) {
-	case steps.ClassAuthentication, steps.ClassScope, steps.ClassForbidden, steps.ClassIntercepted:
+	case steps.ClassAuthentication, steps.ClassScope, steps.ClassIntercepted:
 		return false
 	case steps.ClassStorage:
 		return run.ExitCode(err) == run.ExitIncomplete
@@ -147,12 +196,15 @@ func (s *session) release(r *openRun) {
 	r.closeUnused()
 }
 
+// guard allows a write of a worker that is not removed, and lets nobody remove it before the write has ended.
+const guard = `SELECT id FROM fleet_workers WHERE id = $1 FOR KEY SHARE`
+
 func (s *session) openRun(ctx context.Context, name string) (*openRun, error) {
 	l, err := ledger.Open(ctx, targetOf(s.worker.Target, name), ledger.Write)
 	if err != nil {
 		return nil, err
 	}
-	l.Guard(`SELECT id FROM fleet_workers WHERE id = $1 FOR KEY SHARE`, s.id)
+	l.Guard(guard, s.id)
 	runner, err := s.runner(ctx, l)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -181,7 +233,7 @@ func (s *session) runner(ctx context.Context, l *ledger.Ledger) (*run.Runner, er
 	}
 	return &run.Runner{
 		Ledger: l, Job: job, Client: s.org.Client, Meter: s.org.Meter,
-		Workers: max(1, s.worker.workers()/jobsAtATime), OnOutage: s.reportOutage,
+		Workers: max(1, s.worker.workers()/s.worker.jobs()), OnOutage: s.reportOutage,
 	}, nil
 }
 

@@ -213,3 +213,5 @@ func revokes(org *oktatest.Org) map[string]int {
 	}
 	return counts
 }
+
+var discard = slog.New(slog.DiscardHandler)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -27,13 +26,14 @@ type runRow struct {
 	phase    ledger.Phase
 	queue    string
 	canceled bool
+	cancels  int64 // how often it was canceled
 }
 
 // lockRun reads a run, and lets nobody else change it before the transaction ends.
 func lockRun(ctx context.Context, tx pgx.Tx, id int64) (runRow, error) {
 	r := runRow{id: id}
-	err := tx.QueryRow(ctx, `SELECT name, kind, phase, queue, canceled FROM ledger_runs JOIN fleet_runs USING (run_id)
-		WHERE run_id = $1 FOR UPDATE OF fleet_runs`, id).Scan(&r.name, &r.kind, &r.phase, &r.queue, &r.canceled)
+	err := tx.QueryRow(ctx, `SELECT name, kind, phase, queue, canceled, cancels FROM ledger_runs JOIN fleet_runs USING (run_id)
+		WHERE run_id = $1 FOR UPDATE OF fleet_runs`, id).Scan(&r.name, &r.kind, &r.phase, &r.queue, &r.canceled, &r.cancels)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return r, ledger.ErrNoRun
 	}
@@ -96,7 +96,19 @@ func (r *runRow) insertJobs(ctx context.Context, tx pgx.Tx, queue *river.Client[
 	if err != nil || len(jobs) == 0 {
 		return 0, err
 	}
-	return queue.InsertManyFastTx(ctx, tx, spread(jobs))
+	n, err := queue.InsertManyFastTx(ctx, tx, spread(jobs))
+	if err != nil {
+		return 0, err
+	}
+	return n, startNow(ctx, tx)
+}
+
+// startNow has jobs that wait start at once. River takes the time of a job from the machine that inserts it, whose clock may
+// be ahead.
+func startNow(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `UPDATE river_job SET scheduled_at = now() WHERE state = 'available' AND kind = $1
+		AND scheduled_at > now() AND NOT args ? 'later'`, jobArgs{}.Kind())
+	return err
 }
 
 // spread puts jobs into an order in which the first ones are from all parts of the list, as run.Runner begins a list.
@@ -112,11 +124,13 @@ func spread(jobs []river.InsertManyParams) []river.InsertManyParams {
 }
 
 func (r *runRow) keepPhase(ctx context.Context, tx pgx.Tx) error {
-	var ended int64
-	if r.phase == ledger.Ended {
-		ended = time.Now().UnixMilli()
+	_, err := tx.Exec(ctx, `UPDATE ledger_runs SET phase = $1, ended = 0 WHERE run_id = $2`, r.phase, r.id)
+	if err != nil || r.phase != ledger.Ended {
+		return err
 	}
-	_, err := tx.Exec(ctx, `UPDATE ledger_runs SET phase = $1, ended = $2 WHERE run_id = $3`, r.phase, ended, r.id)
+	// What another command has met, such as a list that was complete already, is over.
+	_, err = tx.Exec(ctx, `UPDATE ledger_runs SET ended = (extract(epoch FROM clock_timestamp()) * 1000)::bigint, stop = ''
+		WHERE run_id = $1`, r.id)
 	return err
 }
 
@@ -173,6 +187,35 @@ func (s *session) putBack(ctx context.Context, j *job) error {
 			return err
 		}
 		_, err = s.queue.InsertManyTx(ctx, tx, []river.InsertManyParams{j.Args.insertion(r.queue, priorities[r.kind])})
+		if err != nil {
+			return err
+		}
+		return startNow(ctx, tx)
+	})
+}
+
+// postpone completes a job, with a new one that waits a moment: other workers may do it, and this one does other runs
+// meanwhile. It may be repeated.
+func (s *session) postpone(ctx context.Context, j *job) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var running bool
+		err := tx.QueryRow(ctx, `SELECT state = 'running' FROM river_job WHERE id = $1 FOR UPDATE`, j.ID).Scan(&running)
+		if err != nil || !running {
+			return err
+		}
+		if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, j); err != nil {
+			return err
+		}
+		args := j.Args
+		args.Later = true
+		insertion := args.insertion(j.Queue, j.Priority)
+		insertion.Args = args
+		added, err := s.queue.InsertManyTx(ctx, tx, []river.InsertManyParams{insertion})
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE river_job SET scheduled_at = now() + $1::interval WHERE id = $2`,
+			min(outageWait, s.pace.retry), added[0].Job.ID)
 		return err
 	})
 }
@@ -231,6 +274,9 @@ func (s *session) remove(ctx context.Context, tx pgx.Tx, workers []string) error
 		if _, err := s.queue.InsertManyTx(ctx, tx, jobs); err != nil {
 			return err
 		}
+	}
+	if err := startNow(ctx, tx); err != nil {
+		return err
 	}
 	_, err = tx.Exec(ctx, `DELETE FROM fleet_workers WHERE id = ANY($1)`, workers)
 	return err

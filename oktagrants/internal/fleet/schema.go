@@ -35,6 +35,7 @@ var migrations = []string{
 		PRIMARY KEY (run_id, phase, first)
 	);
 	CREATE INDEX fleet_ranges_worker ON fleet_ranges (worker) WHERE worker IS NOT NULL;`,
+	`ALTER TABLE fleet_runs ADD COLUMN cancels BIGINT NOT NULL DEFAULT 0`,
 }
 
 // migrationLock is the advisory lock that whoever migrates holds.

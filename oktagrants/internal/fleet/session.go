@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	jobsAtATime  = 4  // of one worker for one org
+	jobsAtATime  = 4  // of one worker for one org, at most
 	maxHost      = 60 // bytes of its name in a worker's ID
 	leaveTimeout = 5 * time.Second
 	stopTimeout  = 15 * time.Second
@@ -41,8 +41,9 @@ type session struct {
 	healthy time.Time // since when all heartbeats have succeeded
 
 	opening sync.Mutex
-	mu      sync.Mutex // guards runs
+	mu      sync.Mutex // guards runs and refused
 	runs    map[int64]*openRun
+	refused map[int64]time.Time // when tasks of runs, by ID, were refused
 }
 
 func newSession(w *Worker, org Org, log *slog.Logger) *session {
@@ -51,7 +52,8 @@ func newSession(w *Worker, org Org, log *slog.Logger) *session {
 		host = "unknown"
 	}
 	host = host[:min(len(host), maxHost)]
-	return &session{id: host + "_" + rand.Text(), worker: w, org: org, log: log, pace: w.pacing(), runs: map[int64]*openRun{}}
+	return &session{id: host + "_" + rand.Text(), worker: w, org: org, log: log, pace: w.pacing(), runs: map[int64]*openRun{},
+		refused: map[int64]time.Time{}}
 }
 
 // run works until ctx ends or the session does, and says why. Nothing of the session is left then.
@@ -94,7 +96,7 @@ func (s *session) newQueue() (*river.Client[pgx.Tx], error) {
 	return river.NewClient(riverpgxv5.New(s.pool), &river.Config{
 		ID:                          s.id,
 		Logger:                      slog.New(&quiet{s.log.Handler()}),
-		Queues:                      map[string]river.QueueConfig{queueOf(s.org.URL): {MaxWorkers: jobsAtATime}},
+		Queues:                      map[string]river.QueueConfig{queueOf(s.org.URL): {MaxWorkers: s.worker.jobs()}},
 		Workers:                     workers,
 		FetchCooldown:               10 * time.Millisecond,
 		JobTimeout:                  jobTimeout,

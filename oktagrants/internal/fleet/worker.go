@@ -23,6 +23,8 @@ type Worker struct {
 
 	OnOutage func(steps.Outage) // called when calls of this worker begin to wait for Okta and when that is over; or nil
 
+	onRefused func(run int64, err error) // called when tasks of a run are refused; or nil
+
 	pace pace // default normal
 }
 
@@ -91,6 +93,9 @@ func wait(ctx context.Context, d time.Duration) bool {
 		return true
 	}
 }
+
+// jobs is how many jobs of an org the worker does at a time.
+func (w *Worker) jobs() int { return min(jobsAtATime, w.workers()) }
 
 func (w *Worker) workers() int {
 	if w.Workers > 0 {

@@ -485,16 +485,16 @@ func TestDoRange(t *testing.T) {
 	p := c.start(t.Context(), t)
 	_, err := p.Prepare(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, p.DoRange(t.Context(), ledger.Working, 4, 7))
+	require.NoError(t, p.DoRange(t.Context(), t.Context(), ledger.Working, 4, 7))
 	assert.Equal(t, map[ledger.State]int{ledger.Pending: 6, ledger.Done: 4}, c.states(t))
-	require.NoError(t, p.DoRange(t.Context(), ledger.Working, 4, 7), "nothing is left to do")
-	require.NoError(t, p.DoRange(t.Context(), ledger.Verifying, 1, 10))
+	require.NoError(t, p.DoRange(t.Context(), t.Context(), ledger.Working, 4, 7), "nothing is left to do")
+	require.NoError(t, p.DoRange(t.Context(), t.Context(), ledger.Verifying, 1, 10))
 	assert.Equal(t, map[ledger.State]int{ledger.Pending: 6, ledger.Verified: 4}, c.states(t))
 
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the pod is drained"))
 	for range 20 {
-		err = p.DoRange(ctx, ledger.Working, 1, 10)
+		err = p.DoRange(ctx, ctx, ledger.Working, 1, 10)
 		require.ErrorIs(t, err, run.ErrIncomplete)
 		require.ErrorContains(t, err, "the pod is drained")
 	}

@@ -168,7 +168,7 @@ func (r *Runner) enter(ctx context.Context, phase ledger.Phase) error {
 		return err
 	}
 	r.tally.begin(phase, counts, r.Job)
-	return r.stream(ctx, phase, r.tasks(ctx, phase, 1, math.MaxInt64))
+	return r.stream(ctx, ctx, phase, r.tasks(ctx, phase, 1, math.MaxInt64))
 }
 
 // statesOf are the states of the tasks that a phase deals with.
@@ -182,20 +182,22 @@ var statesOf = map[ledger.Phase][]ledger.State{
 func States(phase ledger.Phase) []ledger.State { return statesOf[phase] }
 
 // DoRange does the tasks of a phase, Working or Verifying, whose Seq is at least first and at most last, and records each
-// outcome. Tasks that fail are no error. An error stops all: it is one that the other tasks would meet, too, or ctx has
+// outcome. When taking ends it takes no more tasks, and returns the cause of that after those that it has taken. Tasks that fail are no error. An error stops all: it is one that the other tasks would meet, too, or ctx has
 // ended, which matches [ErrIncomplete].
-func (r *Runner) DoRange(ctx context.Context, phase ledger.Phase, first, last int64) error {
+func (r *Runner) DoRange(ctx, taking context.Context, phase ledger.Phase, first, last int64) error {
 	counts, err := r.Ledger.Counts(ctx)
 	if err != nil {
 		return incomplete(ctx, errors.Join(err, context.Cause(ctx)))
 	}
 	r.observing.Do(func() { r.observe(ctx, true) })
 	r.noteSuccess(counts)
-	return r.stream(ctx, phase, r.tasks(ctx, phase, first, last))
+	return r.stream(ctx, taking, phase, r.tasks(ctx, phase, first, last))
 }
 
-// stream does tasks by several workers, as they come.
-func (r *Runner) stream(parent context.Context, phase ledger.Phase, tasks iter.Seq2[ledger.Task, error]) error {
+// stream does tasks by several workers, as they come, until taking ends.
+func (r *Runner) stream(
+	parent, taking context.Context, phase ledger.Phase, tasks iter.Seq2[ledger.Task, error],
+) error {
 	ctx, stop := context.WithCancelCause(parent)
 	defer stop(nil)
 	queue := make(chan ledger.Task)
@@ -209,14 +211,17 @@ func (r *Runner) stream(parent context.Context, phase ledger.Phase, tasks iter.S
 			}
 		})
 	}
-	feed(ctx, stop, tasks, queue)
+	feed(ctx, taking, stop, tasks, queue)
 	close(queue)
 	workers.Wait()
+	if ctx.Err() == nil {
+		return context.Cause(taking)
+	}
 	return incomplete(parent, context.Cause(ctx))
 }
 
 func feed(
-	ctx context.Context, stop context.CancelCauseFunc, tasks iter.Seq2[ledger.Task, error], queue chan<- ledger.Task,
+	ctx, taking context.Context, stop context.CancelCauseFunc, tasks iter.Seq2[ledger.Task, error], queue chan<- ledger.Task,
 ) {
 	for task, err := range tasks {
 		if err != nil {
@@ -226,6 +231,8 @@ func feed(
 		select {
 		case queue <- task:
 		case <-ctx.Done():
+			return
+		case <-taking.Done():
 			return
 		}
 	}
@@ -408,9 +415,13 @@ func (r *Runner) stopped(ctx context.Context, err error) error {
 		return nil
 	}
 	err = incomplete(ctx, err)
+	why := err
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		why = fmt.Errorf("%w: %w", ErrIncomplete, cause)
+	}
 	keep, cancel := keeping(ctx)
 	defer cancel()
-	return errors.Join(err, r.Ledger.SetStop(keep, text(err)))
+	return errors.Join(err, r.Ledger.SetStop(keep, text(why)))
 }
 
 // keeping returns a context for writing to the ledger, whether or not ctx has ended.

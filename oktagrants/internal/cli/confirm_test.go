@@ -56,13 +56,13 @@ func TestPlanAsJSON(t *testing.T) {
 	o.succeeds(t)
 	want := map[string]any{
 		"org": m.host(), "what": "the refresh token oarann1", "user": ann, "login": "ann@example.com",
-		"client": calendar, "token": "oarann1", "revoked": false,
+		"client": calendar, "token": "oarann1", "type": "revocation-plan", "version": 1.0,
 	}
 	assert.Equal(t, []map[string]any{want}, decode(t, o.out))
 
 	o = m.run("tokens", "revoke", "ann@example.com", calendar, "oarann1", "--json", "--yes")
 	o.succeeds(t)
-	want["revoked"] = true
+	want["type"] = "revocation"
 	assert.Equal(t, []map[string]any{want}, decode(t, o.out))
 }
 

@@ -129,7 +129,7 @@ func sentence(err error) string {
 	if advice := advice(err); advice != "" {
 		text += "; " + advice
 	}
-	return report.Visible(strings.ReplaceAll(text, "\n", "; ")) // joined errors stand on lines of their own
+	return report.Visible(oneLine(text))
 }
 
 func advice(err error) string {

@@ -65,7 +65,7 @@ func TestReviewAsJSON(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	result := m.run("review", "--run", m.path("review.db"), "--tokens", "--json").object(t)
-	assert.Equal(t, "review", result["kind"])
+	assert.Equal(t, "review", result["job"])
 	assert.Equal(t, m.org.URL, result["org"])
 	assert.Equal(t, "ended", result["phase"])
 	assert.Equal(t, map[string]any{"done": 4.0}, states(t, result, "user"))
@@ -73,7 +73,7 @@ func TestReviewAsJSON(t *testing.T) {
 	assert.Equal(t, map[string]any{"done": 2.0}, states(t, result, "server"))
 	assert.InDelta(t, 51, result["grants"], 0)
 	assert.InDelta(t, 8, result["tokens"], 0)
-	assert.NotEmpty(t, result["blind"])
+	assert.NotEmpty(t, result["limitations"])
 	assert.Equal(t, map[string]any{}, result["revoked"])
 }
 
@@ -130,10 +130,10 @@ func TestOffboardPlan(t *testing.T) {
 	assert.Zero(t, m.count(http.MethodDelete))
 
 	plan := m.run(append(args, "--json", "--dry-run")...).object(t)
-	assert.Equal(t, "offboard", plan["kind"])
+	assert.Equal(t, "offboard", plan["job"])
 	assert.InDelta(t, 2, plan["users"], 0)
 	assert.InDelta(t, 4, plan["workCalls"], 0)
-	assert.Equal(t, false, plan["revoked"])
+	assert.NotContains(t, plan, "revoked", "a plan has revoked nothing")
 	assert.Zero(t, m.count(http.MethodDelete))
 }
 
@@ -534,7 +534,7 @@ func TestStatus(t *testing.T) {
 	assert.Equal(t, "ended", result["phase"])
 	assert.Equal(t, map[string]any{"verified": 1.0}, states(t, result, "user"))
 	assert.Equal(t, map[string]any{"sessions": 1.0, "tokens": 1.0, "grants": 1.0}, result["revoked"])
-	blind, err := json.Marshal(result["blind"])
+	blind, err := json.Marshal(result["limitations"])
 	require.NoError(t, err)
 	assert.Contains(t, string(blind), "live on until they expire, by default at 2", "the latest time until which")
 

@@ -177,10 +177,10 @@ func suggestion(cmd *cobra.Command, typed string) string {
 func takes(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(names) == 0 && len(args) > 0 {
-			return misused(cmd, fmt.Errorf("it takes no arguments, such as %q", args[0]))
+			return misused(cmd, fmt.Errorf("expected no arguments, got %q", args[0]))
 		}
 		if len(args) != len(names) {
-			return misused(cmd, fmt.Errorf("it takes %s, not %d arguments", strings.Join(names, " "), len(args)))
+			return misused(cmd, fmt.Errorf("expected %s, got %s", strings.Join(names, " "), plural(len(args), "argument")))
 		}
 		for i, arg := range args {
 			if arg == "" {

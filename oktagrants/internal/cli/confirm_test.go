@@ -21,7 +21,7 @@ func TestPlanAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		code int
-	}{"no terminal": {revokeAll, 2}, "dry run": {append(revokeAll, "--dry-run"), 0}} {
+	}{"not a terminal": {revokeAll, 2}, "dry run": {append(revokeAll, "--dry-run"), 0}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newMachine(t)
@@ -44,7 +44,7 @@ func TestPlanAlone(t *testing.T) {
 		t.Parallel()
 		m := newMachine(t)
 		m.onTerminal(m.host() + "\n").env.TerminalErr = false
-		m.run(revokeAll...).fails(t, 2, "no terminal")
+		m.run(revokeAll...).fails(t, 2, "not a terminal")
 		assert.Zero(t, m.count(http.MethodDelete), "nobody has seen the question")
 	})
 }

@@ -120,7 +120,7 @@ func (c *cli) begin(ctx context.Context, t *target, j *job) (*ledger.Ledger, err
 		return nil, errors.Join(unusable(j.run, err), l.Close())
 	}
 	if resumed {
-		c.say("going on with the run of %s in %s, which is %s",
+		c.say("resuming the run started %s in %s (phase: %s)",
 			begun.Created.UTC().Format(minute), shownTarget(j.run), begun.Phase)
 	}
 	if begun.Replaced != nil {

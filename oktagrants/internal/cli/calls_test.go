@@ -144,7 +144,9 @@ func TestListThatBreaksOff(t *testing.T) {
 	broken.fails(t, 3, "the list is incomplete: after 20 items", "500", "go on with --after ")
 	assert.Len(t, decode(t, broken.out), 20)
 
-	_, cursor, _ := strings.Cut(strings.TrimSpace(broken.err), "--after ")
+	text, ok := decode(t, broken.err)[0]["error"].(string)
+	require.True(t, ok)
+	_, cursor, _ := strings.Cut(text, "--after ")
 	rest := m.run("grants", "list", ann, "--limit", "10", "--json", "--after", cursor)
 	rest.succeeds(t)
 	ids := map[any]bool{}

@@ -50,11 +50,11 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	_, err := root.ExecuteContextC(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
-	c.say("%s", sentence(err))
+	c.sayError(cmd, err)
 	return exitCode(err)
 }
 
@@ -177,10 +177,10 @@ func suggestion(cmd *cobra.Command, typed string) string {
 func takes(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(names) == 0 && len(args) > 0 {
-			return misused(cmd, fmt.Errorf("it takes no arguments, such as %q", args[0]))
+			return misused(cmd, fmt.Errorf("expected no arguments, got %q", args[0]))
 		}
 		if len(args) != len(names) {
-			return misused(cmd, fmt.Errorf("it takes %s, not %d arguments", strings.Join(names, " "), len(args)))
+			return misused(cmd, fmt.Errorf("expected %s, got %s", strings.Join(names, " "), plural(len(args), "argument")))
 		}
 		for i, arg := range args {
 			if arg == "" {

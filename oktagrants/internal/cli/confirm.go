@@ -40,7 +40,7 @@ func (c *cli) goesAhead(ctx context.Context, given consent, host string) (bool, 
 		c.say("nothing was revoked: this is the plan; --yes revokes")
 		return false, nil
 	case !c.asks(given):
-		return false, wrong("nothing was revoked: there is no terminal to ask at; --yes revokes, --dry-run only shows the plan")
+		return false, wrong("nothing was revoked: not a terminal: pass --yes to revoke, --dry-run to see only the plan")
 	}
 	_, _ = fmt.Fprintf(c.err, "Type %s to revoke this: ", host)
 	typed, err := unlessDone(ctx, func() (string, error) { return readLine(c.in) })

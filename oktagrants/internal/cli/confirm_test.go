@@ -21,7 +21,7 @@ func TestPlanAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		code int
-	}{"no terminal": {revokeAll, 2}, "dry run": {append(revokeAll, "--dry-run"), 0}} {
+	}{"not a terminal": {revokeAll, 2}, "dry run": {append(revokeAll, "--dry-run"), 0}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newMachine(t)
@@ -44,7 +44,7 @@ func TestPlanAlone(t *testing.T) {
 		t.Parallel()
 		m := newMachine(t)
 		m.onTerminal(m.host() + "\n").env.TerminalErr = false
-		m.run(revokeAll...).fails(t, 2, "no terminal")
+		m.run(revokeAll...).fails(t, 2, "not a terminal")
 		assert.Zero(t, m.count(http.MethodDelete), "nobody has seen the question")
 	})
 }
@@ -56,13 +56,13 @@ func TestPlanAsJSON(t *testing.T) {
 	o.succeeds(t)
 	want := map[string]any{
 		"org": m.host(), "what": "the refresh token oarann1", "user": ann, "login": "ann@example.com",
-		"client": calendar, "token": "oarann1", "revoked": false,
+		"client": calendar, "token": "oarann1", "type": "revocation-plan", "version": 1.0,
 	}
 	assert.Equal(t, []map[string]any{want}, decode(t, o.out))
 
 	o = m.run("tokens", "revoke", "ann@example.com", calendar, "oarann1", "--json", "--yes")
 	o.succeeds(t)
-	want["revoked"] = true
+	want["type"] = "revocation"
 	assert.Equal(t, []map[string]any{want}, decode(t, o.out))
 }
 

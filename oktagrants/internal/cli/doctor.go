@@ -18,6 +18,8 @@ import (
 
 // diagnosis is what doctor finds out, as --json writes it.
 type diagnosis struct {
+	object
+
 	Org         string                `json:"org"`
 	Credentials string                `json:"credentials"`      // their kind
 	Scopes      []string              `json:"scopes,omitempty"` // as far as they are known
@@ -96,7 +98,8 @@ The exit code is 1 if a job cannot be done, and 2 if the credentials are not acc
 func newDiagnosis(t *target, watched *authorization, reads []attempt) *diagnosis {
 	scheme, scopes := watched.seen()
 	d := &diagnosis{
-		Org: t.config.OrgURL, Warnings: t.warnings, Scopes: scopes, Reads: reads, Limits: map[string]rateBucket{},
+		object: newObject("doctor"),
+		Org:    t.config.OrgURL, Warnings: t.warnings, Scopes: scopes, Reads: reads, Limits: map[string]rateBucket{},
 	}
 	app, isApp := t.config.Credentials.(okta.ServiceApp)
 	switch {

@@ -82,7 +82,7 @@ func codeOf(err error) int {
 func exclusive(cmd *cobra.Command, a, b string) {
 	check(cmd, func(cmd *cobra.Command) error {
 		if cmd.Flags().Changed(a) && cmd.Flags().Changed(b) {
-			return misused(cmd, fmt.Errorf("--%s and --%s do not go together", a, b))
+			return misused(cmd, fmt.Errorf("--%s and --%s are mutually exclusive", a, b))
 		}
 		return nil
 	})
@@ -129,7 +129,7 @@ func sentence(err error) string {
 	if advice := advice(err); advice != "" {
 		text += "; " + advice
 	}
-	return report.Visible(strings.ReplaceAll(text, "\n", "; ")) // joined errors stand on lines of their own
+	return report.Visible(oneLine(text))
 }
 
 func advice(err error) string {

@@ -124,7 +124,7 @@ func (o outcome) fails(t *testing.T, code int, words ...string) {
 	assert.Equal(t, code, o.code, o.err)
 	lines := strings.Split(strings.TrimSuffix(o.err, "\n"), "\n")
 	last := lines[len(lines)-1]
-	assert.True(t, strings.HasPrefix(last, "oktagrants: "), last)
+	assert.True(t, strings.HasPrefix(last, "oktagrants: ") || strings.HasPrefix(last, `{"type":"error","version":1,`), last)
 	for _, word := range words {
 		assert.Contains(t, last, word)
 	}

@@ -122,7 +122,7 @@ func (c *cli) begin(ctx context.Context, t *target, j *job) (*ledger.Ledger, err
 		return nil, errors.Join(unusable(j.run, err), l.Close())
 	}
 	if resumed {
-		c.say("going on with the run of %s in %s, which is %s",
+		c.say("resuming the run started %s in %s (phase: %s)",
 			begun.Created.UTC().Format(minute), shownTarget(j.run), begun.Phase)
 	}
 	if begun.Replaced != nil {
@@ -260,10 +260,12 @@ func (c *cli) showResult(ctx context.Context, j *job, r *run.Runner, summary *ru
 	result := newResult(j.run, summary.Run, summary.Counts)
 	result.Calls, result.Seconds = summary.Calls, (j.prepared + summary.Ended.Sub(summary.Began)).Seconds()
 	result.Paused = summary.Paused.Seconds()
-	result.Blind, result.Ignored = r.Job.Blind(summary.Run.Ended), j.ignored
+	result.Limitations, result.Ignored = r.Job.Blind(summary.Run.Ended), j.ignored
 	if path := c.demoPage(j); path != "" && summary.Err == nil {
 		result.Report = path
-		page := func(w io.Writer) error { return report.HTML(ctx, w, r.Ledger, report.Options{Blind: result.Blind}) }
+		page := func(w io.Writer) error {
+			return report.HTML(ctx, w, r.Ledger, report.Options{Blind: result.Limitations})
+		}
 		if err := writeFile(path, page); err != nil {
 			return err
 		}
@@ -296,7 +298,7 @@ func (c *cli) stopped(j *job, err error) error {
 	case steps.ClassNotFound, steps.ClassInvalid:
 		return &failure{code, err}
 	case steps.ClassCanceled:
-		return &failure{code, fmt.Errorf("interrupted; nothing is lost: go on with: %s", c.again(j))}
+		return &failure{code, &classed{fmt.Errorf("interrupted; nothing is lost: go on with: %s", c.again(j)), steps.ClassCanceled}}
 	}
 	if errors.Is(err, ledger.ErrCorrupt) || errors.Is(err, ledger.ErrVersion) { // the same command cannot go on
 		return &failure{code, err}
@@ -305,7 +307,7 @@ func (c *cli) stopped(j *job, err error) error {
 	if advice := advice(err); advice != "" {
 		text += "; " + advice
 	}
-	return &failure{code, fmt.Errorf("%s; then go on with: %s", text, c.again(j))}
+	return &failure{code, &classed{fmt.Errorf("%s; then go on with: %s", text, c.again(j)), steps.Class(err)}}
 }
 
 // again is the command that goes on with a run.

@@ -65,7 +65,7 @@ func TestReviewAsJSON(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	result := m.run("review", "--run", m.path("review.db"), "--tokens", "--json").object(t)
-	assert.Equal(t, "review", result["kind"])
+	assert.Equal(t, "review", result["job"])
 	assert.Equal(t, m.org.URL, result["org"])
 	assert.Equal(t, "ended", result["phase"])
 	assert.Equal(t, map[string]any{"done": 4.0}, states(t, result, "user"))
@@ -73,7 +73,7 @@ func TestReviewAsJSON(t *testing.T) {
 	assert.Equal(t, map[string]any{"done": 2.0}, states(t, result, "server"))
 	assert.InDelta(t, 51, result["grants"], 0)
 	assert.InDelta(t, 8, result["tokens"], 0)
-	assert.NotEmpty(t, result["blind"])
+	assert.NotEmpty(t, result["limitations"])
 	assert.Equal(t, map[string]any{}, result["revoked"])
 }
 
@@ -102,7 +102,7 @@ func TestReviewOfSomeTwice(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	o := m.run("review", "--run", m.path("review.db"), "--search", "x", "--group", "00g")
-	o.fails(t, 2, "--search and --group do not go together")
+	o.fails(t, 2, "--search and --group are mutually exclusive")
 	assert.Empty(t, m.requests())
 }
 
@@ -117,7 +117,7 @@ func TestOffboardPlan(t *testing.T) {
 	m.org.LimitRate(oktatest.BucketUsers, 600, time.Minute)
 	args := []string{"offboard", "--run", m.path("run.db"), "ann@example.com", bob}
 	o := m.run(args...)
-	o.fails(t, 2, "nothing was revoked", "no terminal", "--yes", "--dry-run")
+	o.fails(t, 2, "nothing was revoked", "not a terminal", "--yes", "--dry-run")
 	for _, line := range []string{
 		"Plan: offboard in " + m.host() + "\n",
 		"  Users     2 users\n",
@@ -130,10 +130,10 @@ func TestOffboardPlan(t *testing.T) {
 	assert.Zero(t, m.count(http.MethodDelete))
 
 	plan := m.run(append(args, "--json", "--dry-run")...).object(t)
-	assert.Equal(t, "offboard", plan["kind"])
+	assert.Equal(t, "offboard", plan["job"])
 	assert.InDelta(t, 2, plan["users"], 0)
 	assert.InDelta(t, 4, plan["workCalls"], 0)
-	assert.Equal(t, false, plan["revoked"])
+	assert.NotContains(t, plan, "revoked", "a plan has revoked nothing")
 	assert.Zero(t, m.count(http.MethodDelete))
 }
 
@@ -152,7 +152,7 @@ func TestOffboard(t *testing.T) {
 	again := m.run(args...)
 	again.succeeds(t)
 	assert.Equal(t, 4, m.count(http.MethodDelete), "nothing is left to do")
-	assert.Contains(t, again.err, "going on with the run")
+	assert.Contains(t, again.err, "resuming the run started")
 }
 
 func TestOffboardOnTerminal(t *testing.T) {
@@ -176,7 +176,7 @@ func TestOffboardFromStandardInputOnTerminal(t *testing.T) {
 	m := newMachine(t)
 	o := m.onTerminal("ann@example.com\n").run("offboard", "--run", m.path("run.db"), "--from", "-")
 	assert.Equal(t, 2, o.code, o.err)
-	assert.Contains(t, o.err, "no terminal to ask at; --yes revokes")
+	assert.Contains(t, o.err, "not a terminal: pass --yes to revoke")
 	assert.Contains(t, o.out, "Plan: offboard")
 	assert.Zero(t, m.count(http.MethodDelete))
 }
@@ -270,7 +270,7 @@ func TestRevokeUnknownApp(t *testing.T) {
 	o.fails(t, 2, `the app "0oacalender" does not exist`)
 	assert.Empty(t, o.out)
 	m.run("revoke-app", "--run", m.path("run.db"), calendar, "--yes").succeeds(t) // the same file does
-	m.run("revoke-app", "--run", m.path("run2.db"), "--yes").fails(t, 2, "it takes the ID or client ID of one app")
+	m.run("revoke-app", "--run", m.path("run2.db"), "--yes").fails(t, 2, "expected the ID or client ID of one app")
 	m.run("revoke-app", "--run", m.path("run2.db"), calendar, "0oanotes", "--yes").fails(t, 2, "one app")
 }
 
@@ -487,18 +487,18 @@ func TestUsage(t *testing.T) {
 	for command, says := range map[string]string{
 		"grant":                         `there is no command "grant": did you mean grants`,
 		"grants lst":                    `there is no command "lst"`,
-		"grants list":                   "grants list: it takes USER, not 0 arguments",
-		"grants get a":                  "it takes USER GRANT, not 1 arguments",
+		"grants list":                   "grants list: expected USER, got 0 arguments",
+		"grants get a":                  "expected USER GRANT, got 1 argument",
 		"grants list 00uann --klient x": "unknown flag: --klient",
 		"grants list 00uann --limit x":  "--limit",
 		"grants list 00uann --limit -1": "Limit is -1",
-		"review x":                      `it takes no arguments, such as "x"`,
+		"review x":                      `expected no arguments, got "x"`,
 		"reviw":                         "did you mean review?",
 		"review --max-use NaN":          "--max-use",
-		"grants list 00uann --client a --scope b": "--client and --scope do not go together",
-		"review --search a --group b":             "--search and --group do not go together",
-		"review --search a --from b":              "--search and --from do not go together",
-		"review --group a --from b":               "--group and --from do not go together",
+		"grants list 00uann --client a --scope b": "--client and --scope are mutually exclusive",
+		"review --search a --group b":             "--search and --group are mutually exclusive",
+		"review --search a --from b":              "--search and --from are mutually exclusive",
+		"review --group a --from b":               "--group and --from are mutually exclusive",
 		"completion bash x":                       "unknown command",
 	} {
 		o := newMachine(t).run(strings.Fields(command)...)
@@ -534,7 +534,7 @@ func TestStatus(t *testing.T) {
 	assert.Equal(t, "ended", result["phase"])
 	assert.Equal(t, map[string]any{"verified": 1.0}, states(t, result, "user"))
 	assert.Equal(t, map[string]any{"sessions": 1.0, "tokens": 1.0, "grants": 1.0}, result["revoked"])
-	blind, err := json.Marshal(result["blind"])
+	blind, err := json.Marshal(result["limitations"])
 	require.NoError(t, err)
 	assert.Contains(t, string(blind), "live on until they expire, by default at 2", "the latest time until which")
 

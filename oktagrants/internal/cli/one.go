@@ -84,15 +84,16 @@ func printOne[T any](c *cli, format format, columns []column[T], item *T, err er
 
 // revocation is what one call revokes: the plan before it, the result after it.
 type revocation struct {
-	Org     string `json:"org"`
-	What    string `json:"what"` // in words
-	User    string `json:"user,omitempty"`
-	Login   string `json:"login,omitempty"`
-	Client  string `json:"client,omitempty"`
-	Server  string `json:"server,omitempty"`
-	Grant   string `json:"grant,omitempty"`
-	Token   string `json:"token,omitempty"`
-	Revoked bool   `json:"revoked"`
+	object
+
+	Org    string `json:"org"`
+	What   string `json:"what"` // in words
+	User   string `json:"user,omitempty"`
+	Login  string `json:"login,omitempty"`
+	Client string `json:"client,omitempty"`
+	Server string `json:"server,omitempty"`
+	Grant  string `json:"grant,omitempty"`
+	Token  string `json:"token,omitempty"`
 }
 
 func (r *revocation) String() string {
@@ -122,6 +123,7 @@ func (r *revoking) flags(cmd *cobra.Command) {
 
 // revoke shows what a call revokes, and makes the call if it may.
 func (c *cli) revoke(ctx context.Context, flags revoking, plan *revocation, call func() error) error {
+	plan.object = newObject("revocation-plan")
 	if flags.consent.yes || c.asks(flags.consent) {
 		_, _ = fmt.Fprintf(c.err, "This revokes %s.\n", plan)
 	} else if err := c.showRevocation(flags, "Would revoke", plan); err != nil {
@@ -134,7 +136,7 @@ func (c *cli) revoke(ctx context.Context, flags revoking, plan *revocation, call
 	if err := call(); err != nil {
 		return err
 	}
-	plan.Revoked = true
+	plan.object = newObject("revocation")
 	if err := c.showRevocation(flags, "Revoked", plan); err != nil {
 		return fmt.Errorf("it was revoked, but that cannot be shown: %w", err)
 	}

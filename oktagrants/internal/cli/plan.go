@@ -16,7 +16,9 @@ import (
 
 // planned is what a run is going to do, as --json writes it.
 type planned struct {
-	Kind        ledger.Kind    `json:"kind"`
+	object
+
+	Kind        ledger.Kind    `json:"job"`
 	Org         string         `json:"org"`
 	Ledger      string         `json:"run"`
 	App         string         `json:"app,omitempty"`
@@ -33,7 +35,6 @@ type planned struct {
 	Seconds     float64        `json:"seconds,omitempty"` // that it takes at least
 	Listed      time.Time      `json:"listed"`            // when the list of users was begun, or the review that it is taken from
 	UsersOf     string         `json:"usersOf,omitempty"` // of an app: assigned, all or review
-	Revoked     bool           `json:"revoked"`           // false: this is the plan
 }
 
 // showPlan shows what a run is going to revoke, and reports whether it may.
@@ -58,7 +59,8 @@ func (c *cli) showPlan(ctx context.Context, t *target, j *job, plan *run.Plan) (
 
 func newPlanned(t *target, j *job, plan *run.Plan) *planned {
 	p := &planned{
-		Kind: j.kind, Org: t.host, Ledger: shownTarget(j.run), Users: plan.Users(), Unknown: plan.Unknown(), Again: plan.Again,
+		object: newObject("plan"),
+		Kind:   j.kind, Org: t.host, Ledger: shownTarget(j.run), Users: plan.Users(), Unknown: plan.Unknown(), Again: plan.Again,
 		Revokes: revokes(j.kind, j.args), WorkCalls: plan.Work.Total(), VerifyCalls: plan.Verify.Total(),
 		Limits: plan.Limits, Seconds: plan.Duration.Seconds(), Listed: plan.Run.Created, Ignored: j.ignored,
 	}

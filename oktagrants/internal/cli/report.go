@@ -107,7 +107,7 @@ func (c *cli) writeReports(ctx context.Context, l *ledger.Ledger, ledgerPath str
 		write func(io.Writer) error
 	}{
 		{files.html, func(w io.Writer) error {
-			return report.HTML(ctx, w, l, report.Options{Blind: r.Blind, OlderThan: files.olderThan})
+			return report.HTML(ctx, w, l, report.Options{Blind: r.Limitations, OlderThan: files.olderThan})
 		}},
 		{files.csv, func(w io.Writer) error { return report.CSV(ctx, w, l) }},
 		{files.json, func(w io.Writer) error { return report.JSON(ctx, w, l) }},

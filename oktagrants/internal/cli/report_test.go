@@ -97,7 +97,7 @@ func TestReportOfNothing(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.run("report", m.path("none.db")).fails(t, 2, "none.db")
-	m.run("report").fails(t, 2, "it takes FILE")
+	m.run("report").fails(t, 2, "expected FILE")
 	assert.NoFileExists(t, m.path("none.html"))
 }
 

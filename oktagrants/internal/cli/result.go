@@ -14,28 +14,30 @@ import (
 
 // result is what came of a run so far, as --json writes it.
 type result struct {
-	Kind       ledger.Kind               `json:"kind"`
-	Org        string                    `json:"org"`
-	Ledger     string                    `json:"run"`
-	Phase      ledger.Phase              `json:"phase"`
-	Stop       string                    `json:"stop,omitempty"` // why the last process stopped before the end
-	Began      time.Time                 `json:"began"`
-	Ended      time.Time                 `json:"ended,omitzero"`
-	Tasks      map[string]map[string]int `json:"tasks"` // by kind and state
-	Duplicates int                       `json:"duplicates"`
-	Again      int                       `json:"again"`     // tasks that were begun more than once
-	Classes    map[string]int            `json:"classes"`   // of errors
-	NotRead    map[string]int            `json:"notRead"`   // tasks of a review that are not read, by kind
-	Grants     *int                      `json:"grants"`    // found; null if none were read
-	Tokens     *int                      `json:"tokens"`    // found; null if none were read
-	NotJudged  int                       `json:"notJudged"` // of the grants: the name of their scope is not known
-	Revoked    map[string]int            `json:"revoked"`
-	Calls      int                       `json:"calls,omitempty"`          // by this process
-	Seconds    float64                   `json:"seconds,omitempty"`        // of this process
-	Paused     float64                   `json:"paused,omitempty"`         // of these, how many it has waited for Okta
-	Blind      []string                  `json:"blind"`                    // what the run cannot see
-	Ignored    []string                  `json:"ignoredColumns,omitempty"` // of the list of users
-	Report     string                    `json:"report,omitempty"`
+	object
+
+	Kind        ledger.Kind               `json:"job"`
+	Org         string                    `json:"org"`
+	Ledger      string                    `json:"run"`
+	Phase       ledger.Phase              `json:"phase"`
+	Stop        string                    `json:"stop,omitempty"` // why the last process stopped before the end
+	Created     time.Time                 `json:"created"`
+	Ended       time.Time                 `json:"ended,omitzero"`
+	Tasks       map[string]map[string]int `json:"tasks"` // by kind and state
+	Duplicates  int                       `json:"duplicates"`
+	Again       int                       `json:"again"`     // tasks that were begun more than once
+	Classes     map[string]int            `json:"classes"`   // of errors
+	NotRead     map[string]int            `json:"notRead"`   // tasks of a review that are not read, by kind
+	Grants      *int                      `json:"grants"`    // found; null if none were read
+	Tokens      *int                      `json:"tokens"`    // found; null if none were read
+	NotJudged   int                       `json:"notJudged"` // of the grants: the name of their scope is not known
+	Revoked     map[string]int            `json:"revoked"`
+	Calls       int                       `json:"calls,omitempty"`          // by this process
+	Seconds     float64                   `json:"seconds,omitempty"`        // of this process
+	Paused      float64                   `json:"paused,omitempty"`         // of these, how many it has waited for Okta
+	Limitations []string                  `json:"limitations"`              // what the run cannot see or revoke
+	Ignored     []string                  `json:"ignoredColumns,omitempty"` // of the list of users
+	Report      string                    `json:"report,omitempty"`
 }
 
 var stateNames = map[ledger.State]string{
@@ -61,7 +63,8 @@ func newResult(path string, r ledger.Run, counts ledger.Counts) *result {
 	}
 	found := foundIn(r, counts)
 	return &result{
-		Kind: r.Kind, Org: r.Org, Ledger: shownTarget(path), Phase: r.Phase, Stop: r.Stop, Began: r.Created, Ended: r.Ended,
+		object: newObject("result"),
+		Kind:   r.Kind, Org: r.Org, Ledger: shownTarget(path), Phase: r.Phase, Stop: r.Stop, Created: r.Created, Ended: r.Ended,
 		Tasks: tasks, Duplicates: counts.Duplicates, Again: counts.Again, Classes: orEmpty(counts.Classes),
 		NotRead: found.notRead, Grants: found.grants, Tokens: found.tokens, NotJudged: counts.NotJudged, Revoked: orEmpty(counts.Revoked),
 	}
@@ -119,8 +122,8 @@ func (r *result) write(out io.Writer, asJSON bool) error {
 		return err
 	}
 	var text strings.Builder
-	text.WriteString("Not seen or not revoked:\n")
-	for _, sentence := range r.Blind {
+	text.WriteString("Limitations:\n")
+	for _, sentence := range r.Limitations {
 		text.WriteString("  - " + report.Visible(sentence) + "\n")
 	}
 	if r.Report != "" {
@@ -170,7 +173,7 @@ func (r *result) facts() []fact {
 	if paused := time.Duration(r.Paused * float64(time.Second)); paused > 0 {
 		add("Paused", duration(paused)+", while Okta did not respond")
 	}
-	add("Began", r.Began.UTC().Format(minute))
+	add("Began", r.Created.UTC().Format(minute))
 	if !r.Ended.IsZero() {
 		add("Ended", r.Ended.UTC().Format(minute))
 	}

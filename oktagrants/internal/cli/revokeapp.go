@@ -28,7 +28,7 @@ assigned to the app, of all, or of those for whom a review of all users has foun
   oktagrants revoke-app --run all.db 0oafreepdf --users all --deactivate --yes`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] == "" {
-				return wrong("revoke-app: it takes the ID or client ID of one app%s", c.someApps())
+				return wrong("revoke-app: expected the ID or client ID of one app%s", c.someApps())
 			}
 			j.args.Client = args[0]
 			if err := setUsers(j, users); err != nil {

@@ -59,12 +59,13 @@ func status(ctx context.Context, l *ledger.Ledger, path string) (*result, error)
 		return nil, err
 	}
 	r := newResult(path, run, counts)
-	r.Blind, err = blind(run)
+	r.object = newObject("status")
+	r.Limitations, err = limitations(run)
 	return r, err
 }
 
-// blind says what a run cannot see.
-func blind(run ledger.Run) ([]string, error) {
+// limitations says what a run cannot see.
+func limitations(run ledger.Run) ([]string, error) {
 	var args steps.Arguments
 	if err := json.Unmarshal([]byte(run.Arguments), &args); err != nil {
 		return nil, fmt.Errorf("the arguments of the run: %w", err)

@@ -468,7 +468,7 @@ func TestNobodyCanBeAsked(t *testing.T) {
 		}
 		o := m.run(args...)
 		assert.Equal(t, 2, o.code, command)
-		assert.Contains(t, o.err, "nothing was revoked: there is no terminal to ask at; --yes revokes")
+		assert.Contains(t, o.err, "nothing was revoked: not a terminal: pass --yes to revoke")
 		assert.NotEmpty(t, o.out, "the plan")
 		m.run(append(args, "--dry-run")...).succeeds(t)
 	}

@@ -12,10 +12,14 @@ import (
 	"github.com/grantkit/okta/oktagrants/internal/ledger"
 )
 
+// JSONVersion is the version of the words in the JSON of the command. It grows when one of them changes its meaning.
+const JSONVersion = 1
+
 // The lines of the JSON, each with its type.
 type runLine struct {
 	Type      string          `json:"type"` // run
-	Run       string          `json:"run"`
+	Version   int             `json:"version"`
+	Name      string          `json:"name"`
 	Job       ledger.Kind     `json:"job"`
 	Org       string          `json:"org"`
 	Arguments json.RawMessage `json:"arguments"`
@@ -27,6 +31,7 @@ type runLine struct {
 
 type taskLine struct {
 	Type     string           `json:"type"` // task
+	Version  int              `json:"version"`
 	Seq      int64            `json:"seq"`
 	Kind     ledger.TaskKind  `json:"kind"`
 	ID       string           `json:"id,omitempty"`
@@ -39,7 +44,7 @@ type taskLine struct {
 	Tries    int              `json:"tries"`
 	Found    []ledger.Access  `json:"found,omitempty"`
 	Revoked  []ledger.Revoked `json:"revoked,omitempty"`
-	Class    string           `json:"errorClass,omitempty"`
+	Class    string           `json:"class,omitempty"`
 	Error    string           `json:"error,omitempty"`
 	Began    time.Time        `json:"began,omitzero"`
 	Finished time.Time        `json:"finished,omitzero"`
@@ -47,12 +52,14 @@ type taskLine struct {
 }
 
 type tokenLine struct {
-	Type string `json:"type"` // token
+	Type    string `json:"type"` // token
+	Version int    `json:"version"`
 	ledger.Access
 }
 
 type endLine struct {
-	Type       string                             `json:"type"`       // end
+	Type       string                             `json:"type"` // end
+	Version    int                                `json:"version"`
 	Tasks      int                                `json:"tasks"`      // lines
 	Tokens     *int                               `json:"tokens"`     // lines; null if they were not read
 	States     map[ledger.TaskKind]map[string]int `json:"states"`     // tasks, as the ledger counts them
@@ -85,7 +92,7 @@ func writeLines(ctx context.Context, lines io.Writer, run ledger.Run, source Sou
 	if err := writeLine(lines, newRunLine(run)); err != nil {
 		return err
 	}
-	end, tokens := endLine{Type: "end"}, 0
+	end, tokens := endLine{Type: "end", Version: JSONVersion}, 0
 	for task, err := range source.Tasks(ctx) {
 		if err != nil {
 			return fmt.Errorf("read the tasks: %w", err)
@@ -99,7 +106,7 @@ func writeLines(ctx context.Context, lines io.Writer, run ledger.Run, source Sou
 		if err != nil {
 			return fmt.Errorf("read the tokens: %w", err)
 		}
-		if err := writeLine(lines, tokenLine{"token", token}); err != nil {
+		if err := writeLine(lines, tokenLine{"token", JSONVersion, token}); err != nil {
 			return err
 		}
 		tokens++
@@ -138,7 +145,7 @@ func writeLine(lines io.Writer, line any) error {
 
 func newRunLine(run ledger.Run) runLine {
 	return runLine{
-		Type: "run", Run: runName(run), Job: run.Kind, Org: run.Org,
+		Type: "run", Version: JSONVersion, Name: runName(run), Job: run.Kind, Org: run.Org,
 		Arguments: json.RawMessage(cmp.Or(run.Arguments, "{}")),
 		Phase:     run.Phase, Created: run.Created, Ended: run.Ended, Stop: run.Stop,
 	}
@@ -146,7 +153,7 @@ func newRunLine(run ledger.Run) runLine {
 
 func newTaskLine(task ledger.Task) taskLine {
 	line := taskLine{
-		Type: "task", Seq: task.Seq, Kind: task.Kind, ID: task.ID, Given: task.Given, Login: task.Login, Name: task.Name,
+		Type: "task", Version: JSONVersion, Seq: task.Seq, Kind: task.Kind, ID: task.ID, Given: task.Given, Login: task.Login, Name: task.Name,
 		Status: task.Status, State: stateNames[task.State], Tries: task.Tries, Found: task.Found, Revoked: task.Revoked,
 		Class: task.Class, Error: task.Error, Began: task.Began, Finished: task.Finished, Checked: task.Checked,
 	}

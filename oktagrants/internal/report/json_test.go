@@ -62,23 +62,23 @@ func TestJSON(t *testing.T) {
 	}
 	require.Equal(t, []map[string]any{
 		{
-			"type": "run", "run": "leavers", "job": "offboard", "org": "https://acme.okta.com",
+			"type": "run", "version": 1.0, "name": "leavers", "job": "offboard", "org": "https://acme.okta.com",
 			"arguments": map[string]any{"users": []any{"a"}}, "phase": "ended",
 			"created": "2026-11-20T09:30:00Z", "ended": "2026-11-20T10:06:00Z", "stop": "stopped",
 		},
 		{
-			"type": "task", "seq": 1.0, "kind": "user", "id": userID(1), "login": "user1@acme.example", "name": "User 1",
+			"type": "task", "version": 1.0, "seq": 1.0, "kind": "user", "id": userID(1), "login": "user1@acme.example", "name": "User 1",
 			"status": "ACTIVE", "state": "failed", "tries": 1.0, "found": []any{grantObject},
-			"revoked":    []any{map[string]any{"what": "grants", "client": "0oa1", "at": "2026-11-20T09:30:00Z"}},
-			"errorClass": "server", "error": "500", "began": "2026-11-20T09:30:00Z", "finished": "2026-11-20T09:30:01Z",
+			"revoked": []any{map[string]any{"what": "grants", "client": "0oa1", "at": "2026-11-20T09:30:00Z"}},
+			"class":   "server", "error": "500", "began": "2026-11-20T09:30:00Z", "finished": "2026-11-20T09:30:01Z",
 		},
 		{
-			"type": "token", "kind": "token", "id": "oar1", "client": "0oa1", "user": userID(1),
+			"type": "token", "version": 1.0, "kind": "token", "id": "oar1", "client": "0oa1", "user": userID(1),
 			"issuer": "https://acme.okta.com", "status": "ACTIVE", "scopes": []any{"openid"},
 			"created": "2026-10-31T09:30:00Z", "updated": "2026-11-10T09:30:00Z",
 		},
 		{
-			"type": "end", "tasks": 1.0, "tokens": 1.0, "states": map[string]any{"user": map[string]any{"failed": 1.0}},
+			"type": "end", "version": 1.0, "tasks": 1.0, "tokens": 1.0, "states": map[string]any{"user": map[string]any{"failed": 1.0}},
 			"duplicates": 4.0, "classes": map[string]any{"server": 1.0}, "again": 2.0, "grants": 3.0, "notJudged": 0.0,
 			"revoked": map[string]any{"grants": 1.0},
 		},

@@ -18,8 +18,8 @@ import (
 
 const testOrg = "https://acme.okta.com"
 
-// beginRun begins a run of some users that nobody works on, and returns its target.
-func beginRun(t *testing.T, users int) string {
+// beginRun begins a run of ten users that nobody works on, and returns its target.
+func beginRun(t *testing.T) string {
 	t.Helper()
 	target := pgtest.Database(t) + "#january"
 	require.NoError(t, Migrate(t.Context(), target))
@@ -29,7 +29,7 @@ func beginRun(t *testing.T, users int) string {
 	_, _, err = l.Begin(t.Context(), ledger.Spec{Kind: ledger.Offboard, Org: testOrg, Arguments: `{"from":"many"}`})
 	require.NoError(t, err)
 	var tasks []ledger.Task
-	for i := range users {
+	for i := range 10 {
 		tasks = append(tasks, ledger.Task{Kind: ledger.User, ID: "00u" + string(rune('A'+i%26)) + time.Duration(i).String()})
 	}
 	require.NoError(t, l.AddTasks(t.Context(), tasks, "", true))
@@ -97,7 +97,7 @@ const (
 // A range belongs to the worker that has claimed it: nobody else finishes it or puts it back.
 func TestRangeOfAnotherWorkerIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	target := beginRun(t, 10)
+	target := beginRun(t)
 	a, b := newTestSession(t, target), newTestSession(t, target)
 	j := a.fetch(t)
 	require.True(t, a.claims(t, j))
@@ -122,7 +122,7 @@ func TestRangeOfAnotherWorkerIsLeftAlone(t *testing.T) {
 // A job that was fetched before its run was canceled claims nothing.
 func TestCanceledRunIsNotClaimed(t *testing.T) {
 	t.Parallel()
-	target := beginRun(t, 10)
+	target := beginRun(t)
 	s := newTestSession(t, target)
 	j := s.fetch(t)
 	_, err := Cancel(t.Context(), target)
@@ -134,7 +134,7 @@ func TestCanceledRunIsNotClaimed(t *testing.T) {
 // While a write of a worker has not ended, the worker is not removed; afterwards it cannot write.
 func TestWorkerIsNotRemovedDuringItsWrite(t *testing.T) {
 	t.Parallel()
-	target := beginRun(t, 10)
+	target := beginRun(t)
 	a, b := newTestSession(t, target), newTestSession(t, target)
 	require.True(t, a.claims(t, a.fetch(t)))
 	l, err := ledger.Open(t.Context(), target, ledger.Write)
@@ -164,7 +164,7 @@ func TestWorkerIsNotRemovedDuringItsWrite(t *testing.T) {
 // A job that a silent worker has fetched, without claiming its range, gets a new one.
 func TestFetchedJobsAreTakenOver(t *testing.T) {
 	t.Parallel()
-	target := beginRun(t, 10)
+	target := beginRun(t)
 	a, b := newTestSession(t, target), newTestSession(t, target)
 	a.fetch(t)
 	require.Zero(t, b.count(t, waitingJobs))
@@ -178,7 +178,7 @@ func TestFetchedJobsAreTakenOver(t *testing.T) {
 // After an outage of the database nobody is taken for dead before they had the time to come back.
 func TestNobodyIsRemovedRightAfterAnOutage(t *testing.T) {
 	t.Parallel()
-	target := beginRun(t, 10)
+	target := beginRun(t)
 	a, b := newTestSession(t, target), newTestSession(t, target)
 	a.silence(t)
 	b.beat(time.Now()) // the first one that succeeds
@@ -193,6 +193,6 @@ func TestPriorities(t *testing.T) {
 	t.Parallel()
 	assert.Less(t, priorities[ledger.RevokeApp], priorities[ledger.Offboard])
 	assert.Less(t, priorities[ledger.Offboard], priorities[ledger.Review])
-	s := newTestSession(t, beginRun(t, 10))
+	s := newTestSession(t, beginRun(t))
 	assert.Equal(t, priorities[ledger.Offboard], s.fetch(t).Priority)
 }

@@ -248,13 +248,21 @@ func (c *Command) watchCancel(ctx context.Context, pool *pgxpool.Pool, id int64,
 	}
 }
 
-// begin begins the run, unless it was canceled since this command prepares it.
+// begin begins the very run that the command has planned, unless it was canceled since: another process may have begun
+// another run under its name.
 func (c *Command) begin(ctx context.Context) error {
-	if !c.prepared {
-		return Begin(ctx, c.Target)
+	planned, err := c.Runner.Ledger.Run(ctx)
+	if err != nil {
+		return err
 	}
-	err := connected(ctx, c.Target, "begin the run", func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], id int64) error {
-		return beginUnlessCanceled(ctx, pool, queue, id, c.cancels)
+	err = connected(ctx, c.Target, "begin the run", func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], _ int64) error {
+		cancels := c.cancels
+		if !c.prepared {
+			if cancels, err = readCancels(ctx, pool, planned.ID); err != nil {
+				return err
+			}
+		}
+		return beginUnlessCanceled(ctx, pool, queue, planned.ID, cancels)
 	})
 	c.prepared = false // to run it once more is a command of its own
 	if errors.Is(err, ErrCanceled) {
@@ -277,18 +285,6 @@ func (c *Command) Run(ctx context.Context) (run.Summary, error) {
 	summary, err := c.Runner.Summarize(context.WithoutCancel(ctx), began, err)
 	summary.Paused = time.Duration(c.waited.Load())
 	return summary, err
-}
-
-// begin is Begin for the very run that the command has planned: another process may have begun another one under its
-// name since.
-func (c *Command) begin(ctx context.Context) error {
-	planned, err := c.Runner.Ledger.Run(ctx)
-	if err != nil {
-		return err
-	}
-	return connected(ctx, c.Target, "begin the run", func(pool *pgxpool.Pool, queue *river.Client[pgx.Tx], _ int64) error {
-		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return begin(ctx, tx, queue, planned.ID) })
-	})
 }
 
 // takePart works for the run's org until the run has ended or was canceled.

@@ -76,6 +76,9 @@ func (r *Runner) list(ctx context.Context, cursor string) error {
 		r.tally.listed(len(tasks))
 		return nil
 	}
+	if err := r.keepApp(ctx); err != nil {
+		return err
+	}
 	if err := r.Job.List(ctx, cursor, add); err != nil {
 		return err
 	}
@@ -110,6 +113,18 @@ func (r *Runner) plan(ctx context.Context) (Plan, error) {
 	}
 	plan.Duration = r.duration(plan.Work, plan.Limits) + r.duration(plan.Verify, plan.Limits)
 	return plan, nil
+}
+
+// keepApp has the job deal with the app that the run has recorded, if it has recorded one.
+func (r *Runner) keepApp(ctx context.Context) error {
+	if !r.Job.NeedsApp() {
+		return nil
+	}
+	first, err := r.Ledger.Next(ctx, 0, 1)
+	if err == nil && len(first) > 0 && first[0].Kind == ledger.App {
+		r.Job.KeepApp(&first[0])
+	}
+	return err
 }
 
 // app returns the app whose access the run revokes: it is the run's first task.

@@ -198,6 +198,9 @@ func (r *Runner) DoRange(ctx, taking context.Context, phase ledger.Phase, first,
 func (r *Runner) stream(
 	parent, taking context.Context, phase ledger.Phase, tasks iter.Seq2[ledger.Task, error],
 ) error {
+	if err := r.keepApp(parent); err != nil {
+		return incomplete(parent, err)
+	}
 	ctx, stop := context.WithCancelCause(parent)
 	defer stop(nil)
 	queue := make(chan ledger.Task)

@@ -70,8 +70,9 @@ func findByClientID(
 
 // appOnce finds the app of a revoke-app, and keeps it.
 type appOnce struct {
-	mu  sync.Mutex
-	app *org.Application
+	mu       sync.Mutex
+	app      *org.Application
+	recorded *ledger.Task // that of the app in the ledger, if there is one
 }
 
 // appOf returns the app of its task.
@@ -84,7 +85,44 @@ func (j *Job) appOf(ctx context.Context, task *ledger.Task) (*org.Application, e
 	return &app, nil
 }
 
-// app returns the app of a revoke-app. The first who asks reads it.
+// NeedsApp reports whether [Job.KeepApp] has something to keep: the job is about an app that it has not found yet.
+func (j *Job) NeedsApp() bool {
+	j.found.mu.Lock()
+	defer j.found.mu.Unlock()
+	return j.kind == ledger.RevokeApp && j.found.app == nil && j.found.recorded == nil
+}
+
+// KeepApp makes the app that a run has recorded that of the job. What the caller gave may name another app by now: the
+// client ID of an app that was deleted can be given to another one.
+func (j *Job) KeepApp(task *ledger.Task) {
+	j.found.mu.Lock()
+	defer j.found.mu.Unlock()
+	if task.Login != "" { // as it is in a task of an older version
+		j.found.recorded = task
+	}
+}
+
+// recordedApp is the app that the run has recorded, if it still has its client ID, or if nobody has.
+func (j *Job) recordedApp(ctx context.Context) (*org.Application, error) {
+	task := j.found.recorded
+	app, err := org.GetApplication(ctx, j.client, task.ID)
+	if errors.Is(err, okta.ErrNotFound) {
+		app, err = findByClientID(ctx, j.client, task.ClientID(), err)
+		if errors.Is(err, okta.ErrNotFound) {
+			return j.appOf(ctx, task)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case app.ID != task.ID || app.ClientID() != task.ClientID():
+		return nil, &fault{ClassInvalid, fmt.Errorf("the run is about the app %q with the client ID %q, but now the app %q has "+
+			"the client ID %q: begin another run", task.ID, task.ClientID(), app.ID, app.ClientID())}
+	}
+	return app, nil
+}
+
+// app returns the app of a revoke-app. The first who asks reads it, unless the run has recorded it.
 func (j *Job) app(ctx context.Context) (*org.Application, error) {
 	j.found.mu.Lock()
 	defer j.found.mu.Unlock()
@@ -93,6 +131,10 @@ func (j *Job) app(ctx context.Context) (*org.Application, error) {
 	}
 	var app *org.Application
 	err := j.Call(ctx, bucketApp, func() (err error) {
+		if j.found.recorded != nil {
+			app, err = j.recordedApp(ctx)
+			return err
+		}
 		app, err = FindApp(ctx, j.client, j.args.Client)
 		return err
 	})

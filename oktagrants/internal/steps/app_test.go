@@ -2,6 +2,7 @@ package steps_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -234,4 +235,44 @@ func TestReviewTokensOfAppWithAnotherClientID(t *testing.T) {
 	}
 	assert.Len(t, byID, 4, "a token that is listed by its app and by its server is one")
 	assert.Equal(t, 2, portal)
+}
+
+// The client ID of an app that was deleted can be given to another one. A run that goes on must not deal with that one.
+func TestClientIDThatPassesToAnotherApp(t *testing.T) {
+	t.Parallel()
+	for name, apps := range map[string]string{
+		"deleted": `[{"id":"0oanew","credentials":{"oauthClient":{"client_id":"portal"}}}]`,
+		"renamed": `[]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			org := lenient(t)
+			listed := list(t, newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "portal"}), "")
+			before, _ := leftOf(org, "portal")
+			org.Handle("GET /api/v1/apps", respond(apps))
+			if name == "deleted" {
+				org.Handle("GET /api/v1/apps/0oaportal", http.NotFoundHandler())
+			} else {
+				org.Handle("GET /api/v1/apps/0oaportal", respond(`{"id":"0oaportal","credentials":{"oauthClient":{"client_id":"new"}}}`))
+			}
+			job := newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "portal"})
+			require.True(t, job.NeedsApp())
+			job.KeepApp(&listed.tasks[0])
+			require.ErrorContains(t, job.Work(t.Context(), &listed.tasks[1], nil), "begin another run")
+			left, _ := leftOf(org, "portal")
+			assert.Equal(t, before, left)
+		})
+	}
+}
+
+// A run that goes on in another process takes the app that it has recorded, with one call.
+func TestRecordedAppIsKept(t *testing.T) {
+	t.Parallel()
+	org := lenient(t)
+	listed := list(t, newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "portal"}), "")
+	org.ClearRequests()
+	job := newJob(t, org, ledger.RevokeApp, steps.Arguments{Client: "portal"})
+	job.KeepApp(&listed.tasks[0])
+	require.NoError(t, job.Work(t.Context(), &listed.tasks[1], nil))
+	assert.Equal(t, []string{"GET apps/0oaportal", "DELETE users/" + listed.tasks[1].ID + "/clients/portal/grants"}, calls(org))
 }

@@ -346,3 +346,16 @@ func TestCanceledWork(t *testing.T) {
 	assert.Empty(t, org.Requests())
 	assert.Empty(t, task.Revoked)
 }
+
+// When a run is stopped, what a task has begun is ended: a user must not be left half off-boarded without need.
+func TestTaskThatHasBegunIsEndedAfterAStop(t *testing.T) {
+	t.Parallel()
+	org := newDemo(t)
+	job := newJob(t, org, ledger.Offboard, steps.Arguments{}, "00uann")
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	task := ledger.Task{Kind: ledger.User, ID: "00uann"}
+	require.NoError(t, job.Work(steps.StopWaiting(t.Context(), stopped), &task, nil))
+	require.Equal(t, []string{"sessions", "tokens", "grants"}, whats(task.Revoked))
+	require.Zero(t, grantsOf(org, "00uann"))
+}

@@ -85,6 +85,9 @@ func waits(ctx context.Context) (context.Context, context.CancelFunc) {
 	if !ok {
 		return waiting, func() { cancel(nil) }
 	}
+	if stop.Err() != nil {
+		cancel(context.Cause(stop))
+	}
 	unhook := context.AfterFunc(stop, func() { cancel(context.Cause(stop)) })
 	return waiting, func() {
 		unhook()

@@ -49,7 +49,7 @@ func (o operation) request(opts options, ids []string) (request, error) {
 	return request{operation: o, path: path, query: query}, err
 }
 
-// request is what a call sends, checked and complete but for the authentication.
+// request is what a call sends. It is checked, and complete except for the authentication.
 type request struct {
 	operation
 	path  string // escaped, below the org's root
@@ -111,7 +111,7 @@ func (e *engine) send(ctx context.Context, r request) (*attempt, error) {
 	return nil, k.failure(last, stopped)
 }
 
-// newRequest returns what all attempts send, but for their headers.
+// newRequest returns what all attempts send, without their headers.
 func (e *engine) newRequest(ctx context.Context, r *request) (*http.Request, error) {
 	address := r.url
 	if address == "" {
@@ -315,7 +315,7 @@ func (k *call) observe(a *attempt, wait time.Duration, again bool) {
 	}
 }
 
-// log writes a debug line for each attempt, and a warning for each retry, but for what belongs to authenticating with
+// log writes a debug line for each attempt, and a warning for each retry, except for those of authenticating with
 // DPoP.
 func (k *call) log(seen Attempt, refusal *Error) {
 	attrs := []slog.Attr{

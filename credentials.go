@@ -31,7 +31,7 @@ type callAuthenticator interface {
 	authenticate(ctx context.Context, req *http.Request) (redact.Secrets, error)
 	// done is called when an attempt has ended, however it did, with the header of its response; nil if there is none.
 	done(response http.Header)
-	// renew is told of every response, and reports whether the request is to be sent once more with other
+	// renew sees every response, and reports whether the request must be sent once more with other
 	// authentication. refusal is nil if nothing is wrong with the response.
 	renew(resp *http.Response, refusal *Error) bool
 }

@@ -49,7 +49,7 @@ func (p *pause) begin() {
 	}
 }
 
-// result is what a fetch comes to, for all that wait for it.
+// result is the outcome of a fetch, for all waiters.
 type result[T any] struct {
 	done  chan struct{} // closed when value and err are final
 	value T

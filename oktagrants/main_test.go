@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 func TestHangup(t *testing.T) {
 	t.Parallel()
 	const users = 40
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // where these tests run under nohup, children would ignore it
 	for name, c := range map[string]struct {
 		shell string // that starts the command
 		code  int

@@ -95,6 +95,9 @@ func newSoak(t *testing.T) *soak {
 	address := "http://" + front.Listener.Addr().String()
 	s.org = oktatest.New(oktatest.Options{PublicURL: address})
 	s.org.AcceptAPIToken(apiToken)
+	s.org.DropLogEvents( // the System Log grows with what the load makes, and so would the heap
+		oktatest.EventConsentGranted, oktatest.EventServerConsentGranted,
+		oktatest.EventRefreshTokenGranted, oktatest.EventServerRefreshTokenGranted)
 	s.org.LimitRate(oktatest.BucketAPI, 1000, time.Second)
 	t.Cleanup(s.org.Close)
 	front.Start()
